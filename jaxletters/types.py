@@ -1,0 +1,99 @@
+"""The values that flow between the layers; all of them are pytrees of arrays."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+Tree = Any
+"""A nested dict of arrays, such as a network's parameters."""
+
+
+class Dataset(NamedTuple):
+    """A labelled set of images, upright, in host memory.
+
+    Attributes:
+        images: uint8 `[n, height, width]`, 0 = paper, 255 = ink.
+        labels: int32 `[n]`, each in `[0, len(class_names))`.
+        class_names: one name per label.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+
+class Batch(NamedTuple):
+    """What one training step sees: float32 images `[b, h, w]` in [0, 1] and int32 labels `[b]`."""
+
+    images: jax.Array
+    labels: jax.Array
+
+
+class Variables(NamedTuple):
+    """What a network computes with: trainable parameters and BatchNorm's running statistics."""
+
+    params: Tree
+    batch_stats: Tree
+
+
+class Model(NamedTuple):
+    """A network as two pure functions.
+
+    Attributes:
+        init: `init(key) -> Variables`.
+        apply: `apply(variables, images, train, key) -> (logits, batch_stats)` for float32 images
+            `[b, h, w]` in [0, 1]; float32 logits `[b, classes]`. With `train` false, `key` is unused
+            and `batch_stats` come back as they were.
+    """
+
+    init: Callable[[jax.Array], Variables]
+    apply: Callable[..., tuple[jax.Array, Tree]]
+
+
+class Counts(NamedTuple):
+    """Sums over examples; they are merged by adding, so no mean of means is ever taken.
+
+    Attributes:
+        examples: int32 scalar.
+        correct: int32 scalar, examples whose largest logit is the label's.
+        loss: float32 scalar, summed cross-entropy in nats.
+    """
+
+    examples: jax.Array
+    correct: jax.Array
+    loss: jax.Array
+
+
+class TrainState(NamedTuple):
+    """All that a training step reads and writes.
+
+    Attributes:
+        step: int32 scalar, the number of steps taken: the only clock.
+        variables: parameters and BatchNorm statistics.
+        ema: exponential moving average of the parameters, or None when it is off.
+        opt_state: Optax's state.
+        skipped: int32 scalar, steps whose loss or gradient was not finite and which changed nothing.
+    """
+
+    step: jax.Array
+    variables: Variables
+    ema: Tree | None
+    opt_state: optax.OptState
+    skipped: jax.Array
+
+
+class Progress(NamedTuple):
+    """What early stopping remembers; it lives inside the checkpoint.
+
+    Attributes:
+        best_metric: the best value of the monitored metric so far (larger is better), -inf at first.
+        best_step: the step at which it was reached, -1 at first.
+        evals_since_best: evaluations since then.
+    """
+
+    best_metric: float = float("-inf")
+    best_step: int = -1
+    evals_since_best: int = 0
