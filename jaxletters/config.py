@@ -79,7 +79,7 @@ class DeeperConfig:
     Attributes:
         widths: channels of each stage; their number is the number of stages.
         kernel_sizes: kernel edge of each stage, in pixels.
-        depth: convolutions per stage.
+        depths: convolutions of each stage.
         activation: one of ACTIVATIONS.
         initializer: one of INITIALIZERS, for every kernel.
         pooling: "max", "avg", or "stride": the stage's last convolution strides by two instead.
@@ -91,7 +91,7 @@ class DeeperConfig:
     name: str = "deeper"
     widths: tuple[int, ...] = (32, 64, 128)
     kernel_sizes: tuple[int, ...] = (3, 3, 3)
-    depth: int = 2
+    depths: tuple[int, ...] = (1, 2, 2)
     activation: str = "relu"
     initializer: str = "he_normal"
     pooling: str = "max"
@@ -227,3 +227,64 @@ class Config:
     training: TrainingConfig = TrainingConfig()
     checkpoint: CheckpointConfig = field(default=CheckpointConfig(), metadata=_NOT_IDENTITY)
     log_every_steps: int = 100
+
+
+def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
+    """Yields (dotted key, field, value) of every setting, depth first, in the order of declaration."""
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, f"{prefix}{f.name}.")
+        else:
+            yield f"{prefix}{f.name}", f, value
+
+
+def from_dict(values: Mapping[str, Any], like: Any) -> Any:
+    """Returns a copy of the dataclass `like` with the values of a nested mapping of the same keys."""
+    changes = {}
+    for f in dataclasses.fields(like):
+        old, new = getattr(like, f.name), values[f.name]
+        if dataclasses.is_dataclass(old):
+            changes[f.name] = from_dict(new, old)
+        else:
+            changes[f.name] = tuple(new) if isinstance(old, tuple) else new
+    return dataclasses.replace(like, **changes)
+
+
+def identity(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what makes two runs the same experiment: every setting that changes the numbers.
+
+    Args:
+        values: a config as a nested mapping, as `dataclasses.asdict` or config.json gives it.
+
+    Returns:
+        the values by dotted key, as JSON would give them back.
+    """
+    loose = set(_loose_keys(Config()))
+    flat = _flatten(json.loads(json.dumps(values)))
+    return {k: v for k, v in flat.items() if not any(k == x or k.startswith(x + ".") for x in loose)}
+
+
+def fingerprint(config: Config) -> str:
+    """Returns the SHA-256 of a config's identity, as 64 hexadecimal digits."""
+    text = json.dumps(identity(dataclasses.asdict(config)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _loose_keys(config: Any, prefix: str = "") -> Iterator[str]:
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if f.metadata == _NOT_IDENTITY:
+            yield f"{prefix}{f.name}"
+        elif dataclasses.is_dataclass(value):
+            yield from _loose_keys(value, f"{prefix}{f.name}.")
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

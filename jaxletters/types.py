@@ -25,6 +25,13 @@ class Dataset(NamedTuple):
     class_names: tuple[str, ...]
 
 
+class Examples(NamedTuple):
+    """A dataset's arrays on the devices: uint8 images `[n, h, w]` and int32 labels `[n]`."""
+
+    images: jax.Array
+    labels: jax.Array
+
+
 class Batch(NamedTuple):
     """What one training step sees: float32 images `[b, h, w]` in [0, 1] and int32 labels `[b]`."""
 

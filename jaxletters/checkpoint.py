@@ -1,0 +1,156 @@
+"""Checkpoints that are checked: Orbax saves them, a SHA-256 of every array tells whether they are sound.
+
+Orbax 0.12 restores an array file with a flipped bit as wrong numbers without an error, and a damaged
+step stays its `latest_step()`; here such a step is set aside and the one before it is used.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import LatestN
+
+from jaxletters.errors import UserError
+from jaxletters.types import Counts, Progress, TrainState, Tree, Variables
+
+
+class Snapshot(NamedTuple):
+    """Everything a run needs to go on where it was, and its best weights so far.
+
+    Attributes:
+        state: the training state.
+        counts: of the training examples since the last record.
+        best: what is evaluated, as it was at the best validation.
+        progress: of early stopping.
+    """
+
+    state: TrainState
+    counts: Counts
+    best: Variables
+    progress: Progress
+
+
+class Damaged(Exception):  # noqa: N818, a finding
+    """A checkpoint does not hold what was saved; the message says what differs."""
+
+
+def digests(tree: Tree) -> dict[str, str]:
+    """Returns the SHA-256 of every leaf's dtype, shape and bytes, by its path in the tree."""
+    result = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.ascontiguousarray(leaf)
+        head = f"{array.dtype.str}{array.shape}".encode()
+        result[jax.tree_util.keystr(path)] = hashlib.sha256(head + array.tobytes()).hexdigest()
+    return result
+
+
+def _sealed(meta: dict[str, Any]) -> dict[str, Any]:
+    """Adds the digest of the metadata itself."""
+    text = json.dumps(meta, sort_keys=True)
+    return {**meta, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+class Checkpoints:
+    """The checkpoints of one run, in `<workdir>/steps`; a context manager, because saves are in flight.
+
+    Attributes:
+        notice: called with one line about each step that was set aside.
+    """
+
+    def __init__(self, workdir: Path, max_to_keep: int, notice: Callable[[str], None]) -> None:
+        self.notice = notice
+        self._root = workdir.absolute() / "steps"
+        self._aside = workdir.absolute() / "damaged"
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=LatestN(max_to_keep), cleanup_tmp_directories=True
+        )
+        self._manager = ocp.CheckpointManager(self._root, options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Without this the save in flight is lost, and the process still exits with code 0.
+        self._manager.close()
+
+    def steps(self) -> list[int]:
+        """Returns the steps saved, rising."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Saves in the background; the snapshot may be overwritten as soon as this returns."""
+        # A copy, not a view: the training step reuses the memory while Orbax is still writing.
+        state, counts, best, progress = jax.tree.map(np.array, snapshot)
+        trees = {"state": {"state": state, "counts": counts}, "best": best}
+        meta = {"progress": snapshot.progress._asdict(), "digests": digests(trees)}
+        items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
+        items["meta"] = ocp.args.JsonSave(_sealed(meta))
+        self._manager.save(int(state.step), args=ocp.args.Composite(**items), force=True)
+
+    def restore(self, like: Snapshot) -> Snapshot | None:
+        """Returns the newest sound snapshot, on the host, or None where nothing was ever saved.
+
+        Args:
+            like: any snapshot of this run, for the structure, shapes and dtypes.
+
+        Raises:
+            UserError: there are checkpoints, but none is sound.
+        """
+        saved = self.steps()
+        for step in reversed(saved):
+            try:
+                return self._restore_step(step, like)
+            except Damaged as damage:
+                self._set_aside(step, str(damage))
+        if saved:
+            raise UserError(
+                f"{self._root}: none of the checkpoints {saved} is sound; they are kept in "
+                f"{self._aside}; move the run folder away to train anew, or restore it from a backup"
+            )
+        return None
+
+    def _restore_step(self, step: int, like: Snapshot) -> Snapshot:
+        trees = jax.tree.map(
+            np.asarray, {"state": {"state": like.state, "counts": like.counts}, "best": like.best}
+        )
+        items = {name: ocp.args.StandardRestore(tree) for name, tree in trees.items()}
+        items["meta"] = ocp.args.JsonRestore()
+        try:
+            restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+        except Exception as error:
+            raise Damaged(f"cannot be read ({str(error).splitlines()[0]:.100})") from error
+        meta = dict(restored["meta"])
+        if meta.pop("sha256", None) != _sealed(meta)["sha256"]:
+            raise Damaged("its metadata is not what was saved")
+        found = {"state": restored["state"], "best": restored["best"]}
+        actual = digests(found)
+        wrong = [path for path, digest in meta["digests"].items() if actual.get(path) != digest]
+        if wrong or len(actual) != len(meta["digests"]):
+            raise Damaged(f"{len(wrong)} of {len(actual)} arrays differ from what was saved")
+        return Snapshot(
+            found["state"]["state"],
+            found["state"]["counts"],
+            found["best"],
+            Progress(**meta["progress"]),
+        )
+
+    def _set_aside(self, step: int, why: str) -> None:
+        self._aside.mkdir(exist_ok=True)
+        taken = len(list(self._aside.glob(f"{step}*")))
+        target = self._aside / (f"{step}-{taken}" if taken else f"{step}")
+        (self._root / str(step)).rename(target)
+        self._manager.reload()
+        self.notice(f"Checkpoint of step {step} {why}; set aside in {target}")

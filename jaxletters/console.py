@@ -1,0 +1,195 @@
+"""What a person sees of a run: a live bar in a terminal, one plain line per epoch elsewhere."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self, TypedDict
+
+import rich.console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from jaxletters.models.summary import LayerRow
+
+_REDRAW_SECONDS = 0.2
+_GAP = "  "
+
+
+class Scores(TypedDict):
+    """Means over a split: cross-entropy in nats, and the share of correct examples in [0, 1]."""
+
+    loss: float
+    accuracy: float
+
+
+class Console:
+    """Shows a run of `total_steps` steps, `steps_per_epoch` of them (perhaps not a whole number) an epoch."""
+
+    def __init__(self, total_steps: int, steps_per_epoch: float):
+        self._total_steps = total_steps
+        self._steps_per_epoch = steps_per_epoch
+        self._out = _out()
+        self._live = Live(console=self._out, auto_refresh=False, transient=True)
+        self._first: tuple[float, int] | None = None
+        self._drawn_at = -math.inf
+        self._headed = False
+
+    def notice(self, text: str) -> None:
+        """Prints one line that stays."""
+        self._out.print(text)
+
+    def update(
+        self,
+        step: int,
+        images_per_second: float,
+        loss: float,
+        accuracy: float,
+        learning_rate: float,
+    ) -> None:
+        """Redraws the live bar, at most five times a second; does nothing outside a terminal."""
+        now = time.monotonic()
+        self._first = self._first or (now, step)
+        if not self._out.is_interactive or now < self._drawn_at + _REDRAW_SECONDS:
+            return
+        self._drawn_at = now
+        first_time, first_step = self._first
+        left = time_left(now - first_time, step - first_step, self._total_steps - step)
+        values = (
+            ("loss", f"{loss:.4f}"),
+            ("accuracy", f"{accuracy:.2%}"),
+            ("learning rate", f"{learning_rate:.1e}"),
+            ("images/s", f"{images_per_second:,.0f}"),
+        )
+        numbers = Text(_GAP).join(Text.assemble((f"{k} ", "dim"), v) for k, v in values)
+        self._live.start()
+        self._live.update(rich.console.Group(self._bar(step, left), numbers), refresh=True)
+
+    def epoch(
+        self,
+        epoch: int,
+        step: int,
+        train: Scores,
+        validation: Scores,
+        best: bool,
+        seconds: float,
+    ) -> None:
+        """Prints the line of one epoch, which took `seconds`; `best` marks the best one so far."""
+        width = len(f"{self._total_steps:,}")
+        if not self._headed:
+            self._headed = True
+            scores = f"{'loss':>7}{_GAP}{'accuracy':>8}"
+            self._out.print(
+                f"{'':{width + 9}}{'training':^{len(scores)}}{_GAP}{'validation':^{len(scores)}}".rstrip(),
+                f"epoch{_GAP}{'step':>{width}}{_GAP}{scores}{_GAP}{scores}{_GAP}{'time':>7}",
+                sep="\n",
+                style="dim",
+            )
+        cells = (
+            f"{epoch:5}",
+            f"{step:{width},}",
+            f"{train['loss']:7.4f}",
+            f"{train['accuracy']:8.2%}",
+            f"{validation['loss']:7.4f}",
+            f"{validation['accuracy']:8.2%}",
+            f"{duration(seconds):>7}",
+        )
+        self._out.print(Text(_GAP.join(cells)).append(f"{_GAP}best" if best else "", "bold green"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def _bar(self, step: int, left: float | None) -> Table:
+        epochs = max(1, round(self._total_steps / self._steps_per_epoch))
+        epoch = min(epochs, max(1, math.ceil(step / self._steps_per_epoch)))
+        place = f"{step:,} of {self._total_steps:,} steps"
+        grid = Table.grid(expand=True, padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True)
+        grid.add_row(
+            f"epoch {epoch} of {epochs}",
+            ProgressBar(self._total_steps, step, complete_style="cyan", finished_style="cyan"),
+            place if left is None else f"{place}  {duration(left)} left",
+        )
+        return grid
+
+
+def time_left(elapsed: float, done: int, remaining: int) -> float | None:
+    """Returns the seconds that `remaining` steps will take at the pace so far, None before there is one."""
+    return elapsed / done * remaining if done else None
+
+
+def duration(seconds: float) -> str:
+    """Returns a length of time as m:ss, or h:mm:ss from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def model_table(rows: Sequence[LayerRow]) -> None:
+    """Prints a network layer by layer, and its parameters and multiply-adds (millions an image) in all."""
+    out = _out()
+    heading = ("layer", "kind", "output shape", "parameters", "MMAC")
+    layers = [
+        (
+            row.name,
+            row.kind,
+            " x ".join(map(str, row.output_shape)),
+            f"{row.parameters:,}" if row.parameters else "",
+            f"{row.macs / 1e6:.2f}" if row.macs else "",
+        )
+        for row in rows
+    ]
+    parameters = sum(row.parameters for row in rows)
+    total = ("total", "", "", f"{parameters:,}", f"{sum(row.macs for row in rows) / 1e6:.2f}")
+    first, *body, last = _aligned([heading, *layers, total], left=2)
+    out.print(first, style="dim")
+    for line in body:
+        out.print(line)
+    out.print(last, style="bold")
+    out.print()
+
+
+def result_table(rows: Mapping[str, str]) -> None:
+    """Prints a finished run's result, one labelled value a line; long values are neither cut nor wrapped."""
+    out = _out()
+    width = max(map(len, rows))
+    out.print()
+    for label, value in rows.items():
+        out.print(Text.assemble((f"{label:{width}}", "dim"), _GAP, value))
+
+
+def _out() -> rich.console.Console:
+    """Returns standard output, which gets escape codes only if it is a terminal; long lines stay whole."""
+    return rich.console.Console(
+        force_terminal=sys.stdout.isatty(),
+        force_jupyter=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+    )
+
+
+def _aligned(table: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Returns one line per row, its columns equally wide; all but the first `left` flush right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        _GAP.join(
+            f"{cell:{'<' if i < left else '>'}{width}}"
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]

@@ -1,0 +1,201 @@
+"""What a run writes down beside its checkpoints: metrics, timings, TensorBoard events, environment."""
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+import jax
+
+from jaxletters.errors import UserError
+from jaxletters.files import to_json, write_bytes
+
+_METRICS = "metrics.jsonl"
+_TIMINGS = "timings.jsonl"
+_PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "numpy",
+    "tensorflow-datasets",
+    "jaxletters",
+)
+
+
+class Journal:
+    """The records of one run, continued from its checkpoint at step `resumed_at` (0: from the start).
+
+    What an interrupted run wrote after that step is dropped, because it will be written again: an
+    interrupted and continued run ends with the same bytes in `metrics.jsonl` as an uninterrupted one,
+    provided that `flush` was called before the checkpoint was saved.
+
+    Raises:
+        UserError: a record up to `resumed_at` is damaged, or a file cannot be written.
+    """
+
+    def __init__(self, workdir: Path, resumed_at: int):
+        self._metrics = _reopen(workdir / _METRICS, resumed_at)
+        self._timings = _reopen(workdir / _TIMINGS, resumed_at)
+        self._events = _Events(workdir / "tensorboard", purge_step=resumed_at + 1 if resumed_at else 0)
+
+    def record(self, step: int, split: str, **values: float) -> None:
+        """Writes quantities that follow from (config, step) alone: losses, rates, counts; no clocks."""
+        self._metrics.write(to_json({"step": step, "split": split, **values}) + "\n")
+        self._events.add(step, split, values)
+
+    def timing(self, step: int, **values: float) -> None:
+        """Writes quantities that differ from one execution to the next, such as `images_per_second`."""
+        self._timings.write(to_json({"step": step, **values}) + "\n")
+        self._events.add(step, "timing", values)
+
+    def flush(self) -> None:
+        """Returns once everything written so far would survive the loss of the process and the machine."""
+        for file in (self._metrics, self._timings):
+            file.flush()
+            os.fsync(file.fileno())
+        self._events.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.flush()
+        self._metrics.close()
+        self._timings.close()
+        self._events.close()
+
+
+def read(workdir: Path) -> list[dict[str, Any]]:
+    """Returns the records of a run's `metrics.jsonl`; a number that was not finite comes back as NaN."""
+    return _read(workdir / _METRICS)
+
+
+def read_timings(workdir: Path) -> list[dict[str, Any]]:
+    """Returns the records of a run's `timings.jsonl`, one per step however often the run was resumed."""
+    return _read(workdir / _TIMINGS)
+
+
+def environment() -> dict[str, Any]:
+    """Returns what a run's numbers depend on besides its config: versions, devices and source."""
+    device = jax.devices()[0]
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in _PACKAGES},
+        },
+        "commit": _commit(Path(__file__).parents[1]),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "backend": jax.default_backend(),
+        "device_kind": device.device_kind,
+        "devices": jax.device_count(),
+        "processes": jax.process_count(),
+    }
+
+
+class _Events:
+    """A TensorBoard event file that hides what the files before it hold from `purge_step` on.
+
+    tensorboardX's SummaryWriter has a purge step as well, but its `flush` does not wait for the queue
+    that its events pass through, so the last of them are lost when the process is killed.
+    """
+
+    def __init__(self, folder: Path, purge_step: int):
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.record_writer import RecordWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard reads a folder's files in the order of their names.
+        self._writer = RecordWriter(str(folder / f"events.out.tfevents.{time.time_ns()}"))
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        start = SessionLog(status=SessionLog.START)
+        self._write(Event(wall_time=time.time(), step=purge_step, session_log=start))
+
+    def add(self, step: int, group: str, values: dict[str, float]) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+
+        scalars = [Summary.Value(tag=f"{group}/{k}", simple_value=v) for k, v in values.items()]
+        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=scalars)))
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _write(self, event: Any) -> None:
+        self._writer.write(event.SerializeToString())
+
+
+def _reopen(path: Path, last_step: int) -> TextIO:
+    """Drops the records after `last_step` and opens the file for more, each visible once written."""
+    kept = _whole_lines(path, last_step) if last_step else []
+    write_bytes(path, b"".join(line + b"\n" for line in kept))
+    return path.open("a", encoding="utf-8", newline="\n", buffering=1)
+
+
+def _whole_lines(path: Path, last_step: int) -> list[bytes]:
+    """Returns the lines up to the last record of `last_step` or before; later ones may be torn."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    wanted = [step is not None and step <= last_step for step in map(_step, lines)]
+    count = max((i for i, want in enumerate(wanted, start=1) if want), default=0)
+    if not all(wanted[:count]):
+        raise UserError(
+            f"{path}: line {wanted.index(False) + 1} is damaged, expected a JSON record of a step up to "
+            f"{last_step}; delete that line, or the run folder to start again"
+        )
+    return lines[:count]
+
+
+def _step(line: bytes) -> int | None:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    records = (json.loads(line) for line in path.read_bytes().splitlines() if _step(line) is not None)
+    return [{k: math.nan if v is None else v for k, v in record.items()} for record in records]
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit(checkout: Path) -> str | None:
+    """Returns the checkout's commit, with "-dirty" after it where files differ; None without one."""
+    # An installed package may lie inside a repository that is not this project's.
+    if not (checkout / ".git").exists():
+        return None
+    describe = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    try:
+        answer = subprocess.run(
+            ("git", "-C", checkout, "--no-optional-locks", *describe),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

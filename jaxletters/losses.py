@@ -1,0 +1,34 @@
+"""What training minimises."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxletters.config import LossConfig
+from jaxletters.types import Tree
+
+
+def is_kernel(path: tuple[jax.tree_util.KeyEntry, ...]) -> bool:
+    """Whether a parameter's path names a kernel, which decays, rather than a bias or BatchNorm's."""
+    return getattr(path[-1], "key", None) == "kernel"
+
+
+def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
+    """Returns each example's cross-entropy in nats: float32 `[b]`.
+
+    Args:
+        logits: float32 `[b, classes]`.
+        labels: int32 `[b]`.
+        label_smoothing: probability spread evenly over all classes (Szegedy et al., Rethinking the
+            Inception Architecture, 2015, section 7).
+    """
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), label_smoothing)
+    return optax.softmax_cross_entropy(logits, targets)
+
+
+def penalty(params: Tree, config: LossConfig) -> jax.Array:
+    """Returns `l1 * sum |w| + l2 * sum w**2` over all kernels, a float32 scalar."""
+    kernels = [w for path, w in jax.tree_util.tree_leaves_with_path(params) if is_kernel(path)]
+    l1 = sum((jnp.sum(jnp.abs(w)) for w in kernels), jnp.float32(0)) if config.l1 else 0.0
+    l2 = sum((jnp.sum(jnp.square(w)) for w in kernels), jnp.float32(0)) if config.l2 else 0.0
+    return jnp.float32(config.l1 * l1 + config.l2 * l2)

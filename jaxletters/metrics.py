@@ -1,0 +1,53 @@
+"""Counting what a network got right. Sums are merged; a mean is taken once, at the end."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxletters import losses
+from jaxletters.types import Counts
+
+
+def zero() -> Counts:
+    """Returns the counts of no examples."""
+    return Counts(jnp.int32(0), jnp.int32(0), jnp.float32(0))
+
+
+def count(logits: jax.Array, labels: jax.Array) -> Counts:
+    """Returns the counts of one batch of logits `[b, classes]` and labels `[b]`."""
+    return Counts(
+        examples=jnp.int32(len(labels)),
+        correct=jnp.sum(jnp.argmax(logits, -1) == labels, dtype=jnp.int32),
+        loss=jnp.sum(losses.cross_entropy(logits, labels)),
+    )
+
+
+def merge(a: Counts, b: Counts) -> Counts:
+    """Returns the counts of both sets of examples."""
+    return jax.tree.map(jnp.add, a, b)
+
+
+def means(counts: Counts) -> dict[str, float]:
+    """Returns the mean `loss` (nats) and `accuracy` (0 to 1) over the examples counted, as floats."""
+    examples = max(int(counts.examples), 1)
+    return {"loss": float(counts.loss) / examples, "accuracy": int(counts.correct) / examples}
+
+
+def evaluate(logits: np.ndarray, labels: np.ndarray) -> Mapping[str, float]:
+    """Returns the mean `loss` and `accuracy` of predictions that are already on the host.
+
+    Computed in float64 over one row per example, so neither batch size nor device count can show.
+
+    Args:
+        logits: float32 `[n, classes]`.
+        labels: int32 `[n]`.
+    """
+    wide = logits.astype(np.float64)
+    shifted = wide - wide.max(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return {
+        "loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+        "accuracy": float((wide.argmax(axis=1) == labels).mean()),
+    }

@@ -1,0 +1,201 @@
+"""The compiled programs: initialise, train until a step, predict."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh
+
+from jaxletters import augment, backend, losses, metrics, rng, sharding
+from jaxletters.config import AugmentConfig, LossConfig
+from jaxletters.data import sampling
+from jaxletters.types import Batch, Counts, Examples, Model, TrainState, Tree, Variables
+
+
+class Task(NamedTuple):
+    """What is trained and how: everything but the numbers. Hashable, so a static argument of jit.
+
+    Attributes:
+        model: the network.
+        optimizer: the Optax transformation.
+        loss: smoothing and penalties.
+        augment: random changes of the images.
+        seed: of everything random.
+        batch_size: examples per step, over all devices of `mesh`.
+        ema_decay: of the moving average of the weights; 0 for none.
+        mesh: the devices, along one axis named "data".
+    """
+
+    model: Model
+    optimizer: optax.GradientTransformation
+    loss: LossConfig
+    augment: AugmentConfig
+    seed: int
+    batch_size: int
+    ema_decay: float
+    mesh: Mesh
+
+
+def init(task: Task) -> TrainState:
+    """Returns the state before the first step, a copy on every device."""
+
+    def create() -> TrainState:
+        variables = task.model.init(rng.key(task.seed, rng.Stream.INIT))
+        return TrainState(
+            step=jnp.int32(0),
+            variables=variables,
+            ema=variables.params if task.ema_decay else None,
+            opt_state=task.optimizer.init(variables.params),
+            skipped=jnp.int32(0),
+        )
+
+    state = jax.jit(create, compiler_options=backend.once_options())()
+    # The average starts as the parameters themselves: a copy, because both are donated to the step.
+    return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
+
+
+def evaluated(state: TrainState) -> Variables:
+    """Returns what is evaluated, kept and exported: the averaged weights where there are any."""
+    if state.ema is None:
+        return state.variables
+    return state.variables._replace(params=state.ema)
+
+
+def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
+    """Returns the augmented batch of one step, a pure function of (seed, step), split over the mesh."""
+    indices = sampling.batch_indices(task.seed, step, task.batch_size, len(examples.labels))
+    indices = sharding.constrain_split(indices, task.mesh)
+    images = examples.images[indices].astype(jnp.float32) / 255
+    images = augment.augment(rng.key(task.seed, rng.Stream.AUGMENT, step), images, task.augment)
+    return Batch(images, examples.labels[indices])
+
+
+def _averaged(ema: Tree | None, params: Tree, step: jax.Array, decay: float) -> Tree | None:
+    """The moving average after a step; it follows faster at first, when it knows little."""
+    if ema is None:
+        return None
+    # (1 + t) / (10 + t) is the ramp of TensorFlow's ExponentialMovingAverage with `num_updates`.
+    ramp = (1 + step.astype(jnp.float32)) / (10 + step.astype(jnp.float32))
+    return optax.incremental_update(params, ema, 1 - jnp.minimum(decay, ramp))
+
+
+def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Counts]:
+    """Takes one step of gradient descent.
+
+    A step whose loss or gradient is not finite changes nothing but `step` and `skipped`, and its
+    examples are not counted.
+    """
+    key = rng.key(task.seed, rng.Stream.DROPOUT, state.step)
+
+    def objective(params: Tree) -> tuple[jax.Array, tuple[jax.Array, Tree]]:
+        variables = state.variables._replace(params=params)
+        logits, batch_stats = task.model.apply(variables, batch.images, train=True, key=key)
+        each = losses.cross_entropy(logits, batch.labels, task.loss.label_smoothing)
+        return jnp.mean(each) + losses.penalty(params, task.loss), (logits, batch_stats)
+
+    (loss, (logits, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(
+        state.variables.params
+    )
+    updates, opt_state = task.optimizer.update(gradient, state.opt_state, state.variables.params)
+    params = optax.apply_updates(state.variables.params, updates)
+    taken = TrainState(
+        step=state.step + 1,
+        variables=Variables(params, batch_stats),
+        ema=_averaged(state.ema, params, state.step, task.ema_decay),
+        opt_state=opt_state,
+        skipped=state.skipped,
+    )
+    not_taken = state._replace(step=state.step + 1, skipped=state.skipped + 1)
+    finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+    choose = functools.partial(jax.tree.map, functools.partial(jnp.where, finite))
+    return (
+        choose(taken, not_taken),
+        choose(metrics.count(logits, batch.labels), metrics.zero()),
+    )
+
+
+def _step(
+    task: Task, state: TrainState, counts: Counts, examples: Examples
+) -> tuple[TrainState, Counts]:
+    new_state, new_counts = train_step(task, state, batch_at(task, examples, state.step))
+    result = new_state, metrics.merge(counts, new_counts)
+    return sharding.constrain_replicated(result, task.mesh)
+
+
+@functools.cache
+def _program(looping: bool):  # noqa: ANN202, a jitted function's type is private to JAX
+    """The one compiled training program of this process; its bits depend on which of the two it is."""
+    jit = functools.partial(
+        jax.jit,
+        static_argnums=0,
+        donate_argnums=(1, 2),
+        compiler_options=backend.training_options(),
+    )
+    if not looping:
+        return jit(_step)
+
+    def loop(
+        task: Task, state: TrainState, counts: Counts, examples: Examples, stop: jax.Array
+    ) -> tuple[TrainState, Counts]:
+        return jax.lax.while_loop(
+            lambda carry: carry[0].step < stop,
+            lambda carry: _step(task, *carry, examples),
+            (state, counts),
+        )
+
+    return jit(loop)
+
+
+def run_until(
+    task: Task, state: TrainState, counts: Counts, examples: Examples, stop: int
+) -> tuple[TrainState, Counts]:
+    """Trains from `state.step` to `stop`, in as many or as few calls as one likes: the bits are equal.
+
+    Args:
+        task: what is trained.
+        state: where to start; its memory is reused, so it must not be read again.
+        counts: what was counted before; likewise.
+        examples: the training examples, on the devices of `task.mesh`.
+        stop: the step to stop at; may change from call to call without compiling again.
+
+    Returns:
+        the state at `stop`, and `counts` with the examples of these steps added.
+    """
+    if backend.loops_on_device():
+        return _program(True)(task, state, counts, examples, jnp.int32(stop))
+    for _ in range(int(state.step), stop):
+        state, counts = _program(False)(task, state, counts, examples)
+    return state, counts
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _logits(model: Model, variables: Variables, images: jax.Array) -> jax.Array:
+    return model.apply(variables, images.astype(jnp.float32) / 255, train=False)[0]
+
+
+def predict(
+    model: Model, variables: Variables, images: np.ndarray, batch_size: int, mesh: Mesh
+) -> np.ndarray:
+    """Returns the logits of every image exactly once: float32 `[n, classes]`, on the host.
+
+    The last batch is filled up with blank images whose logits are dropped, so one compiled program
+    serves any number of images.
+
+    Args:
+        model: the network.
+        variables: its weights, on the devices of `mesh`.
+        images: uint8 `[n, h, w]`.
+        batch_size: images per call; rounded up to a multiple of the device count.
+        mesh: the devices.
+    """
+    batch_size += -batch_size % mesh.size
+    parts = []
+    for start in range(0, len(images), batch_size):
+        part = images[start : start + batch_size]
+        padding = ((0, batch_size - len(part)), (0, 0), (0, 0))
+        filled = sharding.split(np.pad(part, padding), mesh)
+        parts.append(np.asarray(_logits(model, variables, filled))[: len(part)])
+    return np.concatenate(parts)

@@ -1,0 +1,140 @@
+"""What is wrong with a config, found before any data is loaded or anything is compiled."""
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from jaxletters import config as schema
+from jaxletters.config import Config
+from jaxletters.errors import UserError
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Returns " (did you mean ...?)" where a known word is close, else the empty string."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def check(config: Config, device_count: int) -> None:
+    """Raises a UserError that names everything wrong with the config, a line each."""
+    problems = list(_type_problems(config))
+    # Values are only looked at once all types are right, so that comparing them cannot fail.
+    problems = problems or list(_value_problems(config, device_count))
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _matches(value: Any, expected: Any) -> bool:
+    if typing.get_origin(expected) is tuple:
+        item = typing.get_args(expected)[0]
+        return isinstance(value, tuple) and all(_matches(v, item) for v in value)
+    if expected is float:
+        return isinstance(value, float | int) and not isinstance(value, bool)
+    return isinstance(value, expected) and isinstance(value, bool) == (expected is bool)
+
+
+def _type_problems(config: Any, prefix: str = "") -> Iterator[str]:
+    for name, expected in typing.get_type_hints(type(config)).items():
+        value, key = getattr(config, name), f"{prefix}{name}"
+        if isinstance(expected, types.UnionType) or hasattr(expected, "__dataclass_fields__"):
+            if isinstance(value, expected):
+                yield from _type_problems(value, f"{key}.")
+            else:
+                yield f"config.{key}: expected {_name(expected)}, found {value!r}"
+        elif not _matches(value, expected):
+            yield f"config.{key}: expected {_name(expected)}, found {value!r}"
+
+
+def _name(expected: Any) -> str:
+    return getattr(expected, "__name__", str(expected)) if not typing.get_args(expected) else str(
+        expected
+    )
+
+
+# Lower and upper limit of each number, both allowed; a setting that is not listed may not be negative.
+_LIMITS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**32 - 1),
+    "log_every_steps": (1, 10**9),
+    "training.batch_size": (1, 10**6),
+    "training.epochs": (1, 10**6),
+    "training.ema_decay": (0, 0.999999),
+    "checkpoint.every_steps": (1, 10**9),
+    "checkpoint.max_to_keep": (1, 10**6),
+    "optimizer.momentum": (0, 0.999999),
+    "optimizer.schedule.warmup": (0, 0.999999),
+    "optimizer.schedule.factor": (1e-12, 1),
+    "model.dropout": (0, 0.999999),
+    "model.widths": (1, 10**5),
+    "model.hidden": (1, 10**6),
+    "model.depths": (1, 100),
+    "model.kernel_sizes": (1, 28),
+    "optimizer.schedule.milestones": (0, 1),
+    "optimizer.learning_rate": (1e-12, 10**6),
+    "augment.rotation": (0, 180),
+    "augment.scale": (0, 0.9),
+    "loss.label_smoothing": (0, 0.999999),
+    "dataset.size": (0, 10**7),
+    "dataset.validation_per_class": (1, 10**9),
+}
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "dataset.name": schema.DATASETS,
+    "model.name": tuple(schema.MODEL_CONFIGS),
+    "model.activation": schema.ACTIVATIONS,
+    "model.initializer": schema.INITIALIZERS,
+    "model.pooling": schema.POOLINGS,
+    "optimizer.name": schema.OPTIMIZERS,
+    "optimizer.schedule.name": schema.SCHEDULES,
+    "training.monitor": schema.MONITORS,
+}
+
+
+def _value_problems(config: Config, device_count: int) -> Iterator[str]:
+    for key, _, value in schema.leaves(config):
+        if key in _CHOICES and value not in _CHOICES[key]:
+            known = _CHOICES[key]
+            yield f"config.{key}: unknown '{value}'{nearest(value, known)}; one of {', '.join(known)}"
+        numbers = value if isinstance(value, tuple) else (value,)
+        low, high = _LIMITS.get(key, (0, float("inf")))
+        for number in numbers:
+            if not isinstance(number, str | bool) and not low <= number <= high:
+                yield f"config.{key}: expected {low} to {high}, found {number}"
+    yield from _joint_problems(config, device_count)
+
+
+def _joint_problems(config: Config, device_count: int) -> Iterator[str]:
+    """What is wrong only with several settings taken together."""
+    dataset, optimizer, model = config.dataset, config.optimizer, config.model
+    generated = dataset.name == "sketch_letters"
+    if generated and dataset.size < 1:
+        yield "config.dataset.size: sketch_letters is drawn on the spot: say how many to train on"
+    if not generated and dataset.size:
+        yield f"config.dataset.size: only sketch_letters can be sized, {dataset.name} cannot; set it to 0"
+    if dataset.name == "alpha_letters":
+        yield "config.dataset.name: alpha_letters has no test split to report on; train on another dataset"
+    if type(model) is not schema.MODEL_CONFIGS.get(model.name, type(model)):
+        yield (
+            f"config.model.name: the settings are those of {type(model).__name__}, "
+            f"not of '{model.name}'; start from a config file whose model is '{model.name}'"
+        )
+    if isinstance(model, schema.DeeperConfig):
+        lengths = {len(model.widths), len(model.kernel_sizes), len(model.depths)}
+        if len(lengths) > 1:
+            yield (
+                "config.model.widths, kernel_sizes and depths: expected one value per stage in each, "
+                f"found {model.widths}, {model.kernel_sizes}, {model.depths}"
+            )
+    if optimizer.weight_decay and optimizer.name in ("adam", "rmsprop"):
+        yield (
+            f"config.optimizer.weight_decay: {optimizer.name} has none; "
+            "set optimizer.name=adamw, or use config.loss.l2"
+        )
+    if list(optimizer.schedule.milestones) != sorted(set(optimizer.schedule.milestones)):
+        yield f"config.optimizer.schedule.milestones: expected rising, found {optimizer.schedule.milestones}"
+    if config.training.batch_size % device_count:
+        yield (
+            f"config.training.batch_size: expected a multiple of the {device_count} devices, "
+            f"found {config.training.batch_size}"
+        )

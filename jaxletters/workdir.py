@@ -1,0 +1,56 @@
+"""The run folder: whose it is, and whether its run is finished."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from jaxletters import config as schema
+from jaxletters.config import Config
+from jaxletters.errors import UserError
+from jaxletters.files import read_json, write_json
+
+
+def claim(workdir: Path, config: Config) -> None:
+    """Makes the folder this config's, or finds that it already is.
+
+    Raises:
+        UserError: it holds a run of another config, or something that is not a run.
+    """
+    file = workdir / "config.json"
+    values = dataclasses.asdict(config)
+    if file.exists():
+        _refuse_another(workdir, read_json(file), values)
+    elif workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+        raise UserError(
+            f"{workdir}: expected a run folder or an empty one, found other files and no config.json; "
+            "choose another with --workdir"
+        )
+    write_json(file, values)
+
+
+def _refuse_another(workdir: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
+    old, new = schema.identity(there), schema.identity(wanted)
+    differing = [
+        f"config.{key} is {old.get(key)!r} there, {new.get(key)!r} here"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
+    ]
+    if differing:
+        raise UserError(
+            f"{workdir}: holds a run of another config ({'; '.join(differing)}); "
+            "choose another folder with --workdir, or remove this one to train anew"
+        )
+
+
+def result(workdir: Path) -> dict[str, Any] | None:
+    """Returns the result of a finished run, or None while there is none."""
+    file = workdir / "report" / "result.json"
+    return read_json(file) if file.exists() else None
+
+
+def count_test_read(workdir: Path) -> int:
+    """Notes, before it happens, that the test split is read; returns how many times that makes."""
+    file = workdir / "test_reads.json"
+    times = (read_json(file)["times"] if file.exists() else 0) + 1
+    write_json(file, {"times": times})
+    return times
