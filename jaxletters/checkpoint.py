@@ -109,16 +109,15 @@ class Checkpoints:
         Raises:
             UserError: there are checkpoints, but none is sound.
         """
-        saved = self.steps()
-        for step in reversed(saved):
+        for step in reversed(self.steps()):
             try:
                 return self._restore_step(step, like)
             except Damaged as damage:
                 self._set_aside(step, str(damage))
-        if saved:
+        if self._aside.exists():
             raise UserError(
-                f"{self._root}: none of the checkpoints {saved} is sound; they are kept in "
-                f"{self._aside}; move the run folder away to train anew, or restore it from a backup"
+                f"{self._root}: expected a sound checkpoint, found none; the damaged ones are kept in "
+                f"{self._aside}; restore the run folder from a backup, or remove it to train anew"
             )
         return None
 
@@ -131,7 +130,8 @@ class Checkpoints:
         try:
             restored = self._manager.restore(step, args=ocp.args.Composite(**items))
         except Exception as error:
-            raise Damaged(f"cannot be read ({str(error).splitlines()[0]:.100})") from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise Damaged(f"cannot be read ({reason:.100})") from error
         meta = dict(restored["meta"])
         if meta.pop("sha256", None) != _sealed(meta)["sha256"]:
             raise Damaged("its metadata is not what was saved")

@@ -1,0 +1,35 @@
+"""EMNIST Letters with this project's own deeper network, the flagship."""
+
+from jaxletters.config import (
+    AugmentConfig,
+    Config,
+    DatasetConfig,
+    DeeperConfig,
+    LossConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+
+
+def get_config() -> Config:
+    """Returns five convolutions in three stages, trained with every usual technique."""
+    return Config(
+        dataset=DatasetConfig(name="emnist_letters"),
+        model=DeeperConfig(
+            widths=(32, 64, 128),
+            kernel_sizes=(3, 3, 3),
+            depths=(1, 2, 2),
+            pooling="stride",
+            dropout=0.3,
+        ),
+        augment=AugmentConfig(rotation=10, shear=0.15, scale=0.1, shift=2),
+        loss=LossConfig(label_smoothing=0.1),
+        optimizer=OptimizerConfig(
+            name="adamw",
+            learning_rate=4e-3,
+            weight_decay=0.02,
+            schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
+        ),
+        training=TrainingConfig(batch_size=128, epochs=10, patience=3, ema_decay=0.999),
+    )

@@ -1,0 +1,115 @@
+"""An interrupted run ends where an uninterrupted one does, to the last bit: real processes, real signals."""
+
+import json
+import random
+import signal
+from pathlib import Path
+
+import pytest
+import runs
+
+from jaxletters.preempt import EXIT_CODE
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("uninterrupted") / "run"
+    runs.finish(workdir)
+    return workdir
+
+
+def outcome(workdir: Path) -> dict:
+    """Everything that must be equal: every array, early stopping's memory, all records, the result."""
+    newest = runs.newest_step(workdir)
+    meta = json.loads((newest / "meta" / "metadata").read_text())
+    assert len(meta["digests"]) > 40, "parameters, statistics, average and optimizer state are all there"
+    result = json.loads((workdir / "report" / "result.json").read_text())
+    for clock in ("name", "training_seconds"):
+        result.pop(clock)
+    return {
+        "step": newest.name,
+        "arrays": meta["digests"],
+        "progress": meta["progress"],
+        "records": (workdir / "metrics.jsonl").read_bytes(),
+        "result": result,
+    }
+
+
+def test_five_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
+    workdir = tmp_path / "run"
+    total = runs.records(uninterrupted)
+    moments = sorted(random.Random(2).sample(range(1, total), 5))
+    for moment in moments:
+        process = runs.start(workdir)
+        runs.stop_at(process, workdir, moment, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+    assert "Resumed from step" in runs.finish(workdir)
+    assert outcome(workdir) == outcome(uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_at_once_and_the_run_goes_on_from_there(uninterrupted, tmp_path, number):
+    workdir = tmp_path / "run"
+    process = runs.start(workdir)
+    errors = runs.stop_at(process, workdir, 10, number)
+    assert process.returncode == EXIT_CODE, errors
+    step = int(runs.newest_step(workdir).name)
+    assert f"Interrupted at step {step} of" in errors
+    assert "Traceback" not in errors
+    assert f"Resumed from step {step}\n" in runs.finish(workdir)
+    assert outcome(workdir) == outcome(uninterrupted)
+
+
+def test_a_flipped_bit_in_the_newest_checkpoint_costs_time_but_no_bit(uninterrupted, tmp_path):
+    workdir = tmp_path / "run"
+    process = runs.start(workdir)
+    runs.stop_at(process, workdir, 20, signal.SIGTERM)
+    newest = runs.newest_step(workdir)
+    file = max((newest / "state").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else -1)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0b100
+    file.write_bytes(data)
+    output = runs.finish(workdir)
+    assert f"Checkpoint of step {newest.name} " in output
+    assert str(workdir / "damaged" / newest.name) in output
+    assert outcome(workdir) == outcome(uninterrupted)
+
+
+def test_a_finished_run_says_so_and_changes_nothing(uninterrupted):
+    before = {p: p.read_bytes() for p in uninterrupted.rglob("*") if p.is_file()}
+    output = runs.finish(uninterrupted)
+    assert "finished earlier; nothing was run" in output
+    assert {p: p.read_bytes() for p in uninterrupted.rglob("*") if p.is_file()} == before
+
+
+def test_a_run_of_another_config_is_refused_and_left_alone(uninterrupted):
+    before = {p: p.read_bytes() for p in uninterrupted.rglob("*") if p.is_file()}
+    process = runs.start(uninterrupted, "--config.optimizer.learning_rate=0.5")
+    _, errors = process.communicate()
+    assert process.returncode == 2
+    (line,) = errors.splitlines()
+    assert "config.optimizer.learning_rate is 0.004 there, 0.5 here" in line
+    assert "--workdir" in line
+    assert {p: p.read_bytes() for p in uninterrupted.rglob("*") if p.is_file()} == before
+
+
+def test_early_stopping_survives_an_interruption(tmp_path):
+    """With a learning rate of nearly nothing the average soon stops getting better."""
+    patient = ("--config.training.patience=2", "--config.training.min_delta=0.2")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    runs.finish(whole, *patient)
+    process = runs.start(parts, *patient)
+    runs.stop_at(process, parts, runs.records(whole) - 5, signal.SIGKILL)
+    runs.finish(parts, *patient)
+    assert outcome(parts) == outcome(whole)
+    assert json.loads((whole / "report" / "result.json").read_text())["epochs"] < 4
+
+
+def test_eight_devices_resume_exactly_too(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    short = ("--config.training.epochs=2",)
+    runs.finish(whole, *short, devices=8)
+    process = runs.start(parts, *short, devices=8)
+    runs.stop_at(process, parts, 12, signal.SIGKILL)
+    runs.finish(parts, *short, devices=8)
+    assert outcome(parts) == outcome(whole)
