@@ -1,6 +1,6 @@
 """Puts the tables of benchmarks/results/ into the README, between their marks.
 
-    python benchmarks/readme.py
+python benchmarks/readme.py
 """
 
 import re

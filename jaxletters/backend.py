@@ -6,11 +6,14 @@ from pathlib import Path
 
 import jax
 
+Options = dict[str, str | int]
+"""XLA's options for one program, as `jax.jit(compiler_options=...)` takes them."""
+
 # XLA's fusion of convolutions with the YNN library, on by default since jaxlib 0.10, makes training
 # steps on a CPU 1.6 times slower (benchmarks/startup.py prints the ratio).
-_TRAINING_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
+_TRAINING_OPTIONS: Options = {"xla_cpu_experimental_ynn_fusion_type": ""}
 # Initialisation runs once: compiling it without optimisation saves seconds and changes no decision.
-_ONCE_OPTIONS = {"xla_backend_optimization_level": 0}
+_ONCE_OPTIONS: Options = {"xla_backend_optimization_level": 0}
 
 
 def loops_on_device() -> bool:
@@ -23,23 +26,23 @@ def _accepted(options: tuple[tuple[str, str | int], ...]) -> bool:
     """Whether this jaxlib knows the options; an unknown one raises, whatever is compiled."""
     try:
         jax.jit(lambda x: x, compiler_options=dict(options)).lower(0.0).compile()
-    except Exception:  # noqa: BLE001, the type differs between versions
+    except Exception:  # its type differs between versions
         return False
     return True
 
 
-def _options(wanted: dict[str, str | int]) -> dict[str, str | int] | None:
+def _options(wanted: Options) -> Options | None:
     if jax.default_backend() != "cpu" or not _accepted(tuple(wanted.items())):
         return None
     return wanted
 
 
-def training_options() -> dict[str, str | int] | None:
+def training_options() -> Options | None:
     """Returns the `compiler_options` of the training program, or None for the backend's own."""
     return _options(_TRAINING_OPTIONS)
 
 
-def once_options() -> dict[str, str | int] | None:
+def once_options() -> Options | None:
     """Returns the `compiler_options` of a program that runs once, or None for the backend's own."""
     return _options(_ONCE_OPTIONS)
 
@@ -49,7 +52,7 @@ def use_compilation_cache() -> None:
 
     XLA's key of a program includes the versions and the machine's features.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(home / "jaxletters" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -57,6 +57,14 @@ def _sealed(meta: dict[str, Any]) -> dict[str, Any]:
     return {**meta, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
+def _trees(snapshot: Snapshot) -> dict[str, Tree]:
+    """The items of a checkpoint that hold arrays; "best" can be restored without the other."""
+    return {
+        "state": {"state": snapshot.state, "counts": snapshot.counts},
+        "best": snapshot.best,
+    }
+
+
 class Checkpoints:
     """The checkpoints of one run, in `<workdir>/steps`; a context manager, because saves are in flight.
 
@@ -93,12 +101,11 @@ class Checkpoints:
     def save(self, snapshot: Snapshot) -> None:
         """Saves in the background; the snapshot may be overwritten as soon as this returns."""
         # A copy, not a view: the training step reuses the memory while Orbax is still writing.
-        state, counts, best, progress = jax.tree.map(np.array, snapshot)
-        trees = {"state": {"state": state, "counts": counts}, "best": best}
+        trees = jax.tree.map(np.array, _trees(snapshot))
         meta = {"progress": snapshot.progress._asdict(), "digests": digests(trees)}
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
-        items["meta"] = ocp.args.JsonSave(_sealed(meta))
-        self._manager.save(int(state.step), args=ocp.args.Composite(**items), force=True)
+        args = ocp.args.Composite(**items, meta=ocp.args.JsonSave(_sealed(meta)))
+        self._manager.save(int(snapshot.state.step), args=args, force=True)
 
     def restore(self, like: Snapshot) -> Snapshot | None:
         """Returns the newest sound snapshot, on the host, or None where nothing was ever saved.
@@ -122,13 +129,11 @@ class Checkpoints:
         return None
 
     def _restore_step(self, step: int, like: Snapshot) -> Snapshot:
-        trees = jax.tree.map(
-            np.asarray, {"state": {"state": like.state, "counts": like.counts}, "best": like.best}
-        )
+        trees = jax.tree.map(np.asarray, _trees(like))
         items = {name: ocp.args.StandardRestore(tree) for name, tree in trees.items()}
-        items["meta"] = ocp.args.JsonRestore()
+        args = ocp.args.Composite(**items, meta=ocp.args.JsonRestore())
         try:
-            restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+            restored = self._manager.restore(step, args=args)
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise Damaged(f"cannot be read ({reason:.100})") from error

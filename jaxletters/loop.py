@@ -16,7 +16,7 @@ from jaxletters.console import Console
 from jaxletters.plan import Plan
 from jaxletters.preempt import Guard, Interrupted
 from jaxletters.steps import Task
-from jaxletters.types import Dataset, Examples, Progress
+from jaxletters.types import Dataset, Examples, Progress, Scores, Variables
 
 EVALUATION_BATCH = 512
 """Images per call in evaluation; their number changes no figure."""
@@ -50,12 +50,23 @@ def fit(
     with Guard() as guard, checkpoints, console:
         snapshot = _begin_or_resume(task, checkpoints, console)
         with journal.Journal(workdir, resumed_at=int(snapshot.state.step)) as log:
-            examples = Examples(*sharding.replicate((train.images, train.labels), task.mesh))
+            on_host = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
+            examples = sharding.replicate(on_host, task.mesh)
             rate = optim.schedule(
                 config.optimizer.learning_rate, config.optimizer.schedule, plan.total_steps
             )
             run = _Run(
-                config, task, plan, rate, examples, validation, workdir, guard, checkpoints, log, console
+                config,
+                task,
+                plan,
+                rate,
+                examples,
+                validation,
+                workdir,
+                guard,
+                checkpoints,
+                log,
+                console,
             )
             return run.train(snapshot)
 
@@ -109,7 +120,7 @@ class _Run:
 
     def _advance(self, snapshot: Snapshot, boundary: int) -> Snapshot:
         """Trains up to the boundary in short calls, which do not show in the result."""
-        state, counts, *rest = snapshot
+        state, counts = snapshot.state, snapshot.counts
         step = first = int(state.step)
         began = time.perf_counter()
         portion = 1
@@ -122,13 +133,13 @@ class _Run:
             self.console.update(
                 step,
                 images_per_second=self.task.batch_size / per_step,
-                learning_rate=float(self.rate(step)),
+                learning_rate=self._learning_rate(step),
                 **shown,
             )
         elapsed = time.perf_counter() - began
         images = (step - first) * self.task.batch_size
         self.log.timing(step, seconds=elapsed, images_per_second=images / elapsed)
-        return Snapshot(state, counts, *rest)
+        return snapshot._replace(state=state, counts=counts)
 
     def _at_boundary(self, snapshot: Snapshot, step: int) -> Snapshot:
         """Records, evaluates and saves what is due after `step` steps."""
@@ -145,14 +156,16 @@ class _Run:
 
     def _record(self, snapshot: Snapshot, step: int) -> Snapshot:
         state, counts = snapshot.state, snapshot.counts
+        scores = metrics.means(counts)
         self.log.record(
             step,
             "train",
             epoch=step * self.plan.batch_size / self.plan.examples,
             examples=int(counts.examples),
             skipped=int(state.skipped),
-            learning_rate=float(self.rate(step - int(state.skipped))),
-            **metrics.means(counts),
+            learning_rate=self._learning_rate(step - int(state.skipped)),
+            loss=scores["loss"],
+            accuracy=scores["accuracy"],
         )
         return snapshot._replace(counts=sharding.replicate(metrics.zero(), self.task.mesh))
 
@@ -161,13 +174,15 @@ class _Run:
         variables = steps.evaluated(snapshot.state)
         scores = evaluate(self.task, variables, self.validation)
         elapsed = time.perf_counter() - began
-        metric = scores["accuracy"] if self.config.training.monitor == "accuracy" else -scores["loss"]
-        progress = stopping.update(
-            snapshot.progress, metric, step, self.config.training.min_delta
+        metric = (
+            scores["accuracy"] if self.config.training.monitor == "accuracy" else -scores["loss"]
         )
+        progress = stopping.update(snapshot.progress, metric, step, self.config.training.min_delta)
         is_best = progress.best_step == step
         epoch = self.plan.epochs_done(step)
-        self.log.record(step, "validation", epoch=float(epoch), **scores)
+        self.log.record(
+            step, "validation", epoch=float(epoch), loss=scores["loss"], accuracy=scores["accuracy"]
+        )
         self.log.timing(step, evaluation_seconds=elapsed)
         self.console.epoch(epoch, step, **self._epoch(step), validation=scores, best=is_best)
         best = jax.tree.map(jnp.copy, variables) if is_best else snapshot.best
@@ -182,10 +197,14 @@ class _Run:
         timings = [r for r in journal.read_timings(self.workdir) if began < r["step"] <= step]
         return {
             "train": {
-                k: sum(r[k] * r["examples"] for r in records) / examples for k in ("loss", "accuracy")
+                k: sum(r[k] * r["examples"] for r in records) / examples
+                for k in ("loss", "accuracy")
             },
             "seconds": sum(seconds(r) for r in timings),
         }
+
+    def _learning_rate(self, step: int) -> float:
+        return float(jnp.asarray(self.rate(step)))
 
     def _save(self, snapshot: Snapshot) -> None:
         # Records first: a checkpoint never knows of a step whose records could be lost.
@@ -198,7 +217,7 @@ def seconds(timing: dict[str, float]) -> float:
     return timing.get("seconds", 0.0) + timing.get("evaluation_seconds", 0.0)
 
 
-def evaluate(task: Task, variables: Any, dataset: Dataset) -> dict[str, float]:
+def evaluate(task: Task, variables: Variables, dataset: Dataset) -> Scores:
     """Returns the mean `loss` (nats) and `accuracy` (0 to 1) on a dataset, every example once."""
     logits = steps.predict(task.model, variables, dataset.images, EVALUATION_BATCH, task.mesh)
     return metrics.evaluate(logits, dataset.labels)

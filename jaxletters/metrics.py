@@ -1,13 +1,11 @@
 """Counting what a network got right. Sums are merged; a mean is taken once, at the end."""
 
-from collections.abc import Mapping
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxletters import losses
-from jaxletters.types import Counts
+from jaxletters.types import Counts, Scores
 
 
 def zero() -> Counts:
@@ -29,13 +27,13 @@ def merge(a: Counts, b: Counts) -> Counts:
     return jax.tree.map(jnp.add, a, b)
 
 
-def means(counts: Counts) -> dict[str, float]:
-    """Returns the mean `loss` (nats) and `accuracy` (0 to 1) over the examples counted, as floats."""
+def means(counts: Counts) -> Scores:
+    """Returns the mean `loss` (nats) and `accuracy` (0 to 1) over the examples counted."""
     examples = max(int(counts.examples), 1)
     return {"loss": float(counts.loss) / examples, "accuracy": int(counts.correct) / examples}
 
 
-def evaluate(logits: np.ndarray, labels: np.ndarray) -> Mapping[str, float]:
+def evaluate(logits: np.ndarray, labels: np.ndarray) -> Scores:
     """Returns the mean `loss` and `accuracy` of predictions that are already on the host.
 
     Computed in float64 over one row per example, so neither batch size nor device count can show.

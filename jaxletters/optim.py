@@ -1,5 +1,7 @@
 """Optimizers and learning-rate schedules, all of them Optax's, put together from the config."""
 
+import collections
+
 import jax
 import optax
 
@@ -20,7 +22,9 @@ def schedule(peak: float, config: ScheduleConfig, total_steps: int) -> optax.Sch
     elif config.name == "one_cycle":
         after = optax.linear_schedule(peak, 0.0, rest)
     else:
-        drops = {round(m * total_steps) - warmup: config.factor for m in config.milestones}
+        # Counted, because in a short run two milestones may round to one step.
+        steps = collections.Counter(round(m * total_steps) - warmup for m in config.milestones)
+        drops = {step: config.factor**times for step, times in steps.items()}
         after = optax.piecewise_constant_schedule(peak, drops)
     if not warmup:
         return after

@@ -3,6 +3,7 @@
 from typing import NamedTuple, Self
 
 from jaxletters.config import Config
+from jaxletters.errors import UserError
 
 
 class Plan(NamedTuple):
@@ -27,7 +28,23 @@ class Plan(NamedTuple):
 
     @classmethod
     def of(cls, config: Config, examples: int) -> Self:
-        """Returns the plan of a config for a number of training examples."""
+        """Returns the plan of a config for a number of training examples.
+
+        Raises:
+            UserError: a batch is longer than an epoch, or the run is too long for its data order.
+        """
+        size = config.training.batch_size
+        if size > examples:
+            raise UserError(
+                f"config.training.batch_size: expected at most the {examples:,} training examples, "
+                f"found {size:,}; choose a smaller one"
+            )
+        # `sampling.batch_indices` counts positions in uint32, up to the end of the last batch.
+        if (most := (2**32 - 1 - size) // examples) < config.training.epochs:
+            raise UserError(
+                f"config.training.epochs: expected at most {most:,} for {examples:,} training "
+                f"examples, found {config.training.epochs:,}; choose fewer"
+            )
         return cls(
             examples=examples,
             batch_size=config.training.batch_size,

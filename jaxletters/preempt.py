@@ -22,7 +22,9 @@ class Guard:
     requested: bool = False
 
     def __enter__(self) -> "Guard":
-        self._before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        self._before = {
+            s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)
+        }
         return self
 
     def __exit__(
@@ -39,5 +41,7 @@ class Guard:
             os._exit(EXIT_CODE)
         self.requested = True
         # os.write, because a handler may run in the middle of a buffered write to the same stream.
-        text = f"\n{signal.Signals(number).name}: saving, then leaving (Ctrl-C again: leave at once)\n"
+        text = (
+            f"\n{signal.Signals(number).name}: saving, then leaving (Ctrl-C again: leave at once)\n"
+        )
         os.write(sys.stderr.fileno(), text.encode())

@@ -1,7 +1,7 @@
 """The values that flow between the layers; all of them are pytrees of arrays."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import jax
 import numpy as np
@@ -72,6 +72,13 @@ class Counts(NamedTuple):
     examples: jax.Array
     correct: jax.Array
     loss: jax.Array
+
+
+class Scores(TypedDict):
+    """Means over examples: cross-entropy in nats, and the share that was right, in [0, 1]."""
+
+    loss: float
+    accuracy: float
 
 
 class TrainState(NamedTuple):

@@ -44,7 +44,9 @@ def finish(workdir: Path, *overrides: str, devices: int = 1) -> str:
     return output
 
 
-def stop_at(process: subprocess.Popen[str], workdir: Path, step: int, number: signal.Signals) -> str:
+def stop_at(
+    process: subprocess.Popen[str], workdir: Path, step: int, number: signal.Signals
+) -> str:
     """Sends a signal once the run's records reach a step; returns standard error."""
     while records(workdir) < step and process.poll() is None:
         try:

@@ -132,7 +132,9 @@ def test_a_flipped_bit_in_the_arrays_sets_the_step_aside(tmp_path):
 @pytest.mark.parametrize("item", ["state", "best", "meta"])
 def test_a_truncated_or_missing_file_sets_the_step_aside(tmp_path, item, damage):
     saved(tmp_path, 1, 2)
-    inside = [p for p in files_of(tmp_path, 2) if f"{p.relative_to(tmp_path)}".split("/")[2] == item]
+    inside = [
+        p for p in files_of(tmp_path, 2) if f"{p.relative_to(tmp_path)}".split("/")[2] == item
+    ]
     file = max(inside, key=lambda p: p.stat().st_size)
     if damage == "delete":
         file.unlink()

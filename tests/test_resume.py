@@ -22,7 +22,9 @@ def outcome(workdir: Path) -> dict:
     """Everything that must be equal: every array, early stopping's memory, all records, the result."""
     newest = runs.newest_step(workdir)
     meta = json.loads((newest / "meta" / "metadata").read_text())
-    assert len(meta["digests"]) > 40, "parameters, statistics, average and optimizer state are all there"
+    assert len(meta["digests"]) > 40, (
+        "parameters, statistics, average and optimizer state are all there"
+    )
     result = json.loads((workdir / "report" / "result.json").read_text())
     for clock in ("name", "training_seconds"):
         result.pop(clock)

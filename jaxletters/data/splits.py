@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxletters import rng
+from jaxletters.errors import UserError
 from jaxletters.types import Dataset
 
 
@@ -18,14 +19,21 @@ def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray,
         labels: int32 `[n]`.
         per_class: the largest number held out of any class.
         seed: of the choice.
+
+    Raises:
+        UserError: every class has fewer than six examples, so none could be held out.
     """
     ranks = np.asarray(jax.random.bits(rng.key(seed, rng.Stream.SPLIT), labels.shape, jnp.uint32))
     order = np.lexsort((ranks, labels))
-    held = []
-    for members in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
-        held.append(members[: min(per_class, len(members) // 6)])
+    classes = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    held = np.concatenate([members[: min(per_class, len(members) // 6)] for members in classes])
+    if not len(held):
+        raise UserError(
+            "training examples: expected a class of at least 6 to hold out some for validation, found "
+            f"at most {max(map(len, classes))} in any class; use more examples"
+        )
     mask = np.zeros(len(labels), bool)
-    mask[np.concatenate(held)] = True
+    mask[held] = True
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 

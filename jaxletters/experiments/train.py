@@ -74,11 +74,10 @@ def _check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
     shape, classes = data.image_shape(config.dataset.name), data.class_names(config.dataset.name)
     try:
         layers = summary.layers(config.model, len(classes), shape)
-        fits = all(0 not in layer.output_shape for layer in layers)
     except ZeroDivisionError:
         # What Flax's initialisers do with an image of no pixels.
-        fits = False
-    if not fits:
+        layers = []
+    if not layers or any(0 in layer.output_shape for layer in layers):
         raise UserError(
             f"config.model: images of {shape[0]}x{shape[1]} pixels shrink to nothing in its stages; "
             "give it fewer stages (config.model.widths)"
@@ -108,7 +107,9 @@ def _test_and_report(
     test = data.load(config.dataset, "test")
     logits = steps.predict(task.model, fitted.best, test.images, loop.EVALUATION_BATCH, task.mesh)
     taken, history = int(fitted.state.step), journal.read(folder)
-    best = [r for r in history if r["split"] == "validation" and r["step"] == fitted.progress.best_step]
+    best = [
+        r for r in history if r["split"] == "validation" and r["step"] == fitted.progress.best_step
+    ]
     result = {
         "dataset": config.dataset.name,
         "train_examples": plan.examples,

@@ -1,5 +1,7 @@
 """Networks by name, each as two pure functions; nothing outside this package knows about Flax."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -39,9 +41,11 @@ def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int]) -
     def apply(
         variables: Variables, images: jax.Array, *, train: bool, key: jax.Array | None = None
     ) -> tuple[jax.Array, Tree]:
+        # Flax's annotations cannot tell that `mutable` makes the result a pair.
+        linen: Any = net
         if not train:
-            return net.apply(variables._asdict(), images, train=False), variables.batch_stats
-        logits, updated = net.apply(
+            return linen.apply(variables._asdict(), images, train=False), variables.batch_stats
+        logits, updated = linen.apply(
             variables._asdict(), images, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
         )
         return logits, updated.get("batch_stats", {})

@@ -1,7 +1,7 @@
 """What a network is made of: layers, shapes, parameters, multiply-adds."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,10 +39,10 @@ def _kind(params: dict[str, jax.Array]) -> str:
 def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, int]) -> list[LayerRow]:
     """Returns a row per layer with parameters, in the order of computation; nothing is computed."""
     net = module(config, num_classes)
-    order = {}
+    order: dict[tuple[str, ...], None] = {}
 
-    def trace(key: jax.Array) -> dict:
-        variables = net.init_with_output(
+    def trace(key: jax.Array) -> Any:
+        variables: Any = net.init_with_output(
             key,
             jnp.zeros((1, *image_shape)),
             train=False,
@@ -50,12 +50,14 @@ def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, int]) 
             mutable=["params", "batch_stats", "intermediates"],
         )[1]
         # Taken here, because what leaves the trace comes back sorted by name.
-        order.update(dict.fromkeys(path[:-1] for path in traverse_util.flatten_dict(variables["params"])))
+        order.update(
+            dict.fromkeys(path[:-1] for path in traverse_util.flatten_dict(variables["params"]))
+        )
         return variables
 
     shapes = jax.eval_shape(trace, jax.random.key(0))
-    params = traverse_util.flatten_dict(shapes["params"])
-    outputs = traverse_util.flatten_dict(shapes["intermediates"])
+    params: dict[Any, Any] = traverse_util.flatten_dict(shapes["params"])
+    outputs: dict[Any, Any] = traverse_util.flatten_dict(shapes["intermediates"])
     rows = []
     for path in order:
         own = {p[-1]: leaf for p, leaf in params.items() if p[:-1] == path}
