@@ -1,0 +1,141 @@
+"""Datasets by name, as arrays in memory.
+
+A dataset is prepared once by its TFDS builder and read back through TFDS's data source; a
+memory-mapped copy of the arrays beside the prepared files makes every later reading fast. Neither
+needs TensorFlow.
+"""
+
+import contextlib
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from jaxletters.config import DatasetConfig
+from jaxletters.data import archives, atomic, builders, cache
+from jaxletters.errors import UserError
+from jaxletters.types import Dataset
+
+if TYPE_CHECKING:
+    from jaxletters.data.builders.base import ArraysBuilder
+
+DATASETS: dict[str, builders.Spec] = {
+    "emnist_letters": builders.EMNIST_LETTERS,
+    "mnist": builders.MNIST,
+    "alpha_letters": builders.ALPHA_LETTERS,
+    "sketch_letters": builders.SKETCH_LETTERS,
+}
+
+# The test split is a fifth of the training split.
+_LEAST_SKETCHES = 5 * 26
+
+
+def class_names(name: str) -> tuple[str, ...]:
+    """Returns the names of a dataset's classes, one per label."""
+    return DATASETS[name].class_names
+
+
+def image_shape(name: str) -> tuple[int, int]:
+    """Returns the (height, width) of a dataset's images, in pixels."""
+    return DATASETS[name].image_shape
+
+
+def load(config: DatasetConfig, split: Literal["train", "test"]) -> Dataset:
+    """Returns one split of a dataset, in the order of its source; it is prepared first if need be.
+
+    The arrays are read-only: they may be a file's own pages.
+
+    Raises:
+        UserError: the files cannot be had, or are not what they should be.
+    """
+    spec = DATASETS[config.name]
+    if split not in spec.splits:
+        raise UserError(
+            f"dataset {config.name}: expected one of its splits ({', '.join(spec.splits)}), "
+            f"found {split!r}; to test on it, use cross-validation or another dataset"
+        )
+    builder = _open(config)
+    folder = Path(builder.data_path)
+    atomic.remove_stale(folder.parent, f"incomplete.*_{folder.name}")
+    if not folder.exists():
+        _prepare(builder, config)
+        builder = _open(config)
+        for each in spec.splits:
+            _arrays(builder, each)
+    images, labels = _arrays(builder, split)
+    return Dataset(images, labels, spec.class_names)
+
+
+def _open(config: DatasetConfig) -> "ArraysBuilder":
+    from tensorflow_datasets.core import constants
+
+    from jaxletters.data.builders import base
+
+    module, cls = DATASETS[config.name].builder.split(":")
+    builder_class = getattr(importlib.import_module(module), cls)
+    data_dir = Path(config.data_dir or constants.DATA_DIR).expanduser().absolute()
+    arguments = {}
+    if config.name == "sketch_letters":
+        if config.size < _LEAST_SKETCHES:
+            raise UserError(
+                f"config.dataset.size: expected at least {_LEAST_SKETCHES}, so that there is one of "
+                f"each letter to test, found {config.size}; draw more"
+            )
+        from jaxletters.data.builders import sketch_letters
+
+        arguments["config"] = sketch_letters.size_config(config.size)
+    with base.quiet(), base.prepared(data_dir / builder_class.name):
+        return builder_class(data_dir=data_dir, **arguments)
+
+
+def _prepare(builder: "ArraysBuilder", config: DatasetConfig) -> None:
+    import tensorflow_datasets as tfds
+
+    from jaxletters.data.builders import base
+
+    origin = None
+    if builder.ARCHIVE.files:
+        downloads = Path(builder.data_dir_root) / "downloads"
+        origin = archives.locate(config.name, builder.ARCHIVE, config.archives, downloads)
+    # One line, on stderr, because the first run is silent for half a minute otherwise.
+    source = f" from {origin}" if origin else ""
+    print(f"Preparing {config.name} (once){source} ...", file=sys.stderr)
+    folder = Path(builder.data_path)
+    try:
+        with base.quiet():
+            builder.download_and_prepare(
+                file_format="array_record",
+                download_config=tfds.download.DownloadConfig(manual_dir=origin),
+            )
+    # array_record reports a full disk as a RuntimeError.
+    except (OSError, RuntimeError) as error:
+        # Another process may have been faster: its folder is as good as the one TFDS cannot rename.
+        if not folder.exists():
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{folder}: {config.name} cannot be prepared here ({reason}); "
+                "make room or name another folder (--config.dataset.data_dir=DIR)"
+            ) from error
+    finally:
+        # TFDS removes what it wrote but not the folder for it.
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+
+
+def _arrays(builder: "ArraysBuilder", split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a prepared split from the cache if there is a sound one, else from its records."""
+    from jaxletters.data.builders import base
+
+    folder = Path(builder.data_path) / "arrays"
+    atomic.remove_stale(folder, "*.part")
+    with base.prepared(folder.parent):
+        records = cache.key(base.record_files(builder, split))
+        if arrays := cache.read(folder, split, records):
+            return arrays
+        arrays = base.read_records(builder, split)
+    cache.write(folder, split, records, *arrays)
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays

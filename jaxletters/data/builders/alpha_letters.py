@@ -1,0 +1,56 @@
+"""The capital letters of Binary AlphaDigits (from Sam Roweis's data page)."""
+
+import string
+
+import numpy as np
+import scipy.io
+
+from jaxletters.data import archives, builders
+from jaxletters.data.archives import Source
+from jaxletters.data.builders import base
+from jaxletters.errors import UserError
+
+_PER_CLASS = 39
+
+
+class AlphaLetters(base.ArraysBuilder):
+    """Handwritten capitals, 39 of each, 20 x 16 pixels, ink or none; labels 1 to 26 are A to Z."""
+
+    name = "jaxletters_alpha_letters"
+    HOMEPAGE = "https://cs.nyu.edu/~roweis/data.html"
+    SPEC = builders.ALPHA_LETTERS
+    ARCHIVE = archives.ALPHA_DIGITS
+    MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {ARCHIVE.wanted} here, from {ARCHIVE.remotes[0].url}."
+
+    def arrays(self, split: str, sources: dict[str, Source]) -> tuple[np.ndarray, np.ndarray]:
+        """See the base class."""
+        del split  # There is one.
+        (source,) = sources.values()
+        cells = _cells(source)
+        height, width = self.SPEC.image_shape
+        expected = f"36 x {_PER_CLASS} images of {height} x {width} zeros and ones"
+        if any(np.shape(c) != (height, width) or not np.isin(c, (0, 1)).all() for c in cells.flat):
+            raise UserError(f"{source.name}: expected {expected}, found others; fetch it again")
+        letters = cells[len(string.digits) :]
+        images = np.stack([np.asarray(cell, np.uint8) for cell in letters.flat]) * np.uint8(255)
+        return images, np.repeat(np.asarray(self.SPEC.labels), _PER_CLASS)
+
+
+def _cells(source: Source) -> np.ndarray:
+    """Returns the file's images, an object array `[36, 39]`: digits, then letters."""
+    expected = f"a MATLAB file with `dat`, 36 x {_PER_CLASS} cells"
+    with source.open() as file:
+        try:
+            cells = scipy.io.loadmat(file, variable_names=["dat"])["dat"]
+        # What SciPy raises on a damaged or foreign file is nearly anything.
+        except Exception as error:
+            reason = f"damage ({error})"
+            raise UserError(
+                f"{source.name}: expected {expected}, found {reason}; fetch it again"
+            ) from error
+    if cells.shape != (36, _PER_CLASS) or cells.dtype != object:
+        raise UserError(
+            f"{source.name}: expected {expected}, found {cells.dtype} of shape {cells.shape}; "
+            "fetch it again"
+        )
+    return cells

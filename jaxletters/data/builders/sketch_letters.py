@@ -1,0 +1,45 @@
+"""Generated letters: drawn by `jaxletters.data.sketch`, needing no files."""
+
+import dataclasses
+from typing import cast
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from jaxletters.data import builders
+from jaxletters.data.archives import Source
+from jaxletters.data.builders import base
+
+# Part of the dataset's definition: a run's own seed does not change the data.
+_SEED = 0
+_TEST_SHARE = 5
+
+
+@dataclasses.dataclass(eq=False)
+class SizeConfig(tfds.core.BuilderConfig):
+    """How many training examples are drawn; a fifth as many to test."""
+
+    size: int = 0
+
+
+def size_config(size: int) -> SizeConfig:
+    """Returns the builder config of so many training examples."""
+    return SizeConfig(name=f"size_{size}", description=f"{size} training examples", size=size)
+
+
+class SketchLetters(base.ArraysBuilder):
+    """Generated letters of both cases, not real handwriting; labels 1 to 26 are A to Z."""
+
+    # To be raised whenever `sketch.draw` draws differently, or old drawings stay in use.
+    VERSION = tfds.core.Version("1.0.0")
+    name = "jaxletters_sketch_letters"
+    HOMEPAGE = ""
+    SPEC = builders.SKETCH_LETTERS
+
+    def arrays(self, split: str, sources: dict[str, Source]) -> tuple[np.ndarray, np.ndarray]:
+        """See the base class."""
+        del sources
+        from jaxletters.data import sketch
+
+        size = cast(SizeConfig, self.builder_config).size
+        return sketch.draw(size if split == "train" else size // _TEST_SHARE, split, _SEED)
