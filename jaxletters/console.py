@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import Self
 
 import rich.console
 from rich.live import Live
@@ -19,17 +19,10 @@ _REDRAW_SECONDS = 0.2
 _GAP = "  "
 
 
-class Scores(TypedDict):
-    """Means over a split: cross-entropy in nats, and the share of correct examples in [0, 1]."""
-
-    loss: float
-    accuracy: float
-
-
 class Console:
-    """Shows a run of `total_steps` steps, `steps_per_epoch` of them (perhaps not a whole number) an epoch."""
+    """Shows a run of so many steps in all and so many, perhaps not a whole number, per epoch."""
 
-    def __init__(self, total_steps: int, steps_per_epoch: float):
+    def __init__(self, total_steps: int, steps_per_epoch: float) -> None:
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
         self._out = _out()
@@ -50,7 +43,10 @@ class Console:
         accuracy: float,
         learning_rate: float,
     ) -> None:
-        """Redraws the live bar, at most five times a second; does nothing outside a terminal."""
+        """Redraws the live bar, at most five times a second; does nothing outside a terminal.
+
+        `loss` is in nats, `accuracy` in [0, 1]; the time left follows from the pace of the updates.
+        """
         now = time.monotonic()
         self._first = self._first or (now, step)
         if not self._out.is_interactive or now < self._drawn_at + _REDRAW_SECONDS:
@@ -72,18 +68,28 @@ class Console:
         self,
         epoch: int,
         step: int,
-        train: Scores,
-        validation: Scores,
+        train: Mapping[str, float],
+        validation: Mapping[str, float],
         best: bool,
         seconds: float,
     ) -> None:
-        """Prints the line of one epoch, which took `seconds`; `best` marks the best one so far."""
+        """Prints the line of one epoch.
+
+        Args:
+            epoch: its number, from 1.
+            step: the steps taken so far.
+            train: "loss" in nats and "accuracy" in [0, 1] of its training steps.
+            validation: the same of the validation examples after it.
+            best: whether that validation is the best so far.
+            seconds: how long it took.
+        """
         width = len(f"{self._total_steps:,}")
         if not self._headed:
             self._headed = True
             scores = f"{'loss':>7}{_GAP}{'accuracy':>8}"
+            splits = f"{'training':^{len(scores)}}{_GAP}{'validation':^{len(scores)}}".rstrip()
             self._out.print(
-                f"{'':{width + 9}}{'training':^{len(scores)}}{_GAP}{'validation':^{len(scores)}}".rstrip(),
+                f"{'':5}{_GAP}{'':{width}}{_GAP}{splits}",
                 f"epoch{_GAP}{'step':>{width}}{_GAP}{scores}{_GAP}{scores}{_GAP}{'time':>7}",
                 sep="\n",
                 style="dim",
@@ -127,7 +133,7 @@ class Console:
 
 
 def time_left(elapsed: float, done: int, remaining: int) -> float | None:
-    """Returns the seconds that `remaining` steps will take at the pace so far, None before there is one."""
+    """Returns the seconds for `remaining` steps at the pace so far, None before any is done."""
     return elapsed / done * remaining if done else None
 
 
@@ -139,7 +145,7 @@ def duration(seconds: float) -> str:
 
 
 def model_table(rows: Sequence[LayerRow]) -> None:
-    """Prints a network layer by layer, and its parameters and multiply-adds (millions an image) in all."""
+    """Prints a network's layers, parameters and multiply-adds (in millions, for one image)."""
     out = _out()
     heading = ("layer", "kind", "output shape", "parameters", "MMAC")
     layers = [
@@ -163,7 +169,7 @@ def model_table(rows: Sequence[LayerRow]) -> None:
 
 
 def result_table(rows: Mapping[str, str]) -> None:
-    """Prints a finished run's result, one labelled value a line; long values are neither cut nor wrapped."""
+    """Prints one labelled value a line, neither cut nor wrapped, so that paths can be copied."""
     out = _out()
     width = max(map(len, rows))
     out.print()
@@ -172,7 +178,7 @@ def result_table(rows: Mapping[str, str]) -> None:
 
 
 def _out() -> rich.console.Console:
-    """Returns standard output, which gets escape codes only if it is a terminal; long lines stay whole."""
+    """Returns standard output, with escape codes only in a terminal and no line breaks inserted."""
     return rich.console.Console(
         force_terminal=sys.stdout.isatty(),
         force_jupyter=False,

@@ -11,7 +11,7 @@ from jaxletters.errors import UserError
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes `data` to `path` and makes its folder; a reader finds the old content or the new, never a part.
+    """Writes `data` to `path`, whose folder is made; readers find the old content or the new.
 
     Raises:
         UserError: the file cannot be written.

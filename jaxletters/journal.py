@@ -1,4 +1,4 @@
-"""What a run writes down beside its checkpoints: metrics, timings, TensorBoard events, environment."""
+"""What a run writes down beside its checkpoints: metrics, timings, TensorBoard, environment."""
 
 import importlib.metadata
 import json
@@ -31,33 +31,34 @@ _PACKAGES = (
 
 
 class Journal:
-    """The records of one run, continued from its checkpoint at step `resumed_at` (0: from the start).
+    """The records of one run, continued from its checkpoint at step `resumed_at`, 0 for a new run.
 
-    What an interrupted run wrote after that step is dropped, because it will be written again: an
-    interrupted and continued run ends with the same bytes in `metrics.jsonl` as an uninterrupted one,
-    provided that `flush` was called before the checkpoint was saved.
+    What an interrupted run wrote after that step is dropped, because it will be written again: if
+    records are made, then flushed, then the checkpoint is saved, an interrupted and continued run
+    ends with the same bytes in `metrics.jsonl` as an uninterrupted one.
 
     Raises:
         UserError: a record up to `resumed_at` is damaged, or a file cannot be written.
     """
 
-    def __init__(self, workdir: Path, resumed_at: int):
+    def __init__(self, workdir: Path, resumed_at: int) -> None:
         self._metrics = _reopen(workdir / _METRICS, resumed_at)
         self._timings = _reopen(workdir / _TIMINGS, resumed_at)
-        self._events = _Events(workdir / "tensorboard", purge_step=resumed_at + 1 if resumed_at else 0)
+        purge_step = resumed_at + 1 if resumed_at else 0
+        self._events = _Events(workdir / "tensorboard", purge_step)
 
     def record(self, step: int, split: str, **values: float) -> None:
-        """Writes quantities that follow from (config, step) alone: losses, rates, counts; no clocks."""
+        """Writes what follows from the config and the step alone, such as a loss; nothing timed."""
         self._metrics.write(to_json({"step": step, "split": split, **values}) + "\n")
         self._events.add(step, split, values)
 
     def timing(self, step: int, **values: float) -> None:
-        """Writes quantities that differ from one execution to the next, such as `images_per_second`."""
+        """Writes what differs from one execution to the next, such as `images_per_second`."""
         self._timings.write(to_json({"step": step, **values}) + "\n")
         self._events.add(step, "timing", values)
 
     def flush(self) -> None:
-        """Returns once everything written so far would survive the loss of the process and the machine."""
+        """Returns once all that was written would survive the loss of the machine."""
         for file in (self._metrics, self._timings):
             file.flush()
             os.fsync(file.fileno())
@@ -79,12 +80,12 @@ class Journal:
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:
-    """Returns the records of a run's `metrics.jsonl`; a number that was not finite comes back as NaN."""
+    """Returns the records of a run's `metrics.jsonl`; what was not finite comes back as NaN."""
     return _read(workdir / _METRICS)
 
 
 def read_timings(workdir: Path) -> list[dict[str, Any]]:
-    """Returns the records of a run's `timings.jsonl`, one per step however often the run was resumed."""
+    """Returns the records of a run's `timings.jsonl`; steps that were repeated occur once."""
     return _read(workdir / _TIMINGS)
 
 
@@ -110,27 +111,25 @@ def environment() -> dict[str, Any]:
 class _Events:
     """A TensorBoard event file that hides what the files before it hold from `purge_step` on.
 
-    tensorboardX's SummaryWriter has a purge step as well, but its `flush` does not wait for the queue
-    that its events pass through, so the last of them are lost when the process is killed.
+    tensorboardX's SummaryWriter has a purge step as well, but its `flush` does not wait for the
+    queue that its events pass through, so the last of them are lost when the process is killed.
     """
 
-    def __init__(self, folder: Path, purge_step: int):
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
+    def __init__(self, folder: Path, purge_step: int) -> None:
+        from tensorboardX.proto import event_pb2
         from tensorboardX.record_writer import RecordWriter
 
+        generated: Any = event_pb2  # protobuf makes its classes at run time
+        self._event = generated.Event
         folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads a folder's files in the order of their names.
         self._writer = RecordWriter(str(folder / f"events.out.tfevents.{time.time_ns()}"))
-        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
-        start = SessionLog(status=SessionLog.START)
-        self._write(Event(wall_time=time.time(), step=purge_step, session_log=start))
+        self._write(file_version="brain.Event:2")
+        self._write(step=purge_step, session_log={"status": "START"})
 
     def add(self, step: int, group: str, values: dict[str, float]) -> None:
-        from tensorboardX.proto.event_pb2 import Event
-        from tensorboardX.proto.summary_pb2 import Summary
-
-        scalars = [Summary.Value(tag=f"{group}/{k}", simple_value=v) for k, v in values.items()]
-        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=scalars)))
+        scalars = [{"tag": f"{group}/{k}", "simple_value": v} for k, v in values.items()]
+        self._write(step=step, summary={"value": scalars})
 
     def flush(self) -> None:
         self._writer.flush()
@@ -138,12 +137,13 @@ class _Events:
     def close(self) -> None:
         self._writer.close()
 
-    def _write(self, event: Any) -> None:
+    def _write(self, **fields: Any) -> None:
+        event = self._event(wall_time=time.time(), **fields)
         self._writer.write(event.SerializeToString())
 
 
 def _reopen(path: Path, last_step: int) -> TextIO:
-    """Drops the records after `last_step` and opens the file for more, each visible once written."""
+    """Drops the records after `last_step` and opens the file for more, each written as it comes."""
     kept = _whole_lines(path, last_step) if last_step else []
     write_bytes(path, b"".join(line + b"\n" for line in kept))
     return path.open("a", encoding="utf-8", newline="\n", buffering=1)
@@ -156,8 +156,8 @@ def _whole_lines(path: Path, last_step: int) -> list[bytes]:
     count = max((i for i, want in enumerate(wanted, start=1) if want), default=0)
     if not all(wanted[:count]):
         raise UserError(
-            f"{path}: line {wanted.index(False) + 1} is damaged, expected a JSON record of a step up to "
-            f"{last_step}; delete that line, or the run folder to start again"
+            f"{path}: line {wanted.index(False) + 1} is damaged, expected a JSON record of a step "
+            f"up to {last_step}; delete that line, or the run folder to start again"
         )
     return lines[:count]
 
@@ -172,7 +172,8 @@ def _step(line: bytes) -> int | None:
 def _read(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
-    records = (json.loads(line) for line in path.read_bytes().splitlines() if _step(line) is not None)
+    lines = path.read_bytes().splitlines()
+    records = (json.loads(line) for line in lines if _step(line) is not None)
     return [{k: math.nan if v is None else v for k, v in record.items()} for record in records]
 
 
@@ -184,7 +185,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _commit(checkout: Path) -> str | None:
-    """Returns the checkout's commit, with "-dirty" after it where files differ; None without one."""
+    """Returns the checkout's commit, followed by "-dirty" if files differ; None without one."""
     # An installed package may lie inside a repository that is not this project's.
     if not (checkout / ".git").exists():
         return None

@@ -1,0 +1,107 @@
+"""What follows from a test split's labels and a network's logits: pure NumPy."""
+
+import math
+import statistics
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxletters.types import Dataset
+
+_LISTED_CONFUSIONS = 10
+
+
+class Confusion(NamedTuple):
+    """How many `times` one class is taken for another, and the `share` of its examples that is."""
+
+    label: int
+    predicted: int
+    times: int
+    share: float
+
+
+class Mistake(NamedTuple):
+    """One misclassified example and the probability given to the class it was taken for."""
+
+    example: int
+    label: int
+    predicted: int
+    probability: float
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Returns a proportion's 95% score interval (Wilson 1927, JASA 22); (0, 1) without trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    z = statistics.NormalDist().inv_cdf(0.975)
+    shrink = 1 / (1 + z**2 / trials)
+    rate = successes / trials
+    centre = shrink * (rate + z**2 / (2 * trials))
+    half = shrink * z * math.sqrt(rate * (1 - rate) / trials + (z / (2 * trials)) ** 2)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Returns the float64 log-softmax `[n, classes]` of logits."""
+    with np.errstate(invalid="ignore"):  # a diverged network's report is drawn, its losses are NaN
+        shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Returns int64 `[classes, classes]`: examples of the row's class taken for the column's."""
+    cells = labels.astype(np.int64) * classes + predicted
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def row_shares(confusion: np.ndarray) -> np.ndarray:
+    """Returns a confusion matrix whose rows are divided by their sums; rows of zeros become NaN."""
+    totals = confusion.sum(axis=1, keepdims=True)
+    return np.divide(confusion, totals, out=np.full(confusion.shape, np.nan), where=totals > 0)
+
+
+def top_confusions(confusion: np.ndarray, limit: int) -> list[Confusion]:
+    """Returns the most frequent confusions, at most `limit`; ties in the order of the classes."""
+    wrong = confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    shares = row_shares(confusion)
+    order = np.argsort(-wrong, axis=None, kind="stable")[: min(limit, np.count_nonzero(wrong))]
+    cells = zip(*np.unravel_index(order, wrong.shape), strict=True)
+    return [Confusion(int(i), int(j), int(wrong[i, j]), float(shares[i, j])) for i, j in cells]
+
+
+def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[Mistake]:
+    """Returns the mistakes made with the highest probability, at most `limit`; ties by index."""
+    predicted = logits.argmax(axis=1)
+    (wrong,) = np.nonzero(predicted != labels)
+    confidence = np.exp(log_probabilities(logits[wrong])).max(axis=1)
+    order = np.argsort(-confidence, kind="stable")[:limit]
+    return [
+        Mistake(int(i), int(labels[i]), int(predicted[i]), float(p))
+        for i, p in zip(wrong[order], confidence[order], strict=True)
+    ]
+
+
+def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
+    """Returns what float32 logits `[n, classes]` say about a test split, ready for JSON.
+
+    Rates are shares in [0, 1], losses are nats; classes without test examples have no accuracy.
+    """
+    names = test.class_names
+    count = len(test.labels)
+    confusion = confusion_matrix(test.labels, logits.argmax(axis=1), len(names))
+    correct = int(confusion.trace())
+    label_log_probabilities = log_probabilities(logits)[np.arange(count), test.labels]
+    recall = row_shares(confusion).diagonal()
+    return {
+        "test_accuracy": correct / count,
+        "test_accuracy_interval": list(wilson_interval(correct, count)),
+        "test_errors": count - correct,
+        "test_examples": count,
+        "test_loss": -float(label_log_probabilities.mean()),
+        "class_accuracy": {n: float(r) for n, r in zip(names, recall, strict=True) if r == r},
+        "confusions": [
+            {**found._asdict(), "label": names[found.label], "predicted": names[found.predicted]}
+            for found in top_confusions(confusion, _LISTED_CONFUSIONS)
+        ],
+    }

@@ -1,0 +1,159 @@
+import json
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from jaxletters import report
+from jaxletters.errors import UserError
+from jaxletters.report import RunReport, figures
+from jaxletters.types import Dataset
+
+NAMES = ("N/A", "A", "B", "C")
+PICTURES = [
+    "contact_sheet.png",
+    "learning_curves.png",
+    "confusion_matrix.png",
+    "worst_mistakes.png",
+]
+HISTORY = [
+    {"step": 5, "split": "train", "loss": 1.5, "accuracy": 0.4, "learning_rate": 1e-3},
+    {"step": 10, "split": "train", "loss": 0.9, "accuracy": 0.7, "learning_rate": 1e-3},
+    {"step": 10, "split": "validation", "loss": 0.7, "accuracy": 0.8},
+]
+
+
+def dataset(labels):
+    labels = np.asarray(labels, np.int32)
+    images = np.random.default_rng(0).integers(0, 256, (len(labels), 28, 28), np.uint8)
+    return Dataset(images, labels, NAMES)
+
+
+def run_report(predicted, labels=(1, 1, 2, 2, 3, 3), history=HISTORY, **result):
+    return RunReport(
+        name="quickstart",
+        dataset_note="generated data",
+        history=history,
+        train_sample=dataset([3, 1, 2, 1]),
+        test=dataset(labels),
+        test_logits=5 * np.eye(len(NAMES), dtype=np.float32)[list(predicted)],
+        result={"steps": 10, "epochs": 1.0, "best_step": 10, "parameters": 1234567, **result},
+    )
+
+
+def test_files_of_a_report(tmp_path):
+    run = run_report((1, 1, 2, 3, 3, 1), validation_accuracy=0.8, test_reads=1)
+    written = report.write(tmp_path / "run" / "report", run)
+    assert [path.name for path in written] == [*PICTURES, "result.json", "result.txt"]
+    assert sorted(written) == sorted((tmp_path / "run" / "report").iterdir())
+    sizes = {path.name: imread(path).shape[1::-1] for path in written[:4]}
+    assert sizes["learning_curves.png"] == (1350, 570)
+    assert all(300 < width < 2000 and 100 < height < 2000 for width, height in sizes.values())
+
+    result = json.loads(written[4].read_text())
+    assert result["name"] == "quickstart"
+    assert result["dataset_note"] == "generated data"
+    assert result["test_reads"] == 1
+    assert result["test_accuracy"] == pytest.approx(4 / 6)
+    assert [c["label"] for c in result["confusions"]] == ["B", "C"]
+
+    assert written[5].read_text().splitlines() == [
+        "quickstart (generated data)",
+        "",
+        "steps                10",
+        "epochs               1.0000",
+        "best step            10",
+        "parameters           1,234,567",
+        "validation accuracy  80.00%",
+        "test reads           1",
+        "test accuracy        66.67% (95% interval 30.00% to 90.32%)",
+        "test errors          2",
+        "test examples        6",
+        "test loss            1.6867",
+        "",
+        "accuracy by class",
+        "  A 100.00%   B  50.00%   C  50.00%",
+        "",
+        "most frequent confusions",
+        "  B taken for C       1 times, 50.0% of B",
+        "  C taken for A       1 times, 50.0% of C",
+    ]
+
+
+def test_written_again_the_bytes_are_the_same(tmp_path):
+    run = run_report((1, 1, 2, 3, 3, 1))
+    first = [path.read_bytes() for path in report.write(tmp_path, run)]
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red"}):
+        assert [path.read_bytes() for path in report.write(tmp_path, run)] == first
+        assert matplotlib.rcParams["font.size"] == 20
+    assert len(list(tmp_path.iterdir())) == len(first)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        run_report((1,), labels=(1,), history=[{**HISTORY[2], "loss": 0.0, "accuracy": 1.0}]),
+        run_report((2, 2, 1), labels=(1, 1, 2), history=HISTORY[:1], best_step=-1),
+        run_report((1, 2), labels=(1, 2), history=[], best_step=-1),
+        run_report((1, 2), labels=(1, 2), history=[{**HISTORY[2], "loss": np.nan}])._replace(
+            test_logits=np.full((2, 4), np.nan, np.float32)
+        ),
+    ],
+    ids=["all right", "all wrong", "nothing recorded", "diverged"],
+)
+def test_unusual_runs_get_a_report(tmp_path, run):
+    for path in report.write(tmp_path, run)[:4]:
+        assert imread(path).ndim == 3
+    assert json.loads((tmp_path / "result.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_contact_sheet_shows_each_image_upright_in_the_row_of_its_class(tmp_path):
+    images = np.zeros((3, 28, 28), np.uint8)
+    images[0, :14, :7] = 255  # class C: ink at the top left
+    images[1, 14:, 7:] = 255  # class A: ink at the bottom right
+    images[2, :, 20:] = 255  # class C again: ink at the right
+    with figures.style():
+        figure = figures.contact_sheet(Dataset(images, np.array([3, 1, 3], np.int32), NAMES))
+        (tmp_path / "sheet.png").write_bytes(figures.png(figure, "caption"))
+    (axes,) = figure.axes
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["A", "C"]
+
+    picture = imread(tmp_path / "sheet.png")[:, :, :3].mean(axis=2)
+    middles = axes.transData.transform([(14, y) for y in axes.get_yticks()])
+    for name, column, image in (("A", 0, images[1]), ("C", 0, images[0]), ("C", 1, images[2])):
+        x, y = middles[names.index(name)].round().astype(int)
+        left, top = x - 28 + column * 64, len(picture) - y - 28
+        drawn = picture[top : top + 56, left : left + 56]
+        np.testing.assert_array_equal(drawn, 1 - np.kron(image // 255, np.ones((2, 2))))
+
+
+def test_classes_that_never_occur_are_not_in_the_confusion_matrix():
+    labels, predicted = np.array([1, 1, 1, 1, 2]), np.array([1, 1, 1, 2, 2])
+    axes = figures.confusion_matrix(labels, predicted, NAMES).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["A", "B"]
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
+    assert texts == {(0, 0): "75", (1, 0): "25", (1, 1): "100"}
+
+
+def test_a_class_that_is_only_predicted_is_in_the_confusion_matrix():
+    axes = figures.confusion_matrix(np.array([1, 1]), np.array([0, 1]), NAMES).axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["N/A", "A"]
+
+
+def test_the_best_validation_is_ringed():
+    history = [
+        {"step": 20 * epoch, "split": "validation", "loss": 1 / epoch, "accuracy": 1 - 1 / epoch}
+        for epoch in (1, 2, 3, 4)
+    ]
+    losses, accuracies = figures.learning_curves(history, 20.0, best_step=60).axes
+    for axes, value in ((losses, 1 / 3), (accuracies, 1 - 1 / 3)):
+        (ring,) = (line for line in axes.lines if line.get_label() == "best, epoch 3")
+        assert (ring.get_xdata().item(), ring.get_ydata().item()) == (3.0, value)
+
+
+def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path):
+    (tmp_path / "report").touch()
+    with pytest.raises(UserError, match=r"contact_sheet\.png: cannot be written"):
+        report.write(tmp_path / "report", run_report((1, 1, 2, 3, 3, 1)))

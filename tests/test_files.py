@@ -1,0 +1,50 @@
+import json
+import math
+
+import pytest
+
+from jaxletters.errors import UserError
+from jaxletters.files import read_json, to_json, write_bytes, write_json
+
+
+def test_json_comes_back_in_its_order(tmp_path):
+    value = {"z": [1, 2.5, None], "a": {"→": True}}
+    write_json(tmp_path / "new" / "value.json", value)
+    assert list(read_json(tmp_path / "new" / "value.json").items()) == list(value.items())
+
+
+def test_strict_json_has_no_nan():
+    text = to_json({"a": math.nan, "b": [math.inf, (-math.inf, 1.0)]})
+    assert json.loads(text, parse_constant=pytest.fail) == {"a": None, "b": [None, [None, 1.0]]}
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+
+    def no_space(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(UserError, match=r"file: cannot be written \(No space left on device\)"):
+        write_bytes(path, b"new")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"old")]
+
+
+def test_folder_that_is_a_file_is_the_users_to_mend(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        write_json(tmp_path / "file" / "value.json", 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b'{"a": 1', b"\xff\xfe\x00"])
+def test_unreadable_json_is_named(tmp_path, content):
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"config\.json: expected JSON"):
+        read_json(path)
+
+
+def test_missing_json_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.json: cannot be read \(No such file"):
+        read_json(tmp_path / "gone.json")
