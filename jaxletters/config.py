@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any
@@ -240,15 +241,25 @@ def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Fie
 
 
 def from_dict(values: Mapping[str, Any], like: Any) -> Any:
-    """Returns a copy of the dataclass `like` with the values of a nested mapping of the same keys."""
+    """Returns a copy of the dataclass `like` with the values of a nested mapping of the same keys.
+
+    Whole numbers become floats, and lists tuples, where that is what a setting is declared to be.
+    """
     changes = {}
     for f in dataclasses.fields(like):
         old, new = getattr(like, f.name), values[f.name]
-        if dataclasses.is_dataclass(old):
-            changes[f.name] = from_dict(new, old)
-        else:
-            changes[f.name] = tuple(new) if isinstance(old, tuple) else new
+        changes[f.name] = (
+            from_dict(new, old) if dataclasses.is_dataclass(old) else _as_declared(new, f.type)
+        )
     return dataclasses.replace(like, **changes)
+
+
+def _as_declared(value: Any, declared: Any) -> Any:
+    if declared is float and type(value) is int and abs(value) <= 2**53:  # beyond: not exact
+        return float(value)
+    if typing.get_origin(declared) is tuple and isinstance(value, list | tuple):
+        return tuple(_as_declared(item, typing.get_args(declared)[0]) for item in value)
+    return value
 
 
 def identity(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,8 +272,11 @@ def identity(values: Mapping[str, Any]) -> dict[str, Any]:
         the values by dotted key, as JSON would give them back.
     """
     loose = set(_loose_keys(Config()))
-    flat = _flatten(json.loads(json.dumps(values)))
-    return {k: v for k, v in flat.items() if not any(k == x or k.startswith(x + ".") for x in loose)}
+    # 10 and 10.0 are one number, so a config that says either is the same experiment.
+    flat = _flatten(json.loads(json.dumps(values), parse_float=_whole_as_int))
+    return {
+        k: v for k, v in flat.items() if not any(k == x or k.startswith(x + ".") for x in loose)
+    }
 
 
 def fingerprint(config: Config) -> str:
@@ -278,6 +292,11 @@ def _loose_keys(config: Any, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{f.name}"
         elif dataclasses.is_dataclass(value):
             yield from _loose_keys(value, f"{prefix}{f.name}.")
+
+
+def _whole_as_int(text: str) -> float | int:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What is wrong with a config, found before any data is loaded or anything is compiled."""
 
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator
@@ -17,13 +18,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
+def check_types(config: Config) -> None:
+    """Raises a UserError that names every setting of a wrong type, a line each."""
+    _raise_all(_type_problems(config))
+
+
 def check(config: Config, device_count: int) -> None:
     """Raises a UserError that names everything wrong with the config, a line each."""
-    problems = list(_type_problems(config))
     # Values are only looked at once all types are right, so that comparing them cannot fail.
-    problems = problems or list(_value_problems(config, device_count))
-    if problems:
-        raise UserError("\n".join(problems))
+    check_types(config)
+    _raise_all(_value_problems(config, device_count))
+
+
+def _raise_all(problems: Iterable[str]) -> None:
+    if lines := list(problems):
+        raise UserError("\n".join(lines))
 
 
 def _matches(value: Any, expected: Any) -> bool:
@@ -42,18 +51,17 @@ def _type_problems(config: Any, prefix: str = "") -> Iterator[str]:
             if isinstance(value, expected):
                 yield from _type_problems(value, f"{key}.")
             else:
-                yield f"config.{key}: expected {_name(expected)}, found {value!r}"
+                yield f"config.{key}: expected {type_name(expected)}, found {value!r}"
         elif not _matches(value, expected):
-            yield f"config.{key}: expected {_name(expected)}, found {value!r}"
+            yield f"config.{key}: expected {type_name(expected)}, found {value!r}"
 
 
-def _name(expected: Any) -> str:
-    return getattr(expected, "__name__", str(expected)) if not typing.get_args(expected) else str(
-        expected
-    )
+def type_name(expected: Any) -> str:
+    """Returns how a message calls the type of a setting: "int", "tuple[int, ...]"."""
+    return str(expected) if typing.get_args(expected) else expected.__name__
 
 
-# Lower and upper limit of each number, both allowed; a setting that is not listed may not be negative.
+# Lower and upper limit of each number, both allowed; what is not listed may not be negative.
 _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "log_every_steps": (1, 10**9),
@@ -95,12 +103,17 @@ def _value_problems(config: Config, device_count: int) -> Iterator[str]:
     for key, _, value in schema.leaves(config):
         if key in _CHOICES and value not in _CHOICES[key]:
             known = _CHOICES[key]
-            yield f"config.{key}: unknown '{value}'{nearest(value, known)}; one of {', '.join(known)}"
+            hint = nearest(value, known)
+            yield f"config.{key}: unknown {value!r}{hint}; one of {', '.join(known)}"
         numbers = value if isinstance(value, tuple) else (value,)
-        low, high = _LIMITS.get(key, (0, float("inf")))
+        low, high = _LIMITS.get(key, (0, math.inf))
         for number in numbers:
-            if not isinstance(number, str | bool) and not low <= number <= high:
-                yield f"config.{key}: expected {low} to {high}, found {number}"
+            # Infinity is within no limits: it would train to NaN.
+            if not isinstance(number, str | bool) and not (
+                low <= number <= high and number < math.inf
+            ):
+                limits = f"{low} to {high}" if high < math.inf else f"{low} or more, finite"
+                yield f"config.{key}: expected {limits}, found {number}"
     yield from _joint_problems(config, device_count)
 
 
