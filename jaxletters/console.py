@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxletters.models.summary import LayerRow
+from jaxletters.types import Scores
 
 _REDRAW_SECONDS = 0.2
 _GAP = "  "
@@ -68,8 +69,8 @@ class Console:
         self,
         epoch: int,
         step: int,
-        train: Mapping[str, float],
-        validation: Mapping[str, float],
+        train: Scores,
+        validation: Scores,
         best: bool,
         seconds: float,
     ) -> None:
@@ -78,8 +79,8 @@ class Console:
         Args:
             epoch: its number, from 1.
             step: the steps taken so far.
-            train: "loss" in nats and "accuracy" in [0, 1] of its training steps.
-            validation: the same of the validation examples after it.
+            train: of its training steps.
+            validation: of the validation examples after it.
             best: whether that validation is the best so far.
             seconds: how long it took.
         """

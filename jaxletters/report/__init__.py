@@ -16,12 +16,11 @@ class RunReport(NamedTuple):
     Attributes:
         name: of the run's config.
         dataset_note: what must be said wherever the data appear, such as "generated data", or "".
-        history: the records of `metrics.jsonl`.
+        history: the records of `metrics.jsonl`, as `figures.learning_curves` wants them.
         train_sample: some training examples, for the contact sheet.
         test: the test split.
         test_logits: float32 `[n, classes]`, of the test split.
-        result: further facts, ready for JSON; "steps" taken, the "epochs" they make (need not be
-            whole) and "best_step" are needed for the learning curves.
+        result: further facts, ready for JSON, "best_step" among them.
     """
 
     name: str
@@ -44,13 +43,10 @@ def write(folder: Path, run: RunReport) -> list[Path]:
     from jaxletters.report import figures  # Matplotlib takes half a second to import
 
     predicted = run.test_logits.argmax(axis=1)
-    steps_per_epoch = run.result["steps"] / run.result["epochs"]
     with figures.style():
         drawn = {
             "contact_sheet.png": figures.contact_sheet(run.train_sample),
-            "learning_curves.png": figures.learning_curves(
-                run.history, steps_per_epoch, run.result["best_step"]
-            ),
+            "learning_curves.png": figures.learning_curves(run.history, run.result["best_step"]),
             "confusion_matrix.png": figures.confusion_matrix(
                 run.test.labels, predicted, run.test.class_names
             ),

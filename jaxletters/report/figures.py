@@ -86,15 +86,12 @@ def contact_sheet(data: Dataset) -> Figure:
     return figure
 
 
-def learning_curves(
-    history: Sequence[dict[str, Any]], steps_per_epoch: float, best_step: int
-) -> Figure:
+def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure:
     """Draws loss and accuracy of both splits against the epoch, the best validation ringed.
 
     Args:
-        history: records with "step" and "split" ("train" or "validation"), and "loss" in nats and
-            "accuracy" in [0, 1] where they are known.
-        steps_per_epoch: how many steps make an epoch; need not be whole.
+        history: records with "step", "epoch" (passes over the training examples so far), "split"
+            ("train" or "validation"), and "loss" in nats and "accuracy" in [0, 1] where known.
         best_step: the step of the best validation.
     """
     figure = Figure(figsize=(9, 3.8), dpi=_DPI, layout="constrained")
@@ -102,20 +99,20 @@ def learning_curves(
     for axes, quantity in ((losses, "loss"), (accuracies, "accuracy")):
         training = _series(history, "train", quantity)
         validation = _series(history, "validation", quantity)
-        best = validation[validation[:, 0] == best_step]
+        best = _series([r for r in history if r["step"] == best_step], "validation", quantity)
+        best_label = f"best, epoch {best[0, 0]:.3g}" if len(best) else ""
         for series, label, look in (
             (training, "training", {"color": _TRAINING, "marker": "o" * (len(training) == 1)}),
             (validation, "validation", {"color": _VALIDATION, "marker": "o", "markersize": 4}),
-            (best, f"best, epoch {best_step / steps_per_epoch:.3g}", _RING),
+            (best, best_label, _RING),
         ):
             if len(series):
-                axes.plot(series[:, 0] / steps_per_epoch, series[:, 1], label=label, **look)
+                axes.plot(series[:, 0], series[:, 1], label=label, **look)
         if not (len(training) or len(validation)):
             axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center")
             axes.set_yticks([])
         axes.set_xlabel("epoch")
-        last = max((record["step"] for record in history), default=0)
-        axes.set_xlim(0, 1.03 * max(1.0, last / steps_per_epoch))
+        axes.set_xlim(0, 1.03 * max([1.0, *(record["epoch"] for record in history)]))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
         axes.set_axisbelow(True)
@@ -127,6 +124,7 @@ def learning_curves(
         losses.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
         losses.yaxis.set_minor_locator(NullLocator())
         losses.yaxis.set_major_formatter("{x:g}")
+    if losses.lines:
         losses.legend()
     accuracies.set_title("Accuracy")
     accuracies.set_ylabel("correct (%)")
@@ -253,8 +251,8 @@ def _mosaic(
 
 
 def _series(history: Sequence[dict[str, Any]], split: str, quantity: str) -> np.ndarray:
-    """Returns float64 `[n, 2]`: the steps of one split and one quantity's finite values there."""
-    pairs = [(r["step"], r[quantity]) for r in history if r["split"] == split and quantity in r]
+    """Returns float64 `[n, 2]`: the epochs of one split and one quantity's finite values there."""
+    pairs = [(r["epoch"], r[quantity]) for r in history if r["split"] == split and quantity in r]
     series = np.array(pairs, np.float64).reshape(-1, 2)
     return series[np.isfinite(series[:, 1])]
 

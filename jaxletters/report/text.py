@@ -27,6 +27,8 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def _value(key: str, value: Any) -> str:
+    if value is None:
+        return "unknown"
     if key.endswith("accuracy"):
         return f"{value:.2%}"
     if isinstance(value, float):

@@ -18,9 +18,23 @@ PICTURES = [
     "worst_mistakes.png",
 ]
 HISTORY = [
-    {"step": 5, "split": "train", "loss": 1.5, "accuracy": 0.4, "learning_rate": 1e-3},
-    {"step": 10, "split": "train", "loss": 0.9, "accuracy": 0.7, "learning_rate": 1e-3},
-    {"step": 10, "split": "validation", "loss": 0.7, "accuracy": 0.8},
+    {
+        "step": 5,
+        "epoch": 0.5,
+        "split": "train",
+        "loss": 1.5,
+        "accuracy": 0.4,
+        "learning_rate": 1e-3,
+    },
+    {
+        "step": 10,
+        "epoch": 1.0,
+        "split": "train",
+        "loss": 0.9,
+        "accuracy": 0.7,
+        "learning_rate": 1e-3,
+    },
+    {"step": 10, "epoch": 1.0, "split": "validation", "loss": 0.7, "accuracy": 0.8},
 ]
 
 
@@ -95,7 +109,7 @@ def test_written_again_the_bytes_are_the_same(tmp_path):
     [
         run_report((1,), labels=(1,), history=[{**HISTORY[2], "loss": 0.0, "accuracy": 1.0}]),
         run_report((2, 2, 1), labels=(1, 1, 2), history=HISTORY[:1], best_step=-1),
-        run_report((1, 2), labels=(1, 2), history=[], best_step=-1),
+        run_report((1, 2), labels=(1, 2), history=[], best_step=-1, validation_accuracy=None),
         run_report((1, 2), labels=(1, 2), history=[{**HISTORY[2], "loss": np.nan}])._replace(
             test_logits=np.full((2, 4), np.nan, np.float32)
         ),
@@ -144,10 +158,11 @@ def test_a_class_that_is_only_predicted_is_in_the_confusion_matrix():
 
 def test_the_best_validation_is_ringed():
     history = [
-        {"step": 20 * epoch, "split": "validation", "loss": 1 / epoch, "accuracy": 1 - 1 / epoch}
+        {"step": 20 * epoch, "epoch": epoch, "split": "validation"}
+        | {"loss": 1 / epoch, "accuracy": 1 - 1 / epoch}
         for epoch in (1, 2, 3, 4)
     ]
-    losses, accuracies = figures.learning_curves(history, 20.0, best_step=60).axes
+    losses, accuracies = figures.learning_curves(history, best_step=60).axes
     for axes, value in ((losses, 1 / 3), (accuracies, 1 - 1 / 3)):
         (ring,) = (line for line in axes.lines if line.get_label() == "best, epoch 3")
         assert (ring.get_xdata().item(), ring.get_ydata().item()) == (3.0, value)
