@@ -142,17 +142,17 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
     np.fill_diagonal(mistakes, np.nan)
 
     size = len(shown)
-    side = min(6.5, max(3.4, 0.5 * size))
+    side = min(7.5, max(3.4, 0.5 * size))
     figure = Figure(figsize=(side + 1.6, side + 0.9), dpi=_DPI, layout="constrained")
     axes = figure.subplots()
     axes.set_facecolor("#ececec")
     worst = max(np.nanmax(mistakes, initial=0.0), 0.05)  # a good network's chart stays pale
     image = axes.imshow(mistakes, cmap="Oranges", norm=PowerNorm(0.5, vmin=0, vmax=worst))
-    font_size = min(9.0, 0.42 * 72 * side / size)
+    font_size = min(9.0, 0.32 * 72 * side / size)
     for (row, column), share in np.ndenumerate(shares):
         if row == column or share >= _NOTABLE_SHARE:
             colour = "white" if row != column and math.sqrt(share / worst) > 0.6 else _INK
-            text = "" if np.isnan(share) else f"{100 * share:.0f}"
+            text = "" if np.isnan(share) else f"{round(100 * share, 1):g}"
             axes.text(column, row, text, size=font_size, color=colour, ha="center", va="center")
     shown_names = [names[int(label)] for label in shown]
     axes.set_xticks(range(size), shown_names)
@@ -261,7 +261,7 @@ def _leave_out_the_start(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
     """Fits the axis to validation and later training: the first steps would squeeze the rest."""
     training = _series(history, "train", "accuracy")[:, 1]
     validation = _series(history, "validation", "accuracy")[:, 1]
-    if len(validation) > 2:
+    if len(validation) > 1:
         shown = np.concatenate([validation, training[len(training) // 2 :]])
         margin = max(0.05 * np.ptp(shown), 0.002)
         axes.set_ylim(shown.min() - margin, shown.max() + margin)

@@ -31,6 +31,8 @@ def _value(key: str, value: Any) -> str:
         return "unknown"
     if key.endswith("accuracy"):
         return f"{value:.2%}"
+    if key.endswith("seconds"):
+        return f"{value:,.1f}"
     if isinstance(value, float):
         return f"{value:,.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
