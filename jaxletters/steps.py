@@ -109,7 +109,7 @@ def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState,
         skipped=state.skipped,
     )
     not_taken = state._replace(step=state.step + 1, skipped=state.skipped + 1)
-    finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+    finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
     choose = functools.partial(jax.tree.map, functools.partial(jnp.where, finite))
     return (
         choose(taken, not_taken),
