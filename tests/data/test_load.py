@@ -12,7 +12,7 @@ import pytest
 from jaxletters import config as schema
 from jaxletters import data
 from jaxletters.config import DatasetConfig
-from jaxletters.data import archives, cache
+from jaxletters.data import archives, cache, sketch
 from jaxletters.data.builders import base, emnist_letters
 from jaxletters.errors import UserError
 
@@ -234,10 +234,20 @@ def test_the_size_is_part_of_what_is_prepared_of_sketch_letters(tmp_path):
         assert train.images.shape == (size, 28, 28)
         assert test.images.shape == (size // 5, 28, 28)
         assert set(train.labels) == set(test.labels) == set(range(1, 27))
-    assert {p.name for p in (tmp_path / "jaxletters_sketch_letters").iterdir()} == {
-        "size_130",
-        "size_260",
-    }
+
+
+def test_sketch_letters_are_drawn_again_once_they_would_look_different(tmp_path, monkeypatch):
+    config = DatasetConfig("sketch_letters", size=130, data_dir=str(tmp_path))
+    before, draw = data.load(config, "train"), sketch.draw
+
+    def negative(*args):
+        images, labels = draw(*args)
+        return 255 - images, labels
+
+    monkeypatch.setattr(sketch, "draw", negative)
+    np.testing.assert_array_equal(data.load(config, "train").images, 255 - before.images)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(data.load(config, "train").images, before.images)
 
 
 def test_too_few_sketch_letters_to_test_on_are_an_error(tmp_path):

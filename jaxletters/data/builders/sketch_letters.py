@@ -1,12 +1,13 @@
 """Generated letters: drawn by `jaxletters.data.sketch`, needing no files."""
 
 import dataclasses
+import hashlib
 from typing import cast
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from jaxletters.data import builders
+from jaxletters.data import builders, sketch
 from jaxletters.data.archives import Source
 from jaxletters.data.builders import base
 
@@ -23,15 +24,18 @@ class SizeConfig(tfds.core.BuilderConfig):
 
 
 def size_config(size: int) -> SizeConfig:
-    """Returns the builder config of so many training examples."""
-    return SizeConfig(name=f"size_{size}", description=f"{size} training examples", size=size)
+    """Returns the builder config of so many training examples, as the code of today draws them."""
+    # A sample of the drawings is in the name, so that a change to the code leaves no old ones in use.
+    samples = (sketch.draw(26, split, _SEED)[0] for split in builders.SKETCH_LETTERS.splits)
+    style = hashlib.sha256(b"".join(images.tobytes() for images in samples)).hexdigest()[:8]
+    return SizeConfig(
+        name=f"size_{size}_{style}", description=f"{size} training examples", size=size
+    )
 
 
 class SketchLetters(base.ArraysBuilder):
     """Generated letters of both cases, not real handwriting; labels 1 to 26 are A to Z."""
 
-    # To be raised whenever `sketch.draw` draws differently, or old drawings stay in use.
-    VERSION = tfds.core.Version("1.0.0")
     name = "jaxletters_sketch_letters"
     HOMEPAGE = ""
     SPEC = builders.SKETCH_LETTERS
@@ -39,7 +43,5 @@ class SketchLetters(base.ArraysBuilder):
     def arrays(self, split: str, sources: dict[str, Source]) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
         del sources
-        from jaxletters.data import sketch
-
         size = cast(SizeConfig, self.builder_config).size
         return sketch.draw(size if split == "train" else size // _TEST_SHARE, split, _SEED)
