@@ -5,6 +5,7 @@ import importlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,13 @@ def test_preparing_twice_writes_the_same_records(tmp_path, write_emnist):
         for a, b in zip(base.record_files(one, split), base.record_files(two, split), strict=True):
             assert a.name == b.name
             assert a.read_bytes() == b.read_bytes()
+
+
+def test_opening_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    builder_class("mnist")(data_dir=tmp_path)
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def emnist(folder, part):
@@ -170,6 +178,7 @@ def test_tensorflow_is_never_imported_and_tfds_only_to_load(tmp_path, write_mnis
     write_mnist(tmp_path / "archives")
     code = f"""
 import sys
+import tempfile
 from jaxletters import data
 from jaxletters.config import DatasetConfig
 for name in data.DATASETS:

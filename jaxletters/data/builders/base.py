@@ -19,6 +19,11 @@ from jaxletters.errors import UserError
 _READ_AT_ONCE = 1000
 
 
+class _Info(tfds.core.DatasetInfo):
+    def initialize_from_bucket(self) -> None:
+        """Does nothing: TFDS's bucket has no such dataset, and looking leaves a folder in /tmp."""
+
+
 class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """A dataset of labelled images that fit in memory, kept in the order of their source."""
 
@@ -48,7 +53,7 @@ class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             ),
             "label": tfds.features.ClassLabel(names=list(self.SPEC.class_names)),
         }
-        return tfds.core.DatasetInfo(
+        return _Info(
             builder=self,
             description=self.__doc__,
             homepage=self.HOMEPAGE,
