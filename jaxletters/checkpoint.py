@@ -99,13 +99,19 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def save(self, snapshot: Snapshot) -> None:
-        """Saves in the background; the snapshot may be overwritten as soon as this returns."""
+        """Saves in the background, unless this step was saved before.
+
+        The snapshot's arrays may be overwritten as soon as this returns.
+        """
+        step = int(snapshot.state.step)
+        if step in self._manager.all_steps():
+            return
         # A copy, not a view: the training step reuses the memory while Orbax is still writing.
         trees = jax.tree.map(np.array, _trees(snapshot))
         meta = {"progress": snapshot.progress._asdict(), "digests": digests(trees)}
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         args = ocp.args.Composite(**items, meta=ocp.args.JsonSave(_sealed(meta)))
-        self._manager.save(int(snapshot.state.step), args=args, force=True)
+        self._manager.save(step, args=args, force=True)
 
     def restore(self, like: Snapshot) -> Snapshot | None:
         """Returns the newest sound snapshot, on the host, or None where nothing was ever saved.

@@ -4,10 +4,52 @@ import contextlib
 import json
 import math
 import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from jaxletters.errors import UserError
+
+
+# Preparing a dataset takes a minute; what has not changed for an hour has no writer left.
+_STALE_SECONDS = 3600
+
+
+@contextlib.contextmanager
+def replacing(path: Path, partial: Path | None = None) -> Iterator[IO[bytes]]:
+    """Yields a file that takes the place of `path` in one step if the block raises nothing.
+
+    Args:
+        path: the file to write.
+        partial: what it is called meanwhile; by default a name that no other process uses.
+    """
+    # Not `tempfile`: its files are readable by their owner alone, and prepared data is shared.
+    partial = partial or path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def remove_stale(folder: Path, pattern: str) -> None:
+    """Removes what killed writers left: matches of `pattern` in `folder`, an hour old or more."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):
+            newest = max(p.stat().st_mtime for p in (path, *path.rglob("*")))
+            if time.time() - newest < _STALE_SECONDS:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -16,21 +58,15 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        # One name, because a run folder has one writer: what a killed one left is overwritten.
+        with replacing(path, path.with_name(f".{path.name}.part")) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror}); mend that or choose another folder"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -136,6 +136,8 @@ class _Run:
                 learning_rate=self._learning_rate(step),
                 **shown,
             )
+        if step == first:
+            return snapshot
         elapsed = time.perf_counter() - began
         images = (step - first) * self.task.batch_size
         self.log.timing(step, seconds=elapsed, images_per_second=images / elapsed)

@@ -10,36 +10,32 @@ from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_json
 
 
-def claim(workdir: Path, config: Config) -> None:
-    """Makes the folder this config's, or finds that it already is.
+def check(workdir: Path, config: Config) -> None:
+    """Looks whether the folder is free for a config, or already its own; writes nothing.
 
     Raises:
         UserError: it holds a run of another config, or something that is not a run.
     """
     file = workdir / "config.json"
-    values = dataclasses.asdict(config)
-    if file.exists():
-        _refuse_another(workdir, read_json(file), values)
-    elif workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
-        raise UserError(
-            f"{workdir}: expected a run folder or an empty one, found other files and no config.json; "
-            "choose another with --workdir"
-        )
-    write_json(file, values)
-
-
-def _refuse_another(workdir: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
-    old, new = schema.identity(there), schema.identity(wanted)
-    differing = [
-        f"config.{key} is {old.get(key)!r} there, {new.get(key)!r} here"
-        for key in dict.fromkeys([*old, *new])
-        if old.get(key) != new.get(key)
-    ]
-    if differing:
+    if not file.exists():
+        if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+            raise UserError(
+                f"{workdir}: expected a run folder or an empty one, found other files and no "
+                "config.json; choose another with --workdir"
+            )
+        return
+    differing = _differences(read_json(file), dataclasses.asdict(config))
+    # A run that never got to its first checkpoint has nothing to lose.
+    if differing and any(any((workdir / kept).glob("*")) for kept in ("steps", "damaged")):
         raise UserError(
             f"{workdir}: holds a run of another config ({'; '.join(differing)}); "
             "choose another folder with --workdir, or remove this one to train anew"
         )
+
+
+def claim(workdir: Path, config: Config) -> None:
+    """Makes the folder this config's."""
+    write_json(workdir / "config.json", dataclasses.asdict(config))
 
 
 def result(workdir: Path) -> dict[str, Any] | None:
@@ -54,3 +50,12 @@ def count_test_read(workdir: Path) -> int:
     times = (read_json(file)["times"] if file.exists() else 0) + 1
     write_json(file, {"times": times})
     return times
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    old, new = schema.identity(there), schema.identity(here)
+    return [
+        f"config.{key} is {old.get(key)!r} there, {new.get(key)!r} here"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
+    ]

@@ -162,3 +162,11 @@ def test_digests_tell_dtype_shape_and_bits_apart():
     variants = [zeros, -zeros, zeros.reshape(2, 2), zeros.astype(np.int32), np.zeros(5, np.float32)]
     seen = {digests({"x": v})["['x']"] for v in variants}
     assert len(seen) == len(variants)
+
+
+def test_a_step_is_saved_once(tmp_path):
+    """A signal may ask for a checkpoint of the very step that was just saved."""
+    with Checkpoints(tmp_path, 3, notice=pytest.fail) as checkpoints:
+        checkpoints.save(snapshot(4))
+        checkpoints.save(snapshot(4))
+    assert_same(restored(tmp_path)[0], snapshot(4))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from jaxletters.config import DatasetConfig
-from jaxletters.data import archives, atomic, builders, cache
+from jaxletters import files
+from jaxletters.data import archives, builders, cache
 from jaxletters.errors import UserError
 from jaxletters.types import Dataset
 
@@ -58,7 +59,7 @@ def load(config: DatasetConfig, split: Literal["train", "test"]) -> Dataset:
         )
     builder = _open(config)
     folder = Path(builder.data_path)
-    atomic.remove_stale(folder.parent, f"incomplete.*_{folder.name}")
+    files.remove_stale(folder.parent, f"incomplete.*_{folder.name}")
     if not folder.exists():
         _prepare(builder, config)
         builder = _open(config)
@@ -129,7 +130,7 @@ def _arrays(builder: "ArraysBuilder", split: str) -> tuple[np.ndarray, np.ndarra
     from jaxletters.data.builders import base
 
     folder = Path(builder.data_path) / "arrays"
-    atomic.remove_stale(folder, "*.part")
+    files.remove_stale(folder, "*.part")
     with base.prepared(folder.parent):
         records = cache.key(base.record_files(builder, split))
         if arrays := cache.read(folder, split, records):

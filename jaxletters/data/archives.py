@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from jaxletters.data import atomic
+from jaxletters import files
 from jaxletters.errors import UserError
 
 ENVIRONMENT = "JAXLETTERS_ARCHIVES"
@@ -234,7 +234,7 @@ def _pick(archive: Archive, name: str, names: Collection[str]) -> str:
 
 
 def _download(archive: Archive, folder: Path) -> Path:
-    atomic.remove_stale(folder, "*.part")
+    files.remove_stale(folder, "*.part")
     for remote in archive.remotes:
         if not (folder / remote.name).exists():
             _fetch(remote, folder)
@@ -251,7 +251,7 @@ def _fetch(remote: Remote, folder: Path) -> None:
     with _connect(remote.url) as response, Progress(console=Console(stderr=True)) as progress:
         folder.mkdir(parents=True, exist_ok=True)
         task = progress.add_task(remote.name, total=remote.size)
-        with atomic.replacing(folder / remote.name) as file:
+        with files.replacing(folder / remote.name) as file:
             # One byte too many is enough to know that this is another file, however long it is.
             while size <= remote.size and (chunk := response.read(_CHUNK_BYTES)):
                 size += len(chunk)

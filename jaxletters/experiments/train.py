@@ -50,13 +50,19 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     mesh = sharding.data_mesh()
     layers = _check(config, mesh)
     folder = folder.absolute()
-    workdir.claim(folder, config)
+    workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     train = data.load(config.dataset, "train")
     kept, held_out = splits.hold_out(train.labels, config.dataset.validation_per_class, config.seed)
     plan = Plan.of(config, len(kept))
+    if plan.batch_size > plan.examples:
+        raise UserError(
+            f"config.training.batch_size: expected at most the {plan.examples:,} training examples, "
+            f"found {plan.batch_size:,}"
+        )
+    workdir.claim(folder, config)
     write_json(folder / "env.json", journal.environment())
     console.model_table(layers)
     task = _task(config, plan, mesh)

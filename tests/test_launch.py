@@ -1,0 +1,85 @@
+"""The entry point as its user meets it: what it prints, what it leaves, how it exits."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import runs
+
+
+def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "launch.py", *arguments], cwd=runs.ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--config=configs/quikstart.py"], "did you mean 'configs/quickstart.py'"),
+        ([*runs.SMALL, "--config.optimizer.lerning_rate=1"], "did you mean 'optimizer.learning_rate'"),
+        ([*runs.SMALL, "--config.training.batch_size=-1"], "config.training.batch_size: expected 1 to"),
+        ([*runs.SMALL, "--config.training.batch_size=100000"], "config.training.batch_size: expected at most"),
+        ([*runs.SMALL, "--config.model.widths=(2,2,2,2,2,2)"], "config.model.widths"),
+        ([*runs.SMALL, "--config.dataset.name=alpha_letters", "--config.dataset.size=0"], "no test split"),
+    ],
+)
+def test_what_the_user_must_mend_is_one_line_and_code_2(tmp_path, arguments, expected):
+    workdir = tmp_path / "run"
+    done = launch(*arguments, f"--workdir={workdir}")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert expected in line
+    assert not (workdir / "steps").exists()
+    assert not (workdir / "metrics.jsonl").exists()
+
+
+def test_all_problems_are_named_at_once():
+    done = launch(*runs.SMALL, "--config.seed=-1", "--config.optimizer.name=adm", "--config.loss.l2=-1")
+    assert done.returncode == 2
+    assert [line.split(":")[1].strip() for line in done.stderr.splitlines()] == [
+        "config.seed",
+        "config.loss.l2",
+        "config.optimizer.name",
+    ]
+
+
+def test_a_folder_of_other_files_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    done = launch(*runs.SMALL, f"--workdir={tmp_path}")
+    assert done.returncode == 2
+    assert "--workdir" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
+    """And it does so without TensorFlow, also where that is installed."""
+    workdir = tmp_path / "run"
+    program = (
+        "import sys, launch; code = launch.main(); "
+        "print('TENSORFLOW' if 'tensorflow' in sys.modules else 'no TF'); sys.exit(code)"
+    )
+    short = (*runs.SMALL, "--config.training.epochs=1", f"--workdir={workdir}")
+    done = subprocess.run(
+        [sys.executable, "-c", program, *short], cwd=runs.ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "no TF"
+    assert "stage1_conv1" in done.stdout
+    assert "test accuracy" in done.stdout
+    assert str(workdir / "report") in done.stdout
+    for name in ("config.json", "env.json", "metrics.jsonl", "timings.jsonl", "tensorboard", "steps"):
+        assert (workdir / name).exists(), name
+    drawn = ("contact_sheet", "learning_curves", "confusion_matrix", "worst_mistakes")
+    assert {p.name for p in (workdir / "report").iterdir()} == {
+        *(f"{name}.png" for name in drawn),
+        "result.json",
+        "result.txt",
+    }
+    result = json.loads((workdir / "report" / "result.json").read_text())
+    assert result["test_split_reads"] == 1
+    assert result["dataset_note"] == "generated data"
+    environment = json.loads((workdir / "env.json").read_text())
+    assert environment["versions"]["jax"]
