@@ -13,7 +13,6 @@ from typing import IO, Any
 
 from jaxletters.errors import UserError
 
-
 # Preparing a dataset takes a minute; what has not changed for an hour has no writer left.
 _STALE_SECONDS = 3600
 

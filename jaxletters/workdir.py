@@ -24,7 +24,13 @@ def check(workdir: Path, config: Config) -> None:
                 "config.json; choose another with --workdir"
             )
         return
-    differing = _differences(read_json(file), dataclasses.asdict(config))
+    there = read_json(file)
+    if not isinstance(there, dict):
+        raise UserError(
+            f"{file}: expected the config of a run, found {type(there).__name__}; "
+            "choose another folder with --workdir"
+        )
+    differing = _differences(there, dataclasses.asdict(config))
     # A run that never got to its first checkpoint has nothing to lose.
     if differing and any(any((workdir / kept).glob("*")) for kept in ("steps", "damaged")):
         raise UserError(

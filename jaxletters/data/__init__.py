@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from jaxletters.config import DatasetConfig
 from jaxletters import files
+from jaxletters.config import DatasetConfig
 from jaxletters.data import archives, builders, cache
 from jaxletters.errors import UserError
 from jaxletters.types import Dataset
