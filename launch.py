@@ -6,7 +6,7 @@ is something to mend, which one line per problem explains; 75 it was interrupted
 
 import sys
 
-from jaxletters import backend, commandline
+from jaxletters import commandline
 from jaxletters.errors import UserError
 from jaxletters.preempt import EXIT_CODE, Interrupted
 
@@ -15,10 +15,11 @@ def main() -> int:
     """Runs the command line and returns the exit code."""
     try:
         config, workdir = commandline.parse(sys.argv[1:])
-        backend.use_compilation_cache()
-        # Here, because importing it takes seconds, which a mistyped flag should not cost.
+        # Here, because importing JAX takes seconds, which a mistyped flag should not cost.
+        from jaxletters import backend
         from jaxletters.experiments import train
 
+        backend.use_compilation_cache()
         train.run(config, workdir)
     except UserError as error:
         print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
