@@ -1,0 +1,19 @@
+"""What the whole suite shares: its backend, its cache of compiled programs, hypothesis' settings."""
+
+import os
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("suite", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Environment variables, so that the processes that tests start get them as well. JAX reads them
+    # when it is imported, which no plugin does before this.
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    # Never the user's own cache: it would hide that a program no longer compiles, and be filled up.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("xla"))
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"

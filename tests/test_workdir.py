@@ -1,0 +1,129 @@
+import dataclasses
+import json
+
+import pytest
+
+from jaxletters import workdir
+from jaxletters.config import (
+    AugmentConfig,
+    Config,
+    DatasetConfig,
+    MLPConfig,
+    OptimizerConfig,
+    TrainingConfig,
+)
+from jaxletters.errors import UserError
+
+CONFIG = Config(dataset=DatasetConfig("mnist"))
+
+
+def begun(folder, config=CONFIG):
+    """A run folder with a checkpoint in it."""
+    workdir.claim(folder, config)
+    (folder / "steps" / "7").mkdir(parents=True)
+    return folder
+
+
+def files(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def refusal(folder, config):
+    """The one line with which a folder is refused; nothing in it may have changed."""
+    before = files(folder)
+    with pytest.raises(UserError) as caught:
+        workdir.check(folder, config)
+    assert files(folder) == before
+    (line,) = str(caught.value).splitlines()
+    assert "--workdir" in line
+    return line
+
+
+def test_a_new_folder_says_whose_it_is(tmp_path):
+    folder = tmp_path / "a" / "run"
+    workdir.check(folder, CONFIG)
+    assert not folder.exists()
+    workdir.claim(folder, CONFIG)
+    written = json.loads((folder / "config.json").read_text())
+    assert written == json.loads(json.dumps(dataclasses.asdict(CONFIG)))
+
+
+def test_an_empty_folder_is_free_and_the_run_s_own_stays_so(tmp_path):
+    workdir.check(tmp_path, CONFIG)
+    workdir.check(begun(tmp_path), CONFIG)
+
+
+def test_where_the_data_lie_may_change_between_two_starts(tmp_path):
+    moved = dataclasses.replace(CONFIG, dataset=DatasetConfig("mnist", data_dir="/elsewhere"))
+    workdir.check(begun(tmp_path), moved)
+
+
+def test_a_whole_number_is_no_other_config(tmp_path):
+    one, other = (Config(augment=AugmentConfig(shift=shift)) for shift in (2, 2.0))
+    workdir.check(begun(tmp_path, one), other)
+
+
+def test_a_run_without_a_checkpoint_has_nothing_to_lose(tmp_path):
+    workdir.claim(tmp_path, CONFIG)
+    other = dataclasses.replace(CONFIG, seed=4)
+    workdir.check(tmp_path, other)
+    workdir.claim(tmp_path, other)
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 4
+
+
+def test_a_run_of_another_config_is_refused_with_what_differs(tmp_path):
+    begun(tmp_path)
+    other = dataclasses.replace(
+        CONFIG,
+        seed=4,
+        optimizer=OptimizerConfig(learning_rate=0.5),
+        training=TrainingConfig(epochs=3),
+    )
+    line = refusal(tmp_path, other)
+    assert "config.seed is 0 there, 4 here" in line
+    assert "config.optimizer.learning_rate is 0.001 there, 0.5 here" in line
+    assert "config.training.epochs is 10 there, 3 here" in line
+    assert "batch_size" not in line
+
+
+def test_a_run_of_another_kind_of_model_is_refused(tmp_path):
+    begun(tmp_path)
+    line = refusal(tmp_path, dataclasses.replace(CONFIG, model=MLPConfig()))
+    assert "config.model.name is 'deeper' there, 'mlp' here" in line
+    assert "config.model.hidden is [] there, [512] here" in line
+
+
+def test_a_folder_of_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert "found other files and no config.json" in refusal(tmp_path, CONFIG)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    refusal(file, CONFIG)
+    assert file.read_text() == "x"
+
+
+def test_a_damaged_config_is_not_overwritten(tmp_path):
+    (tmp_path / "config.json").write_text('{"seed": ')
+    with pytest.raises(UserError, match=r"config\.json: expected JSON"):
+        workdir.check(tmp_path, CONFIG)
+    assert (tmp_path / "config.json").read_text() == '{"seed": '
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{}", '{"seed": 0, "model": 3}'])
+def test_json_that_is_no_config_is_refused(tmp_path, content):
+    (begun(tmp_path) / "config.json").write_text(content)
+    refusal(tmp_path, CONFIG)
+
+
+def test_a_result_is_there_once_it_is_written(tmp_path):
+    assert workdir.result(tmp_path) is None
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "result.json").write_text('{"test_accuracy": 0.5}')
+    assert workdir.result(tmp_path) == {"test_accuracy": 0.5}
+
+
+def test_readings_of_the_test_split_are_counted_across_processes(tmp_path):
+    assert [workdir.count_test_read(tmp_path) for _ in range(3)] == [1, 2, 3]
