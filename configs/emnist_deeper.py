@@ -18,7 +18,7 @@ def get_config() -> Config:
         dataset=DatasetConfig(name="emnist_letters"),
         model=DeeperConfig(
             widths=(32, 64, 128),
-            kernel_sizes=(3, 3, 3),
+            kernel_sizes=(5, 3, 3),
             depths=(1, 2, 2),
             pooling="stride",
             dropout=0.3,

@@ -150,12 +150,16 @@ def _show(result: dict[str, Any], folder: Path, state: str) -> None:
     """Prints what a run came to and where everything about it lies."""
     low, high = result["test_accuracy_interval"]
     note = f" ({result['dataset_note']})" if result["dataset_note"] else ""
+    # Without a best, no validation was better than nothing: every loss was NaN, say.
+    best = "none"
+    if result["validation_accuracy"] is not None:
+        best = f"{result['validation_accuracy']:.2%} at step {result['best_step']:,}"
     console.result_table(
         {
             "run": state,
             "dataset": f"{result['dataset']}{note}",
             "test accuracy": f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})",
-            "best validation": f"{result['validation_accuracy']:.2%} at step {result['best_step']:,}",
+            "best validation": best,
             "training time": console.duration(result["training_seconds"]),
             "run folder": str(folder),
             "report": str(folder / "report"),
