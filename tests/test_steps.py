@@ -8,7 +8,7 @@ import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxletters import metrics, steps
+from jaxletters import metrics, sharding, steps
 from jaxletters.config import AugmentConfig, LossConfig, MLPConfig, OptimizerConfig
 from jaxletters.types import Batch
 
@@ -35,7 +35,7 @@ def start(task):
 
 def run(task, examples, start, *stops):
     """Trains from `start` to each stop in turn; returns state and counts, on the host."""
-    state, counts = jax.tree.map(jnp.array, (start, metrics.zero()))
+    state, counts = sharding.replicate((start, metrics.zero()), task.mesh)
     for stop in stops:
         state, counts = steps.run_until(task, state, counts, examples, stop)
     return tiny.on_host((state, counts))
@@ -75,7 +75,7 @@ def test_a_run_in_pieces_ends_with_the_same_bits(task, examples, start):
 
 def test_a_run_continued_from_host_memory_ends_with_the_same_bits(task, examples, start):
     middle, counts = run(task, examples, start, 9)
-    state, counts = jax.tree.map(jnp.array, (middle, counts))
+    state, counts = sharding.replicate((middle, counts), task.mesh)
     continued = tiny.on_host(steps.run_until(task, state, counts, examples, 20))
     tiny.assert_same_bits(continued, run(task, examples, start, 20))
 
@@ -88,7 +88,7 @@ def test_stopping_where_one_is_does_nothing(task, examples, start):
 
 def test_the_loop_of_accelerators_computes_the_same_steps(task, examples, start):
     looping = steps._program(True)
-    arguments = jax.tree.map(jnp.array, (start, metrics.zero()))
+    arguments = sharding.replicate((start, metrics.zero()), task.mesh)
     state, counts = tiny.on_host(looping(task, *arguments, examples, jnp.int32(6)))
     expected_state, expected_counts = run(task, examples, start, 6)
     assert state.step == 6
@@ -132,7 +132,7 @@ def test_the_average_follows_the_weights_by_its_formula(task, examples, start):
 def test_the_callers_copy_of_the_best_weights_outlives_the_memory_of_the_state(
     task, examples, start
 ):
-    state, counts = jax.tree.map(jnp.array, (start, metrics.zero()))
+    state, counts = sharding.replicate((start, metrics.zero()), task.mesh)
     best = jax.tree.map(jnp.copy, steps.evaluated(state))
     steps.run_until(task, state, counts, examples, 3)
     tiny.assert_same_bits(tiny.on_host(best), steps.evaluated(start))
