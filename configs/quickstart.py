@@ -1,4 +1,10 @@
-"""Letters drawn on the spot, so nothing is downloaded: the whole way in a minute or two."""
+"""Letters drawn on the spot, so nothing is downloaded: the whole way in under a minute.
+
+    python launch.py --config configs/quickstart.py
+
+A small network learns 10,400 letters drawn by code and is tested on styles of writing that it has not
+seen; the README's table says what it reaches.
+"""
 
 from jaxletters.config import (
     AugmentConfig,

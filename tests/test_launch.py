@@ -18,11 +18,23 @@ def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("arguments", "expected"),
     [
         (["--config=configs/quikstart.py"], "did you mean 'configs/quickstart.py'"),
-        ([*runs.SMALL, "--config.optimizer.lerning_rate=1"], "did you mean 'optimizer.learning_rate'"),
-        ([*runs.SMALL, "--config.training.batch_size=-1"], "config.training.batch_size: expected 1 to"),
-        ([*runs.SMALL, "--config.training.batch_size=100000"], "config.training.batch_size: expected at most"),
+        (
+            [*runs.SMALL, "--config.optimizer.lerning_rate=1"],
+            "did you mean 'optimizer.learning_rate'",
+        ),
+        (
+            [*runs.SMALL, "--config.training.batch_size=-1"],
+            "config.training.batch_size: expected 1 to",
+        ),
+        (
+            [*runs.SMALL, "--config.training.batch_size=100000"],
+            "config.training.batch_size: expected at most",
+        ),
         ([*runs.SMALL, "--config.model.widths=(2,2,2,2,2,2)"], "config.model.widths"),
-        ([*runs.SMALL, "--config.dataset.name=alpha_letters", "--config.dataset.size=0"], "no test split"),
+        (
+            [*runs.SMALL, "--config.dataset.name=alpha_letters", "--config.dataset.size=0"],
+            "no test split",
+        ),
     ],
 )
 def test_what_the_user_must_mend_is_one_line_and_code_2(tmp_path, arguments, expected):
@@ -37,7 +49,9 @@ def test_what_the_user_must_mend_is_one_line_and_code_2(tmp_path, arguments, exp
 
 
 def test_all_problems_are_named_at_once():
-    done = launch(*runs.SMALL, "--config.seed=-1", "--config.optimizer.name=adm", "--config.loss.l2=-1")
+    done = launch(
+        *runs.SMALL, "--config.seed=-1", "--config.optimizer.name=adm", "--config.loss.l2=-1"
+    )
     assert done.returncode == 2
     assert [line.split(":")[1].strip() for line in done.stderr.splitlines()] == [
         "config.seed",
@@ -70,7 +84,14 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
     assert "stage1_conv1" in done.stdout
     assert "test accuracy" in done.stdout
     assert str(workdir / "report") in done.stdout
-    for name in ("config.json", "env.json", "metrics.jsonl", "timings.jsonl", "tensorboard", "steps"):
+    for name in (
+        "config.json",
+        "env.json",
+        "metrics.jsonl",
+        "timings.jsonl",
+        "tensorboard",
+        "steps",
+    ):
         assert (workdir / name).exists(), name
     drawn = ("contact_sheet", "learning_curves", "confusion_matrix", "worst_mistakes")
     assert {p.name for p in (workdir / "report").iterdir()} == {

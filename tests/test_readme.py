@@ -11,7 +11,7 @@ README = (runs.ROOT / "README.md").read_text()
 
 def test_the_tables_are_the_benchmarks_own():
     filled = runpy.run_path(str(runs.ROOT / "benchmarks" / "readme.py"))["filled"]
-    assert README == filled(README), "run: python benchmarks/readme.py"
+    assert filled(README) == README, "run: python benchmarks/readme.py"
     assert len(re.findall(r"<!-- begin \S+ -->\n\|", README)) == 2
 
 
@@ -25,7 +25,9 @@ def test_every_path_named_exists(path):
 def test_every_config_line_uses_settings_that_exist():
     from jaxletters import commandline
 
-    lines = re.findall(r"^python launch\.py (.*?)(?<!\\)$", README.replace("\\\n", " "), re.MULTILINE)
+    lines = re.findall(
+        r"^python launch\.py (.*?)(?<!\\)$", README.replace("\\\n", " "), re.MULTILINE
+    )
     assert len(lines) >= 2
     for line in lines:
         commandline.parse(line.split())

@@ -57,11 +57,6 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     train = data.load(config.dataset, "train")
     kept, held_out = splits.hold_out(train.labels, config.dataset.validation_per_class, config.seed)
     plan = Plan.of(config, len(kept))
-    if plan.batch_size > plan.examples:
-        raise UserError(
-            f"config.training.batch_size: expected at most the {plan.examples:,} training examples, "
-            f"found {plan.batch_size:,}"
-        )
     workdir.claim(folder, config)
     write_json(folder / "env.json", journal.environment())
     console.model_table(layers)
