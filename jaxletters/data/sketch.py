@@ -20,49 +20,35 @@ from jaxletters.data.strokes import LETTERS
 
 SIDE = 28
 _CENTRE = (SIDE - 1) / 2
-# Positions of the pen along one letter; 64 are at most 1.4 px apart, which a pen's width hides.
+# Positions of the pen along one letter: closer together than the narrowest pen can show.
 _SAMPLES = 64
-# Examples drawn together; a block depends on its number alone, so a longer draw extends a shorter one.
+# Examples drawn together. A block depends on its number alone, so a longer draw extends a shorter one.
 _BLOCK = 26 * 16
 
-# How far a writer strays, in lengths of the letter's larger side.
-_JITTER = 0.02
+# How letters lean, in x per y: `_SLANT` to the right, give or take what the split allows.
+_SLANT = 0.1
+_LEAN = {"train": (0.0, 0.26), "test": (0.26, 0.33)}
+# How far a writer strays otherwise: the logarithm of width / height, the turn in radians, and, in
+# lengths of the letter's larger side, points, the ends of strokes, and waves that bend the whole.
+_STRETCH = 0.2
+_TURN = 0.06
+_JITTER = 0.013
 _OVERSHOOT = (-0.02, 0.07)
 _WAVES = 3
-_WAVE_HEIGHT = 0.02
-_WAVE_FREQUENCY = 0.8
-# Standard deviation of the turn, in radians.
-_TURN = 0.06
-# Logarithm of the pen's drop in pixels, how much it swells, and how far its ink reaches in drops.
-_PEN = (np.log(0.75), np.log(1.35))
+_WAVE_HEIGHT = 0.03
+_WAVE_FREQUENCY = 0.5
+# The pen leaves Gaussian drops: their least and most standard deviation in pixels, how much it swells
+# and shrinks on its way, how many deviations its ink reaches, and the shares of the ink in the middle
+# of a line where paper ends and full black begins.
+_PEN = (0.75, 1.25)
 _PRESSURE = 0.15
 _REACH = 1.5
-# A drop is a Gaussian, these are the shares of a line's ink where paper ends and full ink begins.
-_DRY, _WET = 0.15, 0.65
-# Pixels that the larger side of the inked letter takes, and how far it is off the centre.
-_FILL = (21.0, 24.0)
+_DRY, _WET = 0.05, 0.85
+# Pixels that the larger side of the inked letter takes, and how far off the centre it may lie.
+_FILL = (20.0, 23.5)
 _SHIFT = 0.5
 
 Floats = NDArray[np.float32]
-
-
-class _Style(NamedTuple):
-    """The ranges one split's writers come from, each (least, most).
-
-    Attributes:
-        slant: distance of the slant, in x per y, from the common one, to either side.
-        stretch: distance of the logarithm of width / height from zero, to either side.
-    """
-
-    slant: tuple[float, float]
-    stretch: tuple[float, float]
-
-
-_COMMON_SLANT = 0.1
-_STYLES = {
-    "train": _Style(slant=(0.0, 0.25), stretch=(0.0, 0.2)),
-    "test": _Style(slant=(0.25, 0.4), stretch=(0.2, 0.3)),
-}
 
 
 class _Alphabet(NamedTuple):
@@ -74,7 +60,7 @@ class _Alphabet(NamedTuple):
         basis: float32 `[forms, samples, points]`; `basis @ points` is the pen's path.
         drawn: float32 `[forms, samples - 1]`, 0 where the pen is lifted between two samples, else 1.
         first: int `[26, 2]`, the first form of a letter's capital and of its small letter.
-        count: int `[26, 2]`, how many forms of it follow one another.
+        variants: int `[26, 2]`, how many forms of it there are, one after the other.
     """
 
     points: Floats
@@ -82,14 +68,15 @@ class _Alphabet(NamedTuple):
     basis: Floats
     drawn: Floats
     first: NDArray[np.int64]
-    count: NDArray[np.int64]
+    variants: NDArray[np.int64]
 
 
 def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Draws letters in a shuffled order, each class as often as any other, up to one.
 
     The same arguments give the same bytes on the same machine, and a longer draw begins with a
-    shorter one's examples. Both splits share no form of a letter, no slant and no proportions.
+    shorter one's examples. The two splits share no form of a letter, and the letters of the test
+    split lean further to either side.
 
     Args:
         count: how many letters.
@@ -100,9 +87,10 @@ def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[
         uint8 images `[count, 28, 28]`, upright, 0 = paper and 255 = ink, and int32 labels `[count]`,
         1..26 for A..Z, capital and small letters alike.
     """
-    alphabet, style = _alphabet(split), _STYLES[split]
+    alphabet, lean = _alphabet(split), _LEAN[split]
+    stream = list(_LEAN).index(split)
     blocks = [
-        _draw_block(alphabet, style, np.random.default_rng((seed, split.encode()[0], block)))
+        _draw_block(alphabet, lean, np.random.default_rng((seed, stream, block)))
         for block in range(-(-count // _BLOCK))
     ]
     images = [np.empty((0, SIDE, SIDE), np.uint8), *(images for images, _ in blocks)]
@@ -111,42 +99,38 @@ def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def _draw_block(
-    alphabet: _Alphabet, style: _Style, rng: np.random.Generator
+    alphabet: _Alphabet, lean: tuple[float, float], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Returns uint8 images `[block, 28, 28]` and labels `[block]`, every 26 in a row all different."""
     letters = rng.permuted(np.tile(np.arange(26), (_BLOCK // 26, 1)), axis=1).ravel()
     case = rng.integers(2, size=_BLOCK)
-    pick = rng.integers(alphabet.count[letters, case])
-    form = alphabet.first[letters, case] + pick
-    path = _bend(_write(alphabet, form, rng) @ _hand(style, rng), rng)
-    pen = np.exp(rng.uniform(*_PEN, (_BLOCK, 1))).astype(np.float32)
+    form = alphabet.first[letters, case] + rng.integers(alphabet.variants[letters, case])
+    path = _bend(_write(alphabet, form, rng) @ _hand(lean, rng), rng)
+    pen = rng.uniform(*_PEN, (_BLOCK, 1)).astype(np.float32)
     images = _ink(_fit(path, pen, rng), pen * _pressure(rng), alphabet.drawn[form])
     return np.rint(images * 255).astype(np.uint8), (letters + 1).astype(np.int32)
 
 
 def _write(alphabet: _Alphabet, form: NDArray[np.int64], rng: np.random.Generator) -> Floats:
     """Returns paths `[block, samples, 2]` of the given forms, no two written alike."""
-    points = alphabet.points[form]
-    points = points + rng.normal(0, _JITTER, points.shape).astype(np.float32)
-    overshoot = rng.uniform(*_OVERSHOOT, (*points.shape[:2], 1)).astype(np.float32)
-    return alphabet.basis[form] @ (points + overshoot * alphabet.outward[form])
+    points, outward = alphabet.points[form], alphabet.outward[form]
+    jitter = rng.normal(0, _JITTER, points.shape)
+    overshoot = rng.uniform(*_OVERSHOOT, (*points.shape[:2], 1))
+    written = points + jitter + overshoot * outward
+    return alphabet.basis[form] @ written.astype(np.float32)
 
 
-def _hand(style: _Style, rng: np.random.Generator) -> Floats:
+def _hand(lean: tuple[float, float], rng: np.random.Generator) -> Floats:
     """Returns `[block, 2, 2]` matrices for row vectors that stretch, then slant, then turn."""
-
-    def either_side(least: float, most: float) -> NDArray[np.float64]:
-        return rng.choice((-1, 1), _BLOCK) * rng.uniform(least, most, _BLOCK)
-
-    slant = _COMMON_SLANT + either_side(*style.slant)
-    width = np.exp(either_side(*style.stretch))
+    slant = _SLANT + rng.choice((-1, 1), _BLOCK) * rng.uniform(*lean, _BLOCK)
+    width = np.exp(rng.uniform(-_STRETCH, _STRETCH, _BLOCK))
     angle = rng.normal(0, _TURN, _BLOCK)
     cos, sin = np.cos(angle), np.sin(angle)
     one, zero = np.ones(_BLOCK), np.zeros(_BLOCK)
-    # y grows downwards: a letter leans to the right where x falls with y.
-    lean = np.stack((width, zero, -slant, one), axis=-1).reshape(-1, 2, 2)
+    # y grows downwards: a letter leans to the right where x falls as y grows.
+    shear = np.stack((width, zero, -slant, one), axis=-1).reshape(-1, 2, 2)
     turn = np.stack((cos, sin, -sin, cos), axis=-1).reshape(-1, 2, 2)
-    return (lean @ turn).astype(np.float32)
+    return (shear @ turn).astype(np.float32)
 
 
 def _bend(path: Floats, rng: np.random.Generator) -> Floats:
@@ -168,10 +152,11 @@ def _fit(path: Floats, pen: Floats, rng: np.random.Generator) -> Floats:
 
 def _pressure(rng: np.random.Generator) -> Floats:
     """Returns factors `[block, samples - 1]` by which the pen widens and narrows on its way."""
-    along = np.linspace(0, 1, _SAMPLES - 1, dtype=np.float32)
-    cycles = rng.uniform(0.5, 3, (_BLOCK, 1)).astype(np.float32)
-    phase = rng.uniform(0, 1, (_BLOCK, 1)).astype(np.float32)
-    return 1 + _PRESSURE * np.sin(2 * np.pi * (cycles * along + phase))
+    along = np.linspace(0, 1, _SAMPLES - 1)
+    cycles = rng.uniform(0.5, 3, (_BLOCK, 1))
+    phase = rng.uniform(0, 1, (_BLOCK, 1))
+    swell = _PRESSURE * np.sin(2 * np.pi * (cycles * along + phase))
+    return (1 + swell).astype(np.float32)
 
 
 def _ink(path: Floats, pen: Floats, drawn: Floats) -> Floats:
@@ -189,57 +174,67 @@ def _ink(path: Floats, pen: Floats, drawn: Floats) -> Floats:
     length = np.linalg.norm(np.diff(path, axis=1), axis=2)
     centre = (path[:, 1:] + path[:, :-1]) / 2
     pixels = np.arange(SIDE, dtype=np.float32)[:, None, None]
-    # [2, side, block, samples - 1]: the larger axes outside keep the inner loops long.
-    offset = (pixels - np.moveaxis(centre, 2, 0)[:, None, :, :].reshape(2, 1, *pen.shape)) / pen
+    # [2, side, block, samples - 1], x before y.
+    offset = (pixels - np.moveaxis(centre, 2, 0)[:, None]) / pen
     drops = np.exp(-0.5 * offset**2)
     weight = drawn * length / (np.sqrt(np.float32(2 * np.pi)) * pen)
     ink = np.moveaxis(drops[1] * weight, 0, 1) @ np.moveaxis(drops[0], 0, 2)
-    wet = np.clip((ink - _DRY) / (_WET - _DRY), 0, 1)
-    return wet * wet * (3 - 2 * wet)
+    return np.clip((ink - _DRY) / (_WET - _DRY), 0, 1)
 
 
 @functools.cache
 def _alphabet(split: str) -> _Alphabet:
     """Returns the forms of one split."""
     forms: list[str] = []
-    first, count = np.zeros((2, 26, 2), np.int64)
+    first, variants = np.zeros((2, 26, 2), np.int64)
     for case, letters in enumerate((string.ascii_uppercase, string.ascii_lowercase)):
         for index, letter in enumerate(letters):
             of_letter: tuple[str, ...] = getattr(LETTERS[letter], split)
-            first[index, case], count[index, case] = len(forms), len(of_letter)
+            first[index, case], variants[index, case] = len(forms), len(of_letter)
             forms += of_letter
     room = max(len(form.replace("|", " ").split()) for form in forms)
-    traced = zip(*(_trace(form, room) for form in forms), strict=True)
-    return _Alphabet(*(np.stack(arrays).astype(np.float32) for arrays in traced), first, count)
+    points, outward, basis, drawn = (
+        np.stack(arrays).astype(np.float32)
+        for arrays in zip(*(_trace(form, room) for form in forms), strict=True)
+    )
+    return _Alphabet(points, outward, basis, drawn, first, variants)
 
 
 def _trace(form: str, room: int) -> tuple[NDArray[np.float64], ...]:
     """Returns a form's `_Alphabet` points, outward, basis and drawn, padded to `room` points."""
     strokes = [stroke.split() for stroke in form.split("|")]
     pairs = [point.rstrip("!").split(",") for stroke in strokes for point in stroke]
+    written = np.array(pairs, np.float64)
     points, outward = np.zeros((2, room, 2))
-    points[: len(pairs)] = np.array(pairs, np.float64)
-    points /= np.ptp(points[: len(pairs)], axis=0).max()
-    # A piece is the indices of its first and last point: from a stroke's end or a corner to the next.
-    pieces: list[tuple[int, int]] = []
+    points[: len(pairs)] = written / np.ptp(written, axis=0).max()
+    basis, drawn = np.zeros((_SAMPLES, room)), np.ones(_SAMPLES - 1)
+    pieces = _pieces(strokes)
+    row = 0
+    for (first, last), samples in zip(pieces, _shares(points, pieces), strict=True):
+        # Pieces of one stroke share a corner, which is where the one before has just ended.
+        if row and not basis[row - 1, first]:
+            drawn[row - 1] = 0
+        basis[row : row + samples, first : last + 1] = _spline(points[first : last + 1], samples)
+        row += samples
     start = 0
     for stroke in strokes:
         last = start + len(stroke) - 1
         for end, inner in ((start, start + 1), (last, last - 1)):
             direction = points[end] - points[inner]
             outward[end] = direction / np.linalg.norm(direction)
-        corners = [start + i for i, point in enumerate(stroke) if point.endswith("!")]
-        pieces += itertools.pairwise(sorted({start, *corners, last}))
         start = last + 1
-    basis, drawn = np.zeros((_SAMPLES, room)), np.ones(_SAMPLES - 1)
-    row = 0
-    for (a, b), samples in zip(pieces, _shares(points, pieces), strict=True):
-        # Pieces that share no corner belong to different strokes.
-        if row and not basis[row - 1, a]:
-            drawn[row - 1] = 0
-        basis[row : row + samples, a : b + 1] = _spline(points[a : b + 1], samples)
-        row += samples
     return points, outward, basis, drawn
+
+
+def _pieces(strokes: list[list[str]]) -> list[tuple[int, int]]:
+    """Returns the numbers of the first and the last point of each smooth piece of the strokes."""
+    pieces: list[tuple[int, int]] = []
+    start = 0
+    for stroke in strokes:
+        corners = [start + i for i, point in enumerate(stroke) if point.endswith("!")]
+        pieces += itertools.pairwise(sorted({start, *corners, start + len(stroke) - 1}))
+        start += len(stroke)
+    return pieces
 
 
 def _shares(points: NDArray[np.float64], pieces: list[tuple[int, int]]) -> list[int]:

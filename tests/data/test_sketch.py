@@ -78,16 +78,16 @@ def test_seeds_and_splits_draw_other_letters_in_another_order():
 def test_letters_fill_the_image_and_leave_a_margin(drawn):
     images, _ = drawn
     edge = np.concatenate([images[:, [0, -1]].ravel(), images[:, :, [0, -1]].ravel()])
-    assert edge.max() < 32
+    assert edge.max() < 16
     ink = images > 64
     sizes, middles = [], []
     for side in (ink.any(axis=2), ink.any(axis=1)):
         first, last = side.argmax(axis=1), 27 - side[:, ::-1].argmax(axis=1)
         sizes.append(last - first + 1)
         middles.append((first + last) / 2)
-    assert np.maximum(*sizes).min() >= 16
+    assert np.maximum(*sizes).min() >= 17
     assert np.maximum(*sizes).max() <= 25
-    assert np.abs(np.array(middles) - 13.5).max() <= 2.5
+    assert np.abs(np.array(middles) - 13.5).max() <= 2
     # Black ink on white paper, and a pen's width between a hair and a blot.
     assert images.max(axis=(1, 2)).min() >= 200
     assert np.all((ink.mean(axis=(1, 2)) > 0.02) & (ink.mean(axis=(1, 2)) < 0.5))
@@ -100,7 +100,7 @@ def test_every_class_is_most_like_itself(drawn):
         class_means(images[:half], labels[:half]), class_means(images[half:], labels[half:])
     )
     np.testing.assert_array_equal(alike.argmax(axis=1), np.arange(26))
-    assert alike[~np.eye(26, dtype=bool)].max() < 0.97
+    assert alike[~np.eye(26, dtype=bool)].max() < 0.95
 
 
 def test_letters_stand_upright(drawn):
@@ -111,12 +111,13 @@ def test_letters_stand_upright(drawn):
 
     low, high, left, right = slice(16, 28), slice(0, 12), slice(0, 12), slice(16, 28)
     everything = slice(None)
-    assert ink("L", low, right) > 2 * ink("L", high, right)
-    assert ink("T", high, everything) > 1.2 * ink("T", low, everything)
-    assert ink("J", low, left) > 1.5 * ink("J", high, left)
-    assert ink("F", high, right) > 2 * ink("F", low, right)
-    assert ink("U", low, everything) > ink("U", high, everything)
-    assert ink("C", everything, left) > 1.2 * ink("C", everything, right)
+    assert ink("L", low, everything) > 1.3 * ink("L", high, everything)
+    assert ink("L", low, left) > 1.5 * ink("L", high, left)
+    assert ink("T", high, everything) > 1.4 * ink("T", low, everything)
+    assert ink("J", low, left) > 3 * ink("J", high, left)
+    assert ink("F", high, right) > 5 * ink("F", low, right)
+    assert ink("U", low, everything) > 1.2 * ink("U", high, everything)
+    assert ink("C", everything, left) > 1.4 * ink("C", everything, right)
 
 
 def test_the_test_split_is_written_in_other_styles():
@@ -153,7 +154,7 @@ def test_letters_are_like_real_ones_and_only_the_right_way_up(split, real_emnist
     theirs = class_means(real.images[:26_000], real.labels[:26_000])
     ours = class_means(*sketch.draw(5200, split, 0))
     upright = likeness(ours, theirs)
-    assert np.mean(upright.argmax(axis=1) == np.arange(26)) > 0.75
+    assert np.mean(upright.argmax(axis=1) == np.arange(26)) > 0.85
     for turns in range(4):
         turned = np.rot90(ours, turns, axes=(1, 2))
         for other in (turned, turned.transpose(0, 2, 1)):
