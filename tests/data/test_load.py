@@ -12,7 +12,7 @@ import pytest
 from jaxletters import config as schema
 from jaxletters import data
 from jaxletters.config import DatasetConfig
-from jaxletters.data import archives, cache, sketch
+from jaxletters.data import archives, cache, sketch, strokes
 from jaxletters.data.builders import base, emnist_letters
 from jaxletters.errors import UserError
 
@@ -248,6 +248,16 @@ def test_sketch_letters_are_drawn_again_once_they_would_look_different(tmp_path,
     np.testing.assert_array_equal(data.load(config, "train").images, 255 - before.images)
     monkeypatch.undo()
     np.testing.assert_array_equal(data.load(config, "train").images, before.images)
+
+
+def test_a_form_that_no_sample_shows_still_makes_another_dataset(monkeypatch):
+    from jaxletters.data.builders import sketch_letters
+
+    before = sketch_letters.size_config(130).name
+    forms = strokes.LETTERS["z"]
+    changed = {**strokes.LETTERS, "z": forms._replace(test=(*forms.test, "0,0 9,9"))}
+    monkeypatch.setattr(strokes, "LETTERS", changed)
+    assert sketch_letters.size_config(130).name != before
 
 
 def test_too_few_sketch_letters_to_test_on_are_an_error(tmp_path):

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import tensorflow_datasets as tfds
 
-from jaxletters.data import builders, sketch
+from jaxletters.data import builders, sketch, strokes
 from jaxletters.data.archives import Source
 from jaxletters.data.builders import base
 
@@ -25,11 +25,15 @@ class SizeConfig(tfds.core.BuilderConfig):
 
 def size_config(size: int) -> SizeConfig:
     """Returns the builder config of so many training examples, as the code of today draws them."""
-    # A sample of the drawings is in the name, so that a change to the code leaves no old ones in use.
-    samples = (sketch.draw(26, split, _SEED)[0] for split in builders.SKETCH_LETTERS.splits)
-    style = hashlib.sha256(b"".join(images.tobytes() for images in samples)).hexdigest()[:8]
+    # All forms and a sample of the drawings are in the name, so that a change to either leaves no old
+    # ones in use; the sample alone does not have every form.
+    style = hashlib.sha256(repr(strokes.LETTERS).encode())
+    for split in builders.SKETCH_LETTERS.splits:
+        style.update(sketch.draw(26, split, _SEED)[0].tobytes())
     return SizeConfig(
-        name=f"size_{size}_{style}", description=f"{size} training examples", size=size
+        name=f"size_{size}_{style.hexdigest()[:8]}",
+        description=f"{size} training examples",
+        size=size,
     )
 
 
