@@ -61,8 +61,9 @@ def write(folder: Path, run: RunReport) -> list[Path]:
         **run.result,
         **analysis.score(run.test, run.test_logits),
     }
-    files["result.json"] = f"{to_json(result, indent=2)}\n".encode()
     files["result.txt"] = "".join(f"{line}\n" for line in text.lines(result)).encode()
+    # Last, because it is what says that a run is finished.
+    files["result.json"] = f"{to_json(result, indent=2)}\n".encode()
     for name, data in files.items():
         write_bytes(folder / name, data)
     return [folder / name for name in files]

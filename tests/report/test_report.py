@@ -172,3 +172,9 @@ def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path):
     (tmp_path / "report").touch()
     with pytest.raises(UserError, match=r"contact_sheet\.png: cannot be written"):
         report.write(tmp_path / "report", run_report((1, 1, 2, 3, 3, 1)))
+
+
+def test_the_result_that_ends_a_run_is_written_last(tmp_path):
+    *others, last = report.write(tmp_path, run_report((1, 1, 2, 3, 3, 1)))
+    assert last.name == "result.json"
+    assert len(others) == 5
