@@ -59,20 +59,20 @@ def run_report(predicted, labels=(1, 1, 2, 2, 3, 3), history=HISTORY, **result):
 def test_files_of_a_report(tmp_path):
     run = run_report((1, 1, 2, 3, 3, 1), validation_accuracy=0.8, seconds=3725.26)
     written = report.write(tmp_path / "run" / "report", run)
-    assert [path.name for path in written] == [*PICTURES, "result.json", "result.txt"]
+    assert [path.name for path in written] == [*PICTURES, "result.txt", "result.json"]
     assert sorted(written) == sorted((tmp_path / "run" / "report").iterdir())
     sizes = {path.name: imread(path).shape[1::-1] for path in written[:4]}
     assert sizes["learning_curves.png"] == (1350, 570)
     assert all(300 < width < 2000 and 100 < height < 2000 for width, height in sizes.values())
 
-    result = json.loads(written[4].read_text())
+    result = json.loads(written[5].read_text())
     assert result["name"] == "quickstart"
     assert result["dataset_note"] == "generated data"
     assert result["seconds"] == 3725.26
     assert result["test_accuracy"] == pytest.approx(4 / 6)
     assert [c["label"] for c in result["confusions"]] == ["B", "C"]
 
-    assert written[5].read_text().splitlines() == [
+    assert written[4].read_text().splitlines() == [
         "quickstart (generated data)",
         "",
         "steps                10",
