@@ -1,0 +1,1 @@
+"""Experiments: short compositions of the loop and the pure pieces, one module each."""
