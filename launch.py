@@ -28,7 +28,8 @@ def main() -> int:
         print(f"{interruption}; the same command goes on from there.", file=sys.stderr)
         return EXIT_CODE
     except KeyboardInterrupt:
-        print("Interrupted before training; nothing had to be saved.", file=sys.stderr)
+        # While training, a signal ends in Interrupted instead.
+        print("Interrupted outside training; the same command goes on from there.", file=sys.stderr)
         return EXIT_CODE
     return 0
 

@@ -1,15 +1,13 @@
-"""The schema of an experiment: frozen dataclasses, their validation, and what identifies a run."""
+"""The schema of an experiment: frozen dataclasses."""
 
 import dataclasses
-import hashlib
-import json
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
 # Fields that say where things lie, how often they are saved or shown: they do not change the numbers.
-_NOT_IDENTITY: dict[str, Any] = {"identity": False}
+NOT_IDENTITY: dict[str, Any] = {"identity": False}
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh")
 INITIALIZERS = (
@@ -41,8 +39,8 @@ class DatasetConfig:
     """
 
     name: str = "sketch_letters"
-    archives: str = field(default="", metadata=_NOT_IDENTITY)
-    data_dir: str = field(default="", metadata=_NOT_IDENTITY)
+    archives: str = field(default="", metadata=NOT_IDENTITY)
+    data_dir: str = field(default="", metadata=NOT_IDENTITY)
     size: int = 0
     validation_per_class: int = 800
 
@@ -226,7 +224,7 @@ class Config:
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
-    checkpoint: CheckpointConfig = field(default=CheckpointConfig(), metadata=_NOT_IDENTITY)
+    checkpoint: CheckpointConfig = field(default=CheckpointConfig(), metadata=NOT_IDENTITY)
     log_every_steps: int = 100
 
 
@@ -260,50 +258,3 @@ def _as_declared(value: Any, declared: Any) -> Any:
     if typing.get_origin(declared) is tuple and isinstance(value, list | tuple):
         return tuple(_as_declared(item, typing.get_args(declared)[0]) for item in value)
     return value
-
-
-def identity(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what makes two runs the same experiment: every setting that changes the numbers.
-
-    Args:
-        values: a config as a nested mapping, as `dataclasses.asdict` or config.json gives it.
-
-    Returns:
-        the values by dotted key, as JSON would give them back.
-    """
-    loose = set(_loose_keys(Config()))
-    # 10 and 10.0 are one number, so a config that says either is the same experiment.
-    flat = _flatten(json.loads(json.dumps(values), parse_float=_whole_as_int))
-    return {
-        k: v for k, v in flat.items() if not any(k == x or k.startswith(x + ".") for x in loose)
-    }
-
-
-def fingerprint(config: Config) -> str:
-    """Returns the SHA-256 of a config's identity, as 64 hexadecimal digits."""
-    text = json.dumps(identity(dataclasses.asdict(config)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _loose_keys(config: Any, prefix: str = "") -> Iterator[str]:
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if f.metadata == _NOT_IDENTITY:
-            yield f"{prefix}{f.name}"
-        elif dataclasses.is_dataclass(value):
-            yield from _loose_keys(value, f"{prefix}{f.name}.")
-
-
-def _whole_as_int(text: str) -> float | int:
-    number = float(text)
-    return int(number) if number.is_integer() else number
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -8,7 +8,6 @@ import platform
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TextIO
 
 import jax
@@ -67,12 +66,7 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.flush()
         self._metrics.close()
         self._timings.close()

@@ -4,10 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from jaxletters import config as schema
 from jaxletters.config import Config
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_json
+from jaxletters.identity import identity
 
 
 def check(workdir: Path, config: Config) -> None:
@@ -59,7 +59,7 @@ def count_test_read(workdir: Path) -> int:
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    old, new = schema.identity(there), schema.identity(here)
+    old, new = identity(there), identity(here)
     return [
         f"config.{key} is {old.get(key)!r} there, {new.get(key)!r} here"
         for key in dict.fromkeys([*old, *new])

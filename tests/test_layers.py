@@ -13,7 +13,7 @@ PACKAGE = ROOT / "jaxletters"
 
 # From the ground up. A folder stands for all that is in it and is not named itself.
 LAYERS = [
-    ["errors", "config", "types", "rng", "validation", "plan", ""],
+    ["errors", "config", "identity", "types", "rng", "validation", "plan", ""],
     [
         "augment",
         "losses",

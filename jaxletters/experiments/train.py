@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 from jaxletters import (
     console,
     data,
+    identity,
     journal,
     loop,
     models,
@@ -21,7 +22,7 @@ from jaxletters import (
     workdir,
 )
 from jaxletters.checkpoint import Snapshot
-from jaxletters.config import Config, fingerprint
+from jaxletters.config import Config
 from jaxletters.data import provenance, splits
 from jaxletters.errors import UserError
 from jaxletters.files import write_json
@@ -122,7 +123,7 @@ def _test_and_report(
         "validation_accuracy": best[0]["accuracy"] if best else None,
         "training_seconds": sum(map(loop.seconds, journal.read_timings(folder))),
         "test_split_reads": reads,
-        "fingerprint": fingerprint(config),
+        "fingerprint": identity.fingerprint(config),
     }
     report.write(
         folder / "report",

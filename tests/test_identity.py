@@ -1,0 +1,75 @@
+import dataclasses
+
+import pytest
+
+from jaxletters import config as schema
+from jaxletters.config import (
+    AugmentConfig,
+    CheckpointConfig,
+    Config,
+    DatasetConfig,
+    DeeperConfig,
+    MLPConfig,
+    OptimizerConfig,
+    TrainingConfig,
+)
+from jaxletters.identity import fingerprint
+from jaxletters.identity import identity as identity_of
+
+FINGERPRINT = "714ab18dff15e71a410eab9884a73c1a5fbd9d691b513a93276ff7c2f3699557"
+
+
+def identity(config):
+    return identity_of(dataclasses.asdict(config))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        Config(dataset=DatasetConfig(archives="/a")),
+        Config(dataset=DatasetConfig(data_dir="/b")),
+        Config(checkpoint=CheckpointConfig(every_steps=7, max_to_keep=1)),
+    ],
+)
+def test_where_files_lie_and_how_often_they_are_saved_is_not_the_experiment(same):
+    assert identity(same) == identity(Config())
+    assert fingerprint(same) == fingerprint(Config())
+
+
+def test_every_other_setting_is_the_experiment():
+    loose = {
+        "dataset.archives",
+        "dataset.data_dir",
+        "checkpoint.every_steps",
+        "checkpoint.max_to_keep",
+    }
+    assert set(identity(Config())) == {key for key, _, _ in schema.leaves(Config())} - loose
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Config(seed=1),
+        Config(dataset=DatasetConfig("mnist")),
+        Config(model=MLPConfig()),
+        Config(model=DeeperConfig(widths=(32, 64, 127))),
+        Config(augment=AugmentConfig(shift=0.5)),
+        Config(optimizer=OptimizerConfig(learning_rate=2e-3)),
+        Config(training=TrainingConfig(monitor="loss")),
+        Config(log_every_steps=101),
+    ],
+)
+def test_another_experiment_has_another_fingerprint(other):
+    assert fingerprint(other) != fingerprint(Config())
+
+
+def test_a_whole_number_is_the_same_however_it_is_written():
+    one, other = (Config(augment=AugmentConfig(shift=shift)) for shift in (2, 2.0))
+    assert fingerprint(one) == fingerprint(other)
+    assert identity(one) == identity(other)
+
+
+def test_the_fingerprint_never_changes_silently():
+    # Another value here means that the folder of no older run can be told to be of this config. A new
+    # setting changes it too; a default that leaves the numbers as they were must then be let through.
+    assert fingerprint(Config()) == FINGERPRINT
