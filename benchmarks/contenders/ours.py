@@ -1,0 +1,79 @@
+"""This project: the programs that `python launch.py` runs, without the records it keeps.
+
+python benchmarks/contenders/ours.py notebook 128
+"""
+
+import argparse
+
+import jax
+import jax.numpy as jnp
+import networks
+import protocol
+
+from jaxletters import backend, metrics, models, optim, sharding, steps
+from jaxletters.config import AugmentConfig, LossConfig, OptimizerConfig
+from jaxletters.types import Examples
+
+
+class Jaxletters:
+    """A network in training, its images on the device."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Builds and initialises the network that the command line names."""
+        _, config = networks.NETWORKS[options.network]
+        mesh = sharding.data_mesh()
+        images, labels = networks.examples(options.batch)
+        self._task = steps.Task(
+            model=models.build(config, networks.CLASSES, (networks.EDGE, networks.EDGE)),
+            optimizer=optim.build(
+                OptimizerConfig(name="adam", learning_rate=networks.LEARNING_RATE), total_steps=1
+            ),
+            loss=LossConfig(),
+            augment=AugmentConfig(),
+            seed=0,
+            batch_size=options.batch,
+            ema_decay=0.0,
+            mesh=mesh,
+        )
+        self._examples = sharding.replicate(
+            Examples(jnp.asarray(images), jnp.asarray(labels)), mesh
+        )
+        self._state = steps.init(self._task)
+        self._counts = sharding.replicate(metrics.zero(), mesh)
+        self._steps = 0
+        self._batch = sharding.split(images[: options.batch], mesh)
+        self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self._state.variables.params))
+
+    def train(self, steps_more: int) -> None:
+        """Trains for a number of steps and waits for them."""
+        self._steps += steps_more
+        self._state, self._counts = steps.run_until(
+            self._task, self._state, self._counts, self._examples, self._steps
+        )
+        jax.block_until_ready(self._state)
+
+    def evaluate(self, calls: int) -> None:
+        """Computes the logits of a batch, a number of times, one after the other."""
+        variables = steps.evaluated(self._state)
+        for _ in range(calls):
+            jax.block_until_ready(steps._logits(self._task.model, variables, self._batch))
+
+
+def main() -> None:
+    """Answers the benchmark."""
+    options = protocol.parser().parse_args()
+    backend.use_compilation_cache()
+    if hasattr(backend, "prepare"):
+        backend.prepare()
+    contender = Jaxletters(options)
+    contender.train(1)
+    protocol.started(options, contender.parameters)
+    protocol.answer(
+        options.batch,
+        train=protocol.timed(contender.train),
+        evaluate=protocol.timed(contender.evaluate),
+    )
+
+
+if __name__ == "__main__":
+    main()
