@@ -19,7 +19,7 @@ def main() -> int:
         from jaxletters import backend
         from jaxletters.experiments import train
 
-        backend.use_compilation_cache()
+        backend.prepare()
         train.run(config, workdir)
     except UserError as error:
         print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)

@@ -40,7 +40,7 @@ _PLAIN = """
 import sys
 import launch
 from jaxletters import backend
-backend.training_options = lambda: None
+backend.options = lambda: None
 sys.exit(launch.main())
 """
 

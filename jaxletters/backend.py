@@ -1,8 +1,11 @@
-"""What depends on the backend, decided in one place: how programs are compiled and how they loop."""
+"""What depends on the backend, decided in one place: how programs are compiled, loop and get memory."""
 
+import ctypes
 import functools
 import os
+import platform
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -10,8 +13,9 @@ Options = dict[str, str | int]
 """XLA's options for one program, as `jax.jit(compiler_options=...)` takes them."""
 
 # XLA's fusion of convolutions with the YNN library, on by default since jaxlib 0.10, makes training
-# steps on a CPU 1.6 times slower (benchmarks/startup.py prints the ratio).
-_TRAINING_OPTIONS: Options = {"xla_cpu_experimental_ynn_fusion_type": ""}
+# steps on a CPU 1.6 times slower (benchmarks/startup.py prints the ratio), and the evaluation of all but
+# the smallest networks too.
+_OPTIONS: Options = {"xla_cpu_experimental_ynn_fusion_type": ""}
 # Initialisation runs once: compiling it without optimisation saves seconds and changes no decision.
 _ONCE_OPTIONS: Options = {"xla_backend_optimization_level": 0}
 
@@ -37,9 +41,9 @@ def _options(wanted: Options) -> Options | None:
     return wanted
 
 
-def training_options() -> Options | None:
-    """Returns the `compiler_options` of the training program, or None for the backend's own."""
-    return _options(_TRAINING_OPTIONS)
+def options() -> Options | None:
+    """Returns the `compiler_options` of training and evaluation, or None for the backend's own."""
+    return _options(_OPTIONS)
 
 
 def once_options() -> Options | None:
@@ -47,7 +51,22 @@ def once_options() -> Options | None:
     return _options(_ONCE_OPTIONS)
 
 
-def use_compilation_cache() -> None:
+def prepare() -> None:
+    """Sets, once at the start of a process, what is best left alone later; `settings` tells what."""
+    _use_compilation_cache()
+    _settings["allocator"] = _keep_freed_memory()
+
+
+_settings: dict[str, Any] = {}
+
+
+def settings() -> dict[str, Any]:
+    """Returns what this project set that the user did not: compiler options, cache, allocator."""
+    cache = jax.config.values["jax_compilation_cache_dir"]
+    return {"compiler_options": options(), "compilation_cache": cache, **_settings}
+
+
+def _use_compilation_cache() -> None:
     """Keeps compiled programs in the user's cache folder, unless JAX was told where to keep them.
 
     XLA's key of a program includes the versions and the machine's features.
@@ -57,3 +76,21 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(home / "jaxletters" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+# <malloc.h>: no allocation is mapped on its own, however large, and the heap keeps up to 2 GiB at its end.
+_MALLOPT = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1)}
+
+
+def _keep_freed_memory() -> dict[str, int] | None:
+    """Lets glibc keep what a step frees for the next one, instead of asking for fresh pages.
+
+    Returns:
+        what was set, or None where there is no glibc, or the user has settings of their own.
+    """
+    own = any(name.startswith("MALLOC_") for name in os.environ)
+    own |= "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
+    if own or jax.default_backend() != "cpu" or platform.libc_ver()[0] != "glibc":
+        return None
+    mallopt = ctypes.CDLL(None).mallopt
+    return {name: value for name, (code, value) in _MALLOPT.items() if mallopt(code, value)}

@@ -19,6 +19,8 @@ INITIALIZERS = (
     "orthogonal",
 )
 POOLINGS = ("max", "avg", "stride")
+PADDINGS = ("same", "valid")
+NORM_POSITIONS = ("before_activation", "after_pooling")
 DATASETS = ("emnist_letters", "mnist", "alpha_letters", "sketch_letters")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "one_cycle", "step")
@@ -82,7 +84,9 @@ class DeeperConfig:
         activation: one of ACTIVATIONS.
         initializer: one of INITIALIZERS, for every kernel.
         pooling: "max", "avg", or "stride": the stage's last convolution strides by two instead.
-        batch_norm: whether BatchNorm follows each convolution, before its activation.
+        padding: "same" or "valid", of every convolution.
+        batch_norm: whether there is BatchNorm.
+        norm_position: "before_activation" of each convolution, or once a stage, "after_pooling".
         hidden: widths of the dense layers between the last stage and the logits.
         dropout: share of inputs dropped before each dense layer, the logits' included.
     """
@@ -94,7 +98,9 @@ class DeeperConfig:
     activation: str = "relu"
     initializer: str = "he_normal"
     pooling: str = "max"
+    padding: str = "same"
     batch_norm: bool = True
+    norm_position: str = "before_activation"
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
 

@@ -12,6 +12,7 @@ from typing import Any, Self, TextIO
 
 import jax
 
+from jaxletters import backend
 from jaxletters.errors import UserError
 from jaxletters.files import to_json, write_bytes
 
@@ -99,6 +100,7 @@ def environment() -> dict[str, Any]:
         "device_kind": device.device_kind,
         "devices": jax.device_count(),
         "processes": jax.process_count(),
+        "settings": backend.settings(),
     }
 
 

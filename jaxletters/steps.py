@@ -132,7 +132,7 @@ def _program(looping: bool):  # noqa: ANN202, a jitted function's type is privat
         jax.jit,
         static_argnums=0,
         donate_argnums=(1, 2),
-        compiler_options=backend.training_options(),
+        compiler_options=backend.options(),
     )
     if not looping:
         return jit(_step)
@@ -171,8 +171,14 @@ def run_until(
     return state, counts
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _logits(model: Model, variables: Variables, images: jax.Array) -> jax.Array:
+@functools.cache
+def evaluation():  # noqa: ANN201, a jitted function's type is private to JAX
+    """Returns `logits` as the compiled program that `predict` uses."""
+    return jax.jit(logits, static_argnums=0, compiler_options=backend.options())
+
+
+def logits(model: Model, variables: Variables, images: jax.Array) -> jax.Array:
+    """Returns the logits of a batch of images: uint8 `[b, h, w]` to float32 `[b, classes]`."""
     return model.apply(variables, images.astype(jnp.float32) / 255, train=False)[0]
 
 
@@ -197,5 +203,5 @@ def predict(
         part = images[start : start + batch_size]
         padding = ((0, batch_size - len(part)), (0, 0), (0, 0))
         filled = sharding.split(np.pad(part, padding), mesh)
-        parts.append(np.asarray(_logits(model, variables, filled))[: len(part)])
+        parts.append(np.asarray(evaluation()(model, variables, filled))[: len(part)])
     return np.concatenate(parts)

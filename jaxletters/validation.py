@@ -93,6 +93,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "model.activation": schema.ACTIVATIONS,
     "model.initializer": schema.INITIALIZERS,
     "model.pooling": schema.POOLINGS,
+    "model.padding": schema.PADDINGS,
+    "model.norm_position": schema.NORM_POSITIONS,
     "optimizer.name": schema.OPTIMIZERS,
     "optimizer.schedule.name": schema.SCHEDULES,
     "training.monitor": schema.MONITORS,

@@ -16,7 +16,7 @@ from jaxletters.config import (
 from jaxletters.identity import fingerprint
 from jaxletters.identity import identity as identity_of
 
-FINGERPRINT = "714ab18dff15e71a410eab9884a73c1a5fbd9d691b513a93276ff7c2f3699557"
+FINGERPRINT = "0fb938a3e4aaa79385a296daea2f245f15a85df22401ed683081a81074f88f37"
 
 
 def identity(config):

@@ -21,6 +21,7 @@ LAYERS = [
         "optim",
         "stopping",
         "models",
+        "ops",
         "data.idx",
         "data.provenance",
         "data.sampling",

@@ -3,7 +3,9 @@
 import jax
 from flax import linen as nn
 
+from jaxletters import ops
 from jaxletters.config import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
+from jaxletters.models.layers import BatchNorm, Conv
 
 _GLOROT = nn.initializers.glorot_uniform()  # Keras' default, which the published networks use
 
@@ -17,8 +19,8 @@ _INITIALIZERS = {
 }
 
 
-def _max_pool(x: jax.Array) -> jax.Array:
-    return nn.max_pool(x, (2, 2), (2, 2))
+# Never falling, so that they may as well follow a max-pooling as precede it.
+_MONOTONE = ("relu", "elu", "leaky_relu", "selu", "tanh")
 
 
 class SimpleConvNet(nn.Module):
@@ -32,8 +34,9 @@ class SimpleConvNet(nn.Module):
         """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
         x = images[..., None]
         for i, width in enumerate(self.config.widths, 1):
-            x = nn.Conv(width, (3, 3), padding="VALID", kernel_init=_GLOROT, name=f"conv{i}")(x)
-            x = _max_pool(nn.relu(x))
+            x = nn.relu(
+                Conv(width, 3, padding="VALID", pool=True, kernel_init=_GLOROT, name=f"conv{i}")(x)
+            )
         x = x.reshape(len(x), -1)
         x = nn.Dropout(self.config.dropout, deterministic=not train)(x)
         return nn.Dense(self.num_classes, kernel_init=_GLOROT, name="logits")(x)
@@ -50,9 +53,10 @@ class ConvNet(nn.Module):
         """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
         x = images[..., None]
         for i, width in enumerate(self.config.widths, 1):
-            x = x if i == 1 else _max_pool(x)
-            x = nn.Conv(width, (3, 3), padding="VALID", kernel_init=_GLOROT, name=f"conv{i}")(x)
-            x = nn.relu(x)
+            pool = i < len(self.config.widths)
+            x = nn.relu(
+                Conv(width, 3, padding="VALID", pool=pool, kernel_init=_GLOROT, name=f"conv{i}")(x)
+            )
         x = x.reshape(len(x), -1)
         return nn.Dense(self.num_classes, kernel_init=_GLOROT, name="logits")(x)
 
@@ -74,20 +78,32 @@ class Deeper(nn.Module):
             zip(c.widths, c.kernel_sizes, c.depths, strict=True), 1
         ):
             for i in range(1, depth + 1):
-                x = nn.Conv(
+                last = i == depth
+                norm = c.batch_norm and (c.norm_position == "before_activation" or last)
+                before = norm and c.norm_position == "before_activation"
+                pool = last and c.pooling == "max"
+                early = pool and c.activation in _MONOTONE
+                x = Conv(
                     width,
-                    (edge, edge),
-                    strides=2 if c.pooling == "stride" and i == depth else 1,
-                    use_bias=not c.batch_norm,
+                    edge,
+                    stride=2 if c.pooling == "stride" and last else 1,
+                    padding=c.padding.upper(),
+                    use_bias=not before,
+                    pool=early and not before,
                     kernel_init=kernel_init,
                     name=f"stage{stage}_conv{i}",
                 )(x)
-                if c.batch_norm:
-                    x = nn.BatchNorm(not train, momentum=0.9, name=f"stage{stage}_norm{i}")(x)
+                if before:
+                    x = BatchNorm(train, name=f"stage{stage}_norm{i}")(x)
+                    if early:
+                        x = ops.max_pool(x)
                 x = activate(x)
-            if c.pooling != "stride":
-                pool = nn.max_pool if c.pooling == "max" else nn.avg_pool
-                x = pool(x, (2, 2), (2, 2))
+                if pool and not early:
+                    x = ops.max_pool(x)
+                if last and c.pooling == "avg":
+                    x = nn.avg_pool(x, (2, 2), (2, 2))
+                if norm and not before:
+                    x = BatchNorm(train, name=f"stage{stage}_norm{i}")(x)
         x = x.reshape(len(x), -1)
         for i, width in enumerate(c.hidden, 1):
             x = nn.Dropout(c.dropout, deterministic=not train)(x)

@@ -31,7 +31,7 @@ def test_the_parameters_add_up_to_the_network_s(config):
 def test_multiply_adds_by_hand():
     assert summary.layers(ConvNetConfig(widths=(4, 6)), 10, (28, 28)) == [
         # Each of 26 x 26 positions and 4 channels is a sum over 3 x 3 pixels.
-        LayerRow("conv1", "Conv 3x3", (26, 26, 4), 9 * 4 + 4, 26 * 26 * 4 * 9),
+        LayerRow("conv1", "Conv 3x3, pooled", (13, 13, 4), 9 * 4 + 4, 26 * 26 * 4 * 9),
         LayerRow("conv2", "Conv 3x3", (11, 11, 6), 9 * 4 * 6 + 6, 11 * 11 * 6 * 9 * 4),
         LayerRow("logits", "Dense", (10,), 11 * 11 * 6 * 10 + 10, 11 * 11 * 6 * 10),
     ]

@@ -1,0 +1,70 @@
+"""Convolution, pooling and normalisation with one entry point each, fast on every backend.
+
+On accelerators they are XLA's own operations; on CPUs the same sums take other forms, chosen by the
+sizes of the layer (`convolution.CHOICES`). Which it is, is decided where a program is lowered.
+"""
+
+import functools
+
+import jax
+from jax import lax
+
+from jaxletters.ops import convolution, direct, pool
+from jaxletters.ops.geometry import Layer
+from jaxletters.ops.norm import add_bias, batch_norm
+
+__all__ = ["add_bias", "batch_norm", "conv2d", "conv2d_max_pool", "max_pool"]
+
+
+def _layer(x: jax.Array, kernel: jax.Array, stride: int, padding: str) -> Layer:
+    batch, height, width, _ = x.shape
+    edge, _, inputs, outputs = kernel.shape
+    (top, bottom), (left, right) = lax.padtype_to_pads(
+        (height, width), (edge, edge), (stride, stride), padding
+    )
+    pads = ((top, bottom), (left, right))
+    return Layer(batch, (height, width), (inputs, outputs), edge, stride, pads)
+
+
+def conv2d(x: jax.Array, kernel: jax.Array, stride: int = 1, padding: str = "SAME") -> jax.Array:
+    """Convolves images with a square kernel (a correlation, as networks have it).
+
+    Args:
+        x: `[b, h, w, in]`.
+        kernel: `[edge, edge, in, out]`, of the same dtype.
+        stride: along both axes.
+        padding: "SAME" or "VALID", as XLA and TensorFlow define them.
+
+    Returns:
+        `[b, h', w', out]`.
+    """
+    layer = _layer(x, kernel, stride, padding)
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=functools.partial(convolution.conv2d, layer=layer),
+        default=functools.partial(direct.forward, layer=layer),
+    )
+
+
+def conv2d_max_pool(x: jax.Array, kernel: jax.Array, padding: str = "SAME") -> jax.Array:
+    """The same as `max_pool(conv2d(x, kernel, 1, padding))`, without computing what the pooling drops."""
+    layer = _even(_layer(x, kernel, 1, padding))
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=functools.partial(convolution.conv2d_max_pool, layer=layer),
+        default=lambda x, kernel: pool.reference(direct.forward(x, kernel, layer)),
+    )
+
+
+def _even(layer: Layer) -> Layer:
+    """The layer without the last output row or column, if their number is odd."""
+    (top, bottom), (left, right) = layer.pads
+    height, width = layer.out
+    return layer._replace(pads=((top, bottom - height % 2), (left, right - width % 2)))
+
+
+def max_pool(x: jax.Array) -> jax.Array:
+    """Takes the largest of each 2x2 window of `[b, h, w, c]`; a last odd row or column is dropped."""
+    return lax.platform_dependent(x, cpu=pool.max_pool, default=pool.reference)

@@ -1,0 +1,102 @@
+"""Convolution on CPUs: for each layer the fastest of several forms of the same sum."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+from jaxletters.ops import direct, fused, patches, pool, winograd
+from jaxletters.ops.barrier import stored
+from jaxletters.ops.geometry import Layer
+
+_Form = Callable[[jax.Array, jax.Array, Layer], jax.Array]
+
+
+class Choice(NamedTuple):
+    """The forms that a layer uses: forward, and the gradients of its input and of its kernel."""
+
+    when: Callable[[Layer], bool]
+    forward: _Form
+    input_gradient: _Form
+    kernel_gradient: _Form
+
+
+def _narrow(layer: Layer) -> bool:
+    return layer.channels[0] == 1
+
+
+def _wide_3x3(layer: Layer, channels: int) -> bool:
+    return layer.edge == 3 and layer.stride == 1 and min(layer.channels) >= channels
+
+
+def _fills_tiles(layer: Layer, m: int) -> bool:
+    return layer.out[0] % m == 0 and layer.out[1] % m == 0 and max(layer.out) <= 2 * m
+
+
+def _wide_rows(layer: Layer) -> bool:
+    width = layer.out[1]
+    return _wide_3x3(layer, 64 if width < 14 else 32) and width > 4
+
+
+def _sparse_gradient(layer: Layer) -> bool:
+    return layer.stride > 1 or layer.pads == ((0, 0), (0, 0))
+
+
+_THREES, _FOURS = winograd.Tiles(3), winograd.Tiles(4)
+
+# The first row that holds, as measured on two AVX2 cores with jaxlib 0.10.2.
+CHOICES = (
+    Choice(_narrow, patches.forward, patches.input_gradient, patches.kernel_gradient),
+    Choice(
+        lambda layer: _wide_3x3(layer, 200) and _fills_tiles(layer, 4),
+        _FOURS.forward,
+        _FOURS.input_gradient,
+        _FOURS.kernel_gradient,
+    ),
+    Choice(
+        lambda layer: _wide_3x3(layer, 200) and _fills_tiles(layer, 3),
+        _THREES.forward,
+        _THREES.input_gradient,
+        _THREES.kernel_gradient,
+    ),
+    Choice(_wide_rows, winograd.rows_forward, winograd.rows_input_gradient, direct.kernel_gradient),
+    Choice(_sparse_gradient, direct.forward, patches.input_gradient, direct.kernel_gradient),
+    Choice(lambda _: True, direct.forward, direct.input_gradient, direct.kernel_gradient),
+)
+
+
+def _choice(layer: Layer) -> Choice:
+    return next(choice for choice in CHOICES if choice.when(layer))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def conv2d(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
+    """Convolves `[b, h, w, in]` with `[edge, edge, in, out]`, with gradients of their own forms."""
+    return _choice(layer).forward(stored(x), kernel, layer)
+
+
+def _forward(
+    x: jax.Array, kernel: jax.Array, layer: Layer
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    x = stored(x)
+    return conv2d(x, kernel, layer), (x, kernel)
+
+
+def _backward(
+    layer: Layer, saved: tuple[jax.Array, jax.Array], dy: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    x, kernel = saved
+    dy = stored(dy)
+    choice = _choice(layer)
+    return choice.input_gradient(dy, kernel, layer), choice.kernel_gradient(x, dy, layer)
+
+
+conv2d.defvjp(_forward, _backward)
+
+
+def conv2d_max_pool(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
+    """Convolves, then takes the largest of each 2x2 window."""
+    if _narrow(layer) and layer.edge == 3:
+        return fused.conv2d_max_pool(x, kernel, layer)
+    return pool.max_pool(conv2d(x, kernel, layer))
