@@ -1,0 +1,90 @@
+"""The networks once more, of Flax's own layers and in the order in which they were published."""
+
+from flax import linen as nn
+
+from jaxletters.config import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
+from jaxletters.models.mlp import MLP
+from jaxletters.types import Model, Variables
+
+
+def max_pool(x):
+    return nn.max_pool(x, (2, 2), (2, 2))
+
+
+class Published(nn.Module):
+    config: SimpleConvNetConfig | ConvNetConfig
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, images, train):
+        simple = self.config.name == "simple_convnet"
+        x = images[..., None]
+        for i, width in enumerate(self.config.widths, 1):
+            x = nn.relu(nn.Conv(width, (3, 3), padding="VALID", name=f"conv{i}")(x))
+            if simple or i < len(self.config.widths):
+                x = max_pool(x)
+        x = x.reshape(len(x), -1)
+        if simple:
+            x = nn.Dropout(self.config.dropout, deterministic=not train)(x)
+        return nn.Dense(self.num_classes, name="logits")(x)
+
+
+class Stages(nn.Module):
+    config: DeeperConfig
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, images, train):
+        c = self.config
+        activate = getattr(nn, c.activation)
+        each = c.batch_norm and c.norm_position == "before_activation"
+        after = c.batch_norm and c.norm_position == "after_pooling"
+
+        def norm(stage, i):
+            return nn.BatchNorm(not train, momentum=0.9, name=f"stage{stage}_norm{i}")
+
+        x = images[..., None]
+        for stage, (width, edge, depth) in enumerate(
+            zip(c.widths, c.kernel_sizes, c.depths, strict=True), 1
+        ):
+            for i in range(1, depth + 1):
+                strides = 2 if c.pooling == "stride" and i == depth else 1
+                x = nn.Conv(
+                    width,
+                    (edge, edge),
+                    strides,
+                    c.padding.upper(),
+                    use_bias=not each,
+                    name=f"stage{stage}_conv{i}",
+                )(x)
+                x = activate(norm(stage, i)(x) if each else x)
+            if c.pooling == "max":
+                x = max_pool(x)
+            elif c.pooling == "avg":
+                x = nn.avg_pool(x, (2, 2), (2, 2))
+            if after:
+                x = norm(stage, c.depths[stage - 1])(x)
+        x = x.reshape(len(x), -1)
+        for i, width in enumerate(c.hidden, 1):
+            x = nn.Dropout(c.dropout, deterministic=not train)(x)
+            x = activate(nn.Dense(width, name=f"hidden{i}")(x))
+        x = nn.Dropout(c.dropout, deterministic=not train)(x)
+        return nn.Dense(self.num_classes, name="logits")(x)
+
+
+def build(config, num_classes):
+    """What `models.build` returns, for weights that come from there."""
+    kinds = {"mlp": MLP, "simple_convnet": Published, "convnet": Published, "deeper": Stages}
+    net = kinds[config.name](config, num_classes)
+
+    def apply(variables, images, *, train, key=None):
+        logits, updated = net.apply(
+            Variables(*variables)._asdict(),
+            images,
+            train=train,
+            rngs={"dropout": key} if train else {},
+            mutable=["batch_stats"],
+        )
+        return logits, updated.get("batch_stats", {})
+
+    return Model(None, apply)

@@ -1,0 +1,137 @@
+"""Programs lowered for accelerators, which takes none: they are XLA's own operations, unchanged."""
+
+import collections
+import re
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import plain_flax
+import pytest
+from jax import lax
+
+from jaxletters import losses, models, ops
+from jaxletters.config import (
+    MODEL_CONFIGS,
+    ConvNetConfig,
+    DeeperConfig,
+    MLPConfig,
+    SimpleConvNetConfig,
+)
+from jaxletters.types import Variables
+
+ACCELERATORS = ("tpu", "cuda")
+
+
+def operations(platform, function, *shapes):
+    """How many of each operation a program for a platform has."""
+    exported = jax.export.export(jax.jit(function), platforms=[platform])(*shapes)
+    found = collections.Counter(re.findall(r"stablehlo\.(\w+)", exported.mlir_module()))
+    # The choice between platforms, made already, and zeros for what only the other one would save.
+    for name in ("case", "return", "constant", "broadcast_in_dim"):
+        del found[name]
+    return found
+
+
+def convolve(x, kernel, stride=1, padding="SAME"):
+    numbers = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, kernel, (stride, stride), padding, dimension_numbers=numbers)
+
+
+def pool(x):
+    return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+
+PAIRS = {
+    "conv2d": (ops.conv2d, convolve),
+    "conv2d with a stride": (
+        lambda x, kernel: ops.conv2d(x, kernel, 2, "VALID"),
+        lambda x, kernel: convolve(x, kernel, 2, "VALID"),
+    ),
+    "conv2d_max_pool": (ops.conv2d_max_pool, lambda x, kernel: pool(convolve(x, kernel))),
+    "max_pool": (
+        lambda x, kernel: ops.max_pool(x) * jnp.sum(kernel),
+        lambda x, kernel: pool(x) * jnp.sum(kernel),
+    ),
+}
+
+
+def with_gradients(function):
+    return jax.value_and_grad(lambda *arrays: jnp.sum(jnp.sin(function(*arrays))), (0, 1))
+
+
+@pytest.mark.parametrize("channels", [1, 64])
+@pytest.mark.parametrize("name", PAIRS)
+def test_accelerators_run_lax(name, channels):
+    ours, plain = PAIRS[name]
+    x = jax.ShapeDtypeStruct((2, 9, 8, channels), jnp.float32)
+    kernel = jax.ShapeDtypeStruct((3, 3, channels, 64), jnp.float32)
+    for platform in ACCELERATORS:
+        for transform in (lambda f: f, with_gradients):
+            found = operations(platform, transform(ours), x, kernel)
+            assert found == operations(platform, transform(plain), x, kernel)
+    # The criterion can tell.
+    assert operations("cpu", with_gradients(ours), x, kernel) != operations(
+        "cpu", with_gradients(plain), x, kernel
+    )
+
+
+NETWORKS = [
+    MLPConfig(),
+    SimpleConvNetConfig(),
+    ConvNetConfig(),
+    DeeperConfig(widths=(32, 64), kernel_sizes=(3, 3), depths=(1, 2)),
+    DeeperConfig(
+        widths=(8, 16),
+        kernel_sizes=(7, 3),
+        depths=(1, 1),
+        padding="valid",
+        norm_position="after_pooling",
+    ),
+]
+
+
+def step(model):
+    """Loss and gradient, as one function of variables and a batch."""
+
+    def both(params, batch_stats, images, labels):
+        def loss(params):
+            logits, stats = model.apply(
+                Variables(params, batch_stats), images, train=True, key=jax.random.key(0)
+            )
+            return jnp.mean(losses.cross_entropy(logits, labels)), stats
+
+        return jax.value_and_grad(loss, has_aux=True)(params)
+
+    return both
+
+
+# What does the work; sums and products of single numbers may be arranged as they like.
+WORK = (
+    *("convolution", "dot_general", "reduce_window", "select_and_scatter"),
+    *("pad", "slice", "concatenate", "gather", "scatter", "reverse", "while", "custom_call"),
+)
+
+
+@pytest.mark.parametrize("config", NETWORKS, ids=lambda config: config.name)
+def test_a_training_step_on_accelerators_has_the_operations_of_plain_flax(config):
+    model = models.build(config, 10, (28, 28))
+    variables = jax.eval_shape(model.init, jax.random.key(0))
+    images = jax.ShapeDtypeStruct((8, 28, 28), jnp.float32)
+    labels = jax.ShapeDtypeStruct((8,), jnp.int32)
+
+    def work(platform, model):
+        found = operations(platform, step(model), *variables, images, labels)
+        return {name: found[name] for name in WORK}
+
+    plain = plain_flax.build(config, 10)
+    for platform in ACCELERATORS:
+        expected = work(platform, plain)
+        assert work(platform, model) == expected
+        assert bool(expected["convolution"]) == (config.name != "mlp")
+    # The criterion can tell.
+    assert (work("cpu", model) == expected) == (config.name == "mlp")
+
+
+def test_every_network_is_lowered_somewhere():
+    assert {config.name for config in NETWORKS} == set(MODEL_CONFIGS)
