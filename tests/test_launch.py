@@ -32,6 +32,11 @@ def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
         ),
         ([*runs.SMALL, "--config.model.widths=(2,2,2,2,2,2)"], "config.model.widths"),
         (
+            [*runs.SMALL, "--config.model.padding=valid", "--config.model.kernel_sizes=(9,9,9)"],
+            "shrink to nothing",
+        ),
+        ([*runs.SMALL, "--config.model.padding=full"], "one of same, valid"),
+        (
             [*runs.SMALL, "--config.dataset.name=alpha_letters", "--config.dataset.size=0"],
             "no test split",
         ),
@@ -105,3 +110,5 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
     assert result["dataset_note"] == "generated data"
     environment = json.loads((workdir / "env.json").read_text())
     assert environment["versions"]["jax"]
+    assert environment["settings"]["compilation_cache"]
+    assert "allocator" in environment["settings"]

@@ -82,7 +82,7 @@ def _check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
     if not layers or any(0 in layer.output_shape for layer in layers):
         raise UserError(
             f"config.model: images of {shape[0]}x{shape[1]} pixels shrink to nothing in its stages; "
-            "give it fewer stages (config.model.widths)"
+            "give it fewer stages (config.model.widths), smaller kernels, or padding=same"
         )
     return layers
 

@@ -30,9 +30,9 @@ class Layer(NamedTuple):
 
     @property
     def out(self) -> tuple[int, int]:
-        """(height, width) of the output."""
+        """(height, width) of the output, 0 where the input is smaller than the kernel."""
         height, width = (
-            (size + sum(pad) - self.edge) // self.stride + 1
+            max((size + sum(pad) - self.edge) // self.stride + 1, 0)
             for size, pad in zip(self.size, self.pads, strict=True)
         )
         return height, width

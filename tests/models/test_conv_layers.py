@@ -23,9 +23,11 @@ class Pooled(nn.Module):
 
     conv: nn.Conv
 
-    @nn.compact
+    def setup(self):
+        nn.share_scope(self, self.conv)
+
     def __call__(self, x):
-        return nn.max_pool(nn.share_scope(self, self.conv) or self.conv(x), (2, 2), (2, 2))
+        return nn.max_pool(self.conv(x), (2, 2), (2, 2))
 
 
 @pytest.mark.parametrize(
@@ -58,10 +60,9 @@ def test_a_convolution_is_flax_s(ours, theirs, channels):
 
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("shape", [(6, 3), (4, 5, 7, 2)])
-@pytest.mark.parametrize(("momentum", "epsilon"), [(0.9, 1e-5), (0.6, 1e-2)])
-def test_batch_norm_is_flax_s(train, shape, momentum, epsilon):
-    ours = BatchNorm(train, momentum, epsilon)
-    theirs = nn.BatchNorm(not train, momentum=momentum, epsilon=epsilon)
+def test_batch_norm_is_flax_s(train, shape):
+    ours = BatchNorm(train, 0.6, 1e-2)
+    theirs = nn.BatchNorm(not train, momentum=0.6, epsilon=1e-2)
     x = 1 + 2 * images(shape)
     found, expected = (layer.init(jax.random.key(0), x) for layer in (ours, theirs))
     tiny.assert_same_bits(found, expected)

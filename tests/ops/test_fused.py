@@ -71,7 +71,7 @@ def test_the_layers_of_the_networks(size, channels, edge, padding):
 
 # Small integers add up without rounding, so that ties are ties and all bits are the same.
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
-@pytest.mark.parametrize("edge", [2, 3, 5])
+@pytest.mark.parametrize("edge", [3, 4])
 def test_the_first_of_the_largest_wins(edge, padding):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 2, (2, 9, 10, 1)).astype(np.float32)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jaxletters.ops import winograd
 
-TILES = [winograd.Tiles(m) for m in (2, 3, 4)]
+TILES = [winograd.Tiles(m) for m in (3, 4)]
 
 
 def by_rows(layer, x, kernel, dy):
@@ -24,7 +24,7 @@ def by_tiles(tiles):
 
 
 # Sizes that tiles fill, exceed and stay below.
-@pytest.mark.parametrize("form", [by_rows, *map(by_tiles, TILES)], ids=["rows", 2, 3, 4])
+@pytest.mark.parametrize("form", [by_rows, *map(by_tiles, TILES)], ids=["rows", 3, 4])
 @few(3)
 @given(layer=layers(st.just(3), st.just(1), st.sampled_from([1, 2, 5, 16])))
 def test_fewer_multiplications_for_the_same_sums(form, layer):
@@ -40,12 +40,11 @@ def test_fewer_multiplications_for_the_same_sums(form, layer):
     ids=str,
 )
 def test_errors_stay_small_over_many_channels(layer):
-    check(layer, [by_rows, *map(by_tiles, TILES[1:])], [np.float32])
+    check(layer, [by_rows, *map(by_tiles, TILES)], [np.float32])
 
 
 # Too large for one part, and of a number that parts of equal size divide only one by one, or at all.
 @pytest.mark.parametrize("batch", [5, 6])
-@pytest.mark.parametrize("tiles", TILES[1:], ids=lambda tiles: tiles.m)
-def test_any_number_of_images(tiles, batch):
+def test_any_number_of_images(batch):
     large = layer(batch, (28, 28), (512, 2), 3)
-    check(large, [by_tiles(tiles)], [np.float32])
+    check(large, [by_tiles(winograd.Tiles(4))], [np.float32])

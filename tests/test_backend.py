@@ -1,0 +1,87 @@
+"""What the project sets for a process, and what it leaves to the user."""
+
+import ctypes
+import os
+import platform
+
+import jax
+import pytest
+
+from jaxletters import backend
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+
+
+@pytest.fixture
+def mallopt(monkeypatch):
+    """Records the calls of the C library's mallopt instead of making them."""
+    calls = []
+
+    class Library:
+        def __init__(self, name):
+            assert name is None
+
+        def mallopt(self, parameter, value):
+            calls.append((parameter, value))
+            return 1
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    for name in [n for n in os.environ if n.startswith("MALLOC_") or n == "GLIBC_TUNABLES"]:
+        monkeypatch.delenv(name)
+    return calls
+
+
+@pytest.fixture
+def untouched():
+    """Puts back what `prepare` changes in JAX and remembers."""
+    names = (
+        "jax_compilation_cache_dir",
+        "jax_persistent_cache_min_compile_time_secs",
+        "jax_persistent_cache_min_entry_size_bytes",
+    )
+    values = {name: jax.config.values[name] for name in names}
+    yield
+    for name, value in values.items():
+        jax.config.update(name, value)
+    backend._settings.clear()
+
+
+@glibc
+@pytest.mark.usefixtures("untouched")
+def test_freed_memory_is_kept_and_the_settings_say_so(mallopt):
+    backend.prepare()
+    # M_MMAP_MAX and M_TRIM_THRESHOLD in <malloc.h>.
+    assert mallopt == [(-4, 0), (-1, 2**31 - 1)]
+    assert backend.settings()["allocator"] == {"M_MMAP_MAX": 0, "M_TRIM_THRESHOLD": 2**31 - 1}
+
+
+@glibc
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MALLOC_TRIM_THRESHOLD_", "100000"), ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=3")],
+)
+def test_the_user_s_own_allocator_settings_are_left_alone(mallopt, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    backend.prepare()
+    assert mallopt == []
+    assert backend.settings()["allocator"] is None
+
+
+@pytest.mark.usefixtures("untouched", "mallopt")
+def test_the_user_s_own_compilation_cache_is_left_alone(tmp_path):
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    backend.prepare()
+    assert backend.settings()["compilation_cache"] == str(tmp_path)
+
+
+@pytest.mark.usefixtures("untouched", "mallopt")
+def test_programs_are_kept_in_the_user_s_cache_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jax.config.update("jax_compilation_cache_dir", None)
+    backend.prepare()
+    assert backend.settings()["compilation_cache"] == str(tmp_path / "jaxletters" / "xla")
+
+
+def test_settings_name_the_compiler_options():
+    assert backend.settings()["compiler_options"] == backend.options()
