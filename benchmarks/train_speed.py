@@ -3,21 +3,18 @@
     pip install -e '.[bench]'
     python benchmarks/train_speed.py --raw checkpoints/train_speed.jsonl
 
-Every contender is a process of its own (benchmarks/contenders/), and all but the one being measured are
-stopped. They are measured in turns, because a machine's speed drifts; what counts is a ratio within a
-round. About an hour on two CPU cores, and memory for all of them at once: plain Flax alone takes 6 GiB
-for the notebook's net at batch 512. With --raw the same command goes on after an interruption. Writes
-benchmarks/results/train_speed.md.
+Every measurement is a process of its own (benchmarks/contenders/), one at a time, because a process is
+lucky or not with its memory and its threads for as long as it lives. The contenders take turns, because a
+machine's speed drifts; what counts is a ratio within a round. About an hour and a half on two CPU cores.
+With --raw the same command goes on after an interruption. Writes benchmarks/results/train_speed.md.
 """
 
 import argparse
-import contextlib
 import importlib.util
 import json
 import os
 import platform
 import shlex
-import signal
 import statistics
 import subprocess
 import sys
@@ -37,8 +34,6 @@ import networks  # noqa: E402
 import protocol  # noqa: E402
 
 BATCHES = (128, 512)
-START_ROUNDS = 3
-TASKS = ("train", "evaluate")
 PACKAGES = ("jaxlib", "flax", "torch", "keras", "tensorflow", "numpy")
 # Settings of the shell would reach one library and not the others.
 _SETTINGS = (
@@ -54,8 +49,34 @@ _SETTINGS = (
     "GLIBC_",
 )
 
-Block = dict[str, Any]
-"""What was measured together: figures of one network, of its starts or at one batch size."""
+Round = dict[str, Any]
+"""What one round measured of one network at one batch size: of every contender, and the machine's peak."""
+
+
+class Answer(NamedTuple):
+    """What a contender said, the seconds until it said it first, and its largest memory in bytes."""
+
+    said: dict[str, Any]
+    first: float
+    peak: int
+
+
+class Block(NamedTuple):
+    """All rounds of one network at one batch size."""
+
+    network: str
+    batch: int
+    rounds: list[Round]
+
+    def of(self, figure: str) -> dict[str, list[float]]:
+        """Returns a figure ("train", "evaluate", "first", "peak") of every contender in every round."""
+        return {name: [r["contenders"][name][figure] for r in self.rounds] for name in CONTENDERS}
+
+    def products(self) -> tuple[str, list[float]]:
+        """Returns the library that multiplies matrices faster, and its FLOP/s in every round."""
+        rates = {name: [r["products"][name] for r in self.rounds] for name in ("NumPy", "XLA")}
+        library = max(rates, key=lambda name: statistics.median(rates[name]))
+        return library, [2 * 2048**3 * rate for rate in rates[library]]
 
 
 class Contender(NamedTuple):
@@ -75,82 +96,17 @@ CONTENDERS = {
     "Keras/TensorFlow": Contender("keras_fit.py", (), {"KERAS_BACKEND": "tensorflow"}),
     "Keras/JAX": Contender("keras_fit.py", (), {"KERAS_BACKEND": "jax"}),
 }
-_STARTS = {
-    "jaxletters": "jaxletters",
-    "PyTorch": "PyTorch/NCHW",
-    "Keras": "Keras/TensorFlow",
-}
-
 # (task, batch size) -> the least ratio to the better of PyTorch and Keras; networks may ask for more.
 _TARGETS = {("train", 128): 1.3, ("evaluate", 128): 1.2, ("evaluate", 512): 1.2}
 _HIGHER_TARGETS = {("train", 128, "notebook"): 1.8}
 _TARGET_TO_FLAX = 1.0
 
 
-class Process:
-    """A contender's process, stopped whenever it is not asked for something."""
-
-    def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
-        """Starts the command; `log` receives what it writes to stderr."""
-        self._log = log
-        with log.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            )
-
-    def read(self) -> dict[str, Any]:
-        """Waits for the next line and returns what it holds."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            last = self._log.read_text().splitlines()[-1:]
-            command = shlex.join(map(str, self._process.args))
-            raise RuntimeError(f"ended early: {command}: {' '.join(last)}")
-        return json.loads(line)
-
-    def stop(self) -> None:
-        """Takes the process off the cores, its waiting threads included."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def rate(self, task: str) -> float:
-        """Returns the units per second of a task."""
-        assert self._process.stdin is not None
-        self._process.send_signal(signal.SIGCONT)
-        print(task, file=self._process.stdin, flush=True)
-        rate = self.read()["rate"]
-        self.stop()
-        return rate
-
-    def quit(self) -> int:
-        """Ends the process; returns its largest resident memory, in bytes."""
-        assert self._process.stdin is not None
-        self._process.send_signal(signal.SIGCONT)
-        self._process.stdin.close()
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        return usage.ru_maxrss * 1024
-
-    def wait(self) -> None:
-        """Waits until the process has ended by itself."""
-        self._process.wait()
-
-    def kill(self) -> None:
-        """Ends the process if it still runs."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-
-
-def command(name: str, network: str, batch: int, *flags: str) -> list[str]:
+def command(name: str, network: str, batch: int) -> list[str]:
     """Returns the command line of a contender."""
     contender = CONTENDERS[name]
     script = str(FOLDER / contender.script)
-    return [sys.executable, script, network, str(batch), *contender.flags, *flags]
+    return [sys.executable, script, network, str(batch), *contender.flags]
 
 
 def environment(name: str, cache: Path) -> dict[str, str]:
@@ -160,72 +116,44 @@ def environment(name: str, cache: Path) -> dict[str, str]:
     return {**inherited, **cpu_only, "XDG_CACHE_HOME": str(cache), **CONTENDERS[name].environment}
 
 
-def first_step(name: str, network: str, cache: Path, log: Path) -> float:
-    """Returns the seconds from the start of a process to its first finished training step."""
+def run(command: list[str], environment: Mapping[str, str]) -> Answer:
+    """Runs a contender to its end and returns what it said, and when it said it first."""
     began = time.perf_counter()
-    process = Process(
-        command(name, network, BATCHES[0], "--first-step-only"), environment(name, cache), log
-    )
-    try:
-        process.read()
-        seconds = time.perf_counter() - began
-        process.wait()
-    finally:
-        process.kill()
-    say(f"{network}: {name}: first step after {seconds:.1f} s")
-    return seconds
-
-
-def starts(network: str, cache: Path, log: Path) -> Block:
-    """Measures starts, all but the first with the compilation cache that the first one left."""
-    seconds: dict[str, list[float]] = {
-        "first": [first_step(_STARTS["jaxletters"], network, cache, log)]
-    }
-    for _ in range(START_ROUNDS):
-        for label, name in _STARTS.items():
-            seconds.setdefault(label, []).append(first_step(name, network, cache, log))
-    return {"seconds": seconds}
-
-
-def speeds(network: str, batch: int, rounds: int, cache: Path, logs: Path) -> Block:
-    """Measures rates (images or matrix products per second) and peak memory, in turns."""
-    rates: dict[str, dict[str, list[float]]] = {task: {} for task in TASKS}
-    products: dict[str, list[float]] = {"NumPy": [], "XLA": []}
-    parameters = {}
-    with contextlib.ExitStack() as stack:
-        running = {}
-        for name in CONTENDERS:
-            log = logs / name.replace("/", "_")
-            process = Process(command(name, network, batch), environment(name, cache), log)
-            stack.callback(process.kill)
-            parameters[name] = process.read()["parameters"]
-            steps = process.read()["steps"]
-            process.stop()
-            say(f"{network} {batch}: {name} is ready, {steps} steps a measurement")
-            running[name] = process
-        assert len(set(parameters.values())) == 1, parameters
-        matmul = Process(
-            [sys.executable, str(FOLDER / "matmul.py")],
-            environment("jaxletters", cache),
-            logs / "matmul",
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )
-        stack.callback(matmul.kill)
-        matmul.read()
-        matmul.stop()
-        for i in range(rounds):
-            for library, measured in products.items():
-                measured.append(matmul.rate(library))
-            for task in TASKS:
-                for name in _turned(list(CONTENDERS), i):
-                    rate = running[name].rate(task)
-                    rates[task].setdefault(name, []).append(rate)
-                    say(
-                        f"{network} {batch}, round {i + 1} of {rounds}: "
-                        f"{name}, {task}: {rate:,.0f} images/s"
-                    )
-        matmul.quit()
-        peaks = {name: process.quit() for name, process in running.items()}
-    return {"rates": rates, "products": products, "peaks": peaks}
+        assert process.stdout is not None
+        said, first = {}, 0.0
+        for line in process.stdout:
+            first = first or time.perf_counter() - began
+            said |= json.loads(line)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            last = errors.read().decode().splitlines()[-1:]
+            raise RuntimeError(f"ended early: {shlex.join(command)}: {' '.join(last)}")
+    return Answer(said, first, usage.ru_maxrss * 1024)
+
+
+def one_round(network: str, batch: int, number: int, cache: Path) -> Round:
+    """Measures every contender once, in a process of its own, and the matrix products."""
+    matmul = [sys.executable, str(FOLDER / "matmul.py")]
+    result: Round = {"network": network, "batch": batch, "round": number, "contenders": {}}
+    result["products"] = run(matmul, environment("jaxletters", cache)).said["rates"]
+    parameters = set()
+    for name in _turned(list(CONTENDERS), number):
+        answer = run(command(name, network, batch), environment(name, cache))
+        rates = answer.said["rates"]
+        parameters.add(answer.said["parameters"])
+        result["contenders"][name] = {"first": answer.first, "peak": answer.peak, **rates}
+        say(
+            f"{network} {batch}, round {number + 1}, {name}: first step after {answer.first:.1f} s, "
+            f"training {rates['train']:,.0f}, evaluation {rates['evaluate']:,.0f} images/s"
+        )
+    assert len(parameters) == 1, parameters
+    return result
 
 
 def _turned(names: list[str], by: int) -> list[str]:
@@ -240,28 +168,40 @@ def say(line: str) -> None:
 
 
 def measure(options: argparse.Namespace, raw: Path) -> None:
-    """Appends to `raw` every block that it does not hold yet."""
-    done = {(block["network"], block["of"]) for block in blocks(raw)}
-    with tempfile.TemporaryDirectory() as scratch:
-        for network in options.networks:
-            folder = Path(scratch) / network
-            folder.mkdir()
-            for of in (*(() if options.no_start else ("start",)), *options.batches):
-                if (network, of) in done:
+    """Appends to `raw` every round that it does not hold yet."""
+    done = {(r["network"], r["batch"], r["round"]) for r in rounds(raw)}
+    caches = raw.parent / f"{raw.stem}_cache"
+    for batch in options.batches:
+        # Rounds outermost: a network's are far apart, and what is interrupted holds every network.
+        for number in range(options.rounds):
+            for network in options.networks:
+                if (network, batch, number) in done:
                     continue
-                if of == "start":
-                    block = starts(network, folder / "cache", folder / "log")
-                else:
-                    block = speeds(network, of, options.rounds, folder / "cache", folder)
+                # Empty in the first round, which leaves its compiled programs to the others.
+                result = one_round(network, batch, number, caches / f"{network}_{batch}")
                 with raw.open("a") as file:
-                    print(json.dumps({"network": network, "of": of, **block}), file=file)
+                    print(json.dumps(result), file=file)
 
 
-def blocks(raw: Path) -> list[Block]:
+def rounds(raw: Path) -> list[Round]:
     """Returns what a file of raw measurements holds."""
     if not raw.exists():
         return []
     return [json.loads(line) for line in raw.read_text().splitlines()]
+
+
+def blocks(measured: list[Round]) -> list[Block]:
+    """Returns the rounds of every network and batch size together, in the order of the networks."""
+    order = list(networks.NETWORKS)
+    keys = {(order.index(r["network"]), r["batch"]) for r in measured}
+    return [
+        Block(
+            order[i],
+            batch,
+            [r for r in measured if (r["network"], r["batch"]) == (order[i], batch)],
+        )
+        for i, batch in sorted(keys)
+    ]
 
 
 def flops(network: str) -> int:
@@ -271,12 +211,6 @@ def flops(network: str) -> int:
     _, config = networks.NETWORKS[network]
     rows = summary.layers(config, networks.CLASSES, (networks.EDGE, networks.EDGE))
     return 2 * sum(row.macs for row in rows)
-
-
-def peak(block: Block) -> tuple[str, list[float]]:
-    """Returns the faster library's name, and its FLOP/s in every round."""
-    library = max(block["products"], key=lambda name: statistics.median(block["products"][name]))
-    return library, [2 * 2048**3 * rate for rate in block["products"][library]]
 
 
 def best(rates: Mapping[str, list[float]], kind: str) -> str:
@@ -306,14 +240,14 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:
 def speed_rows(task: str, measured: list[Block]) -> Iterator[tuple[str, ...]]:
     """Yields the table rows of a task: rates, ratios, and the share of the matrix-product peak."""
     for block in measured:
-        network, batch, rates = block["network"], block["of"], block["rates"][task]
+        network, batch, rates = block.network, block.batch, block.of(task)
         pytorch, keras = best(rates, "PyTorch"), best(rates, "Keras")
         rival = max(pytorch, keras, key=lambda name: statistics.median(rates[name]))
         ours = rates["jaxletters"]
         target = _HIGHER_TARGETS.get((task, batch, network), _TARGETS.get((task, batch), 0))
         # A training step is three forward passes: one forward, two for the two gradients.
         work = flops(network) * (3 if task == "train" else 1)
-        share = ratio([rate * work for rate in ours], peak(block)[1])
+        share = ratio([rate * work for rate in ours], block.products()[1])
         yield (
             networks.NETWORKS[network][0],
             str(batch),
@@ -327,65 +261,50 @@ def speed_rows(task: str, measured: list[Block]) -> Iterator[tuple[str, ...]]:
         )
 
 
-def start_rows(measured: list[Block]) -> Iterator[tuple[str, ...]]:
-    """Yields the table rows of what starts cost."""
+def cost_rows(measured: list[Block]) -> Iterator[tuple[str, ...]]:
+    """Yields the table rows of what starts cost and how much memory is needed."""
     for block in measured:
-        medians = {label: statistics.median(s) for label, s in block["seconds"].items()}
+        first, peaks = block.of("first"), block.of("peak")
+        names = [best(block.of("train"), kind) for kind in ("jaxletters", "PyTorch", "Keras")]
         yield (
-            networks.NETWORKS[block["network"]][0],
-            *(f"{medians[label]:.1f} s" for label in ("first", *_STARTS)),
+            networks.NETWORKS[block.network][0],
+            f"{first['jaxletters'][0]:.1f} s",
+            *(f"{statistics.median(first[name][1:]):.1f} s" for name in names),
+            *(f"{statistics.median(peaks[name]) / 2**30:.2f} GiB" for name in names),
         )
-
-
-def memory_rows(measured: list[Block]) -> Iterator[tuple[str, ...]]:
-    """Yields the table rows of peak memory, of the contenders whose training was the fastest."""
-    for block in measured:
-        rates = block["rates"]["train"]
-        names = (best(rates, kind) for kind in ("jaxletters", "PyTorch", "Keras", "Flax"))
-        peaks = (f"{block['peaks'][name] / 2**30:.2f} GiB" for name in names)
-        yield (networks.NETWORKS[block["network"]][0], *peaks)
 
 
 def report(measured: list[Block]) -> str:
     """Returns the tables, and what they were measured on."""
-    order = list(networks.NETWORKS)
-    measured = sorted(measured, key=lambda b: (order.index(b["network"]), str(b["of"])))
-    started = [block for block in measured if block["of"] == "start"]
-    timed = [block for block in measured if block["of"] != "start"]
     head = ("network", "batch", "jaxletters", "PyTorch", "Keras", "plain Flax")
     head += ("to the better peer", "to plain Flax", "of peak")
-    lines = []
-    if timed:
-        lines += ["Training, images per second:", "", *_table(head, speed_rows("train", timed)), ""]
-        lines += ["Evaluation:", "", *_table(head, speed_rows("evaluate", timed)), ""]
-    if started:
-        head = ("network", "jaxletters, first", "later", "PyTorch", "Keras (TensorFlow)")
-        lines += ["From the start of the process to the first finished step, batch 128:", ""]
-        lines += [*_table(head, start_rows(started)), ""]
-    small = [block for block in timed if block["of"] == BATCHES[0]]
-    if small:
-        head = ("network", "jaxletters", "PyTorch", "Keras", "plain Flax")
-        lines += ["Peak memory of a process that trains and evaluates, batch 128:", ""]
-        lines += [*_table(head, memory_rows(small)), ""]
-    return "\n".join([*lines, *_footer(timed)]) + "\n"
+    lines = ["Training, images per second:", "", *_table(head, speed_rows("train", measured)), ""]
+    lines += ["Evaluation:", "", *_table(head, speed_rows("evaluate", measured)), ""]
+    head = ("network", "jaxletters, first start", "later starts", "PyTorch", "Keras")
+    head += ("jaxletters' peak memory", "PyTorch's", "Keras'")
+    small = [block for block in measured if block.batch == BATCHES[0]]
+    lines += [
+        f"From the start of the process to the first finished step, and memory, batch {BATCHES[0]}:",
+        "",
+        *_table(head, cost_rows(small)),
+        "",
+    ]
+    return "\n".join([*lines, *_footer(measured)]) + "\n"
 
 
-def _footer(timed: list[Block]) -> list[str]:
+def _footer(measured: list[Block]) -> list[str]:
     stack = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
-    lines = []
-    if timed:
-        rounds = sorted({len(block["products"]["XLA"]) for block in timed})
-        products = [(library, value) for library, values in map(peak, timed) for value in values]
-        gflops = statistics.median(value for _, value in products) / 1e9
-        libraries = " or ".join(sorted({library for library, _ in products}))
-        lines += [
-            f"Medians of {' to '.join(map(str, rounds))} rounds in turns; ratios are medians over "
-            "rounds of the ratio within a round. PyTorch: the faster memory format; Keras: the faster "
-            f"backend. Peak: a float32 product of two 2048x2048 matrices ({libraries}), "
-            f"{gflops:.0f} GFLOP/s here."
-        ]
+    counts = sorted({len(block.rounds) for block in measured})
+    products = [
+        (library, v) for library, values in (b.products() for b in measured) for v in values
+    ]
+    gflops = statistics.median(value for _, value in products) / 1e9
+    libraries = " or ".join(sorted({library for library, _ in products}))
     return [
-        *lines,
+        f"Medians of {' to '.join(map(str, counts))} rounds in turns, every measurement in a process of its "
+        "own; ratios are medians over rounds of the ratio within a round. PyTorch: the faster memory "
+        "format; Keras: the faster backend. Peak: a float32 product of two 2048x2048 matrices "
+        f"({libraries}), {gflops:.0f} GFLOP/s here.",
         f"{protocol.CORES} CPU cores, Python {platform.python_version()}, {stack}, {date.today()}; "
         "`python benchmarks/train_speed.py`.",
     ]
@@ -399,7 +318,6 @@ def _options() -> argparse.Namespace:
         "--batches", type=lambda text: [int(n) for n in text.split(",")], default=list(BATCHES)
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--no-start", action="store_true", help="leave out what starts cost")
     parser.add_argument("--raw", type=Path, help="file of raw measurements; what it holds is kept")
     options = parser.parse_args()
     if unknown := set(options.networks) - set(networks.NETWORKS):
@@ -423,13 +341,11 @@ def main() -> None:
     """Measures, writes the result, and prints it."""
     options = _options()
     _check_machine()
-    # So that stopped processes end with this one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     raw = options.raw or Path(tempfile.mkstemp(suffix=".jsonl", prefix="train_speed_")[1])
     say(f"raw measurements: {raw}; `--raw {raw}` goes on from them")
     measure(options, raw)
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(report(blocks(raw)))
+    RESULT.write_text(report(blocks(rounds(raw))))
     print(RESULT.read_text())
 
 

@@ -108,8 +108,8 @@ def main() -> None:
     options = protocol.parser().parse_args()
     contender = Keras(options)
     contender.fit(1)
-    protocol.started(options, contender.parameters)
-    protocol.answer(options.batch, train=contender.train, evaluate=contender.evaluate)
+    protocol.started(contender.parameters)
+    protocol.measure(options.batch, train=contender.train, evaluate=contender.evaluate)
 
 
 if __name__ == "__main__":

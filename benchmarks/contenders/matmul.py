@@ -25,7 +25,7 @@ def main() -> None:
         for _ in range(products):
             product(*on_device).block_until_ready()
 
-    protocol.answer(1, NumPy=protocol.timed(by_numpy), XLA=protocol.timed(by_xla))
+    protocol.measure(1, NumPy=protocol.timed(by_numpy), XLA=protocol.timed(by_xla))
 
 
 if __name__ == "__main__":

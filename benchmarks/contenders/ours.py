@@ -65,8 +65,8 @@ def main() -> None:
     backend.prepare()
     contender = Jaxletters(options)
     contender.train(1)
-    protocol.started(options, contender.parameters)
-    protocol.answer(
+    protocol.started(contender.parameters)
+    protocol.measure(
         options.batch,
         train=protocol.timed(contender.train),
         evaluate=protocol.timed(contender.evaluate),

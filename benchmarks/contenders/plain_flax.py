@@ -126,8 +126,8 @@ def main() -> None:
     options = protocol.parser().parse_args()
     contender = PlainFlax(options)
     contender.train(1)
-    protocol.started(options, contender.parameters)
-    protocol.answer(
+    protocol.started(contender.parameters)
+    protocol.measure(
         options.batch,
         train=protocol.timed(contender.train),
         evaluate=protocol.timed(contender.evaluate),

@@ -1,9 +1,8 @@
-"""How a contender answers benchmarks/train_speed.py: JSON lines on stdout, names of tasks on stdin."""
+"""How a contender answers benchmarks/train_speed.py: a JSON line once it trains, another with its rates."""
 
 import argparse
 import json
 import math
-import sys
 import time
 from collections.abc import Callable
 
@@ -20,7 +19,6 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser()
     result.add_argument("network")
     result.add_argument("batch", type=int)
-    result.add_argument("--first-step-only", action="store_true")
     return result
 
 
@@ -35,39 +33,27 @@ def timed(work: Callable[[int], None]) -> Run:
     return run
 
 
-def started(options: argparse.Namespace, parameters: int) -> None:
-    """Says that the first training step is done; ends the process there if that was all it is for.
-
-    Args:
-        options: what the parser read.
-        parameters: the network's trainable numbers, which all contenders must agree on.
-    """
+def started(parameters: int) -> None:
+    """Says that the first training step is done, and how many trainable numbers there are."""
     print(json.dumps({"parameters": parameters}), flush=True)
-    if options.first_step_only:
-        sys.exit()
 
 
-def answer(units: int, **tasks: Run) -> None:
-    """Warms up, says so, then measures whatever task a line names, until there are no more lines.
+def measure(units: int, **tasks: Run) -> None:
+    """Warms every task up and prints its rate.
 
     Args:
         units: what one step does (images, matrix products); rates are units per second.
-        **tasks: what can be asked for.
+        **tasks: what is measured, one after the other.
     """
-    steps = {name: _steady(run) for name, run in tasks.items()}
-    print(json.dumps({"steps": steps}), flush=True)
-    for line in sys.stdin:
-        name = line.strip()
-        seconds = tasks[name](steps[name])
-        print(json.dumps({"rate": units * steps[name] / seconds}), flush=True)
+    rates = {name: units / _seconds_per_step(run) for name, run in tasks.items()}
+    print(json.dumps({"rates": rates}), flush=True)
 
 
-def _steady(run: Run) -> int:
-    """Warms a task up; returns a number of its steps that took MIN_SECONDS."""
+def _seconds_per_step(run: Run) -> float:
     run(1)
     steps, seconds = 1, run(1)
     while seconds < MIN_SECONDS:
         # The first steps are slower than later ones, so more is asked for than they promise.
         steps = min(4 * steps, math.ceil(1.1 * steps * MIN_SECONDS / seconds))
         seconds = run(steps)
-    return steps
+    return seconds / steps

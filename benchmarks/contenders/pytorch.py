@@ -101,8 +101,8 @@ def main() -> None:
     torch.set_num_threads(protocol.CORES)
     contender = PyTorch(options)
     contender.train(1)
-    protocol.started(options, contender.parameters)
-    protocol.answer(
+    protocol.started(contender.parameters)
+    protocol.measure(
         options.batch,
         train=protocol.timed(contender.train),
         evaluate=protocol.timed(contender.evaluate),

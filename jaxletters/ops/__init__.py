@@ -22,7 +22,8 @@ def _layer(x: jax.Array, kernel: jax.Array, stride: int, padding: str) -> Layer:
     (top, bottom), (left, right) = lax.padtype_to_pads(
         (height, width), (edge, edge), (stride, stride), padding
     )
-    pads = ((top, bottom), (left, right))
+    # Some versions of JAX give NumPy's integers.
+    pads = ((int(top), int(bottom)), (int(left), int(right)))
     return Layer(batch, (height, width), (inputs, outputs), edge, stride, pads)
 
 
