@@ -63,8 +63,9 @@ class PyTorch:
         """Builds the network that the command line names."""
         format_ = torch.channels_last if options.channels_last else torch.contiguous_format
         images, labels = map(torch.from_numpy, networks.examples(options.batch))
-        # With one channel both formats lie alike in memory; the strides still say which one is meant.
-        images = images[..., None].permute(0, 3, 1, 2) if options.channels_last else images[:, None]
+        # As they lie, in both formats: images of one channel with the strides of channels-last make the
+        # first layer slower, and Chollet's convnet by a third.
+        images = images[:, None]
         self._batches = list(
             zip(images.split(options.batch), labels.long().split(options.batch), strict=True)
         )
