@@ -63,14 +63,7 @@ def main() -> None:
     """Answers the benchmark."""
     options = protocol.parser().parse_args()
     backend.prepare()
-    contender = Jaxletters(options)
-    contender.train(1)
-    protocol.started(contender.parameters)
-    protocol.measure(
-        options.batch,
-        train=protocol.timed(contender.train),
-        evaluate=protocol.timed(contender.evaluate),
-    )
+    protocol.serve(options, Jaxletters(options))
 
 
 if __name__ == "__main__":

@@ -124,14 +124,7 @@ class PlainFlax:
 def main() -> None:
     """Answers the benchmark."""
     options = protocol.parser().parse_args()
-    contender = PlainFlax(options)
-    contender.train(1)
-    protocol.started(contender.parameters)
-    protocol.measure(
-        options.batch,
-        train=protocol.timed(contender.train),
-        evaluate=protocol.timed(contender.evaluate),
-    )
+    protocol.serve(options, PlainFlax(options))
 
 
 if __name__ == "__main__":

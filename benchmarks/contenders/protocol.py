@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 MIN_SECONDS = 1.5
 """The least time that one measurement takes, unless a single step is longer."""
@@ -31,6 +32,22 @@ def timed(work: Callable[[int], None]) -> Run:
         return time.perf_counter() - began
 
     return run
+
+
+class Contender(Protocol):
+    """A network that trains and evaluates a number of steps, and waits for them."""
+
+    parameters: int
+
+    def train(self, steps: int, /) -> None: ...  # noqa: D102
+    def evaluate(self, steps: int, /) -> None: ...  # noqa: D102
+
+
+def serve(options: argparse.Namespace, contender: Contender) -> None:
+    """Takes the first training step, then measures training and evaluation."""
+    contender.train(1)
+    started(contender.parameters)
+    measure(options.batch, train=timed(contender.train), evaluate=timed(contender.evaluate))
 
 
 def started(parameters: int) -> None:

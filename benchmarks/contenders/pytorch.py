@@ -100,14 +100,7 @@ def main() -> None:
     parser.add_argument("--channels-last", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(protocol.CORES)
-    contender = PyTorch(options)
-    contender.train(1)
-    protocol.started(contender.parameters)
-    protocol.measure(
-        options.batch,
-        train=protocol.timed(contender.train),
-        evaluate=protocol.timed(contender.evaluate),
-    )
+    protocol.serve(options, PyTorch(options))
 
 
 if __name__ == "__main__":

@@ -149,3 +149,18 @@ def test_a_training_step_on_accelerators_has_the_operations_of_plain_flax(config
 
 def test_every_network_is_lowered_somewhere():
     assert {config.name for config in NETWORKS} == set(MODEL_CONFIGS)
+
+
+@pytest.mark.parametrize("config", NETWORKS, ids=lambda config: config.name)
+def test_what_stops_fusion_on_cpus_is_not_in_programs_for_accelerators(config):
+    model = models.build(config, 10, (28, 28))
+    variables = jax.eval_shape(model.init, jax.random.key(0))
+    images = jax.ShapeDtypeStruct((8, 28, 28), jnp.float32)
+    labels = jax.ShapeDtypeStruct((8,), jnp.int32)
+
+    def barriers(platform):
+        exported = jax.export.export(jax.jit(step(model)), platforms=[platform])
+        return exported(*variables, images, labels).mlir_module().count("inlineable")
+
+    assert [barriers(platform) for platform in ACCELERATORS] == [0, 0]
+    assert bool(barriers("cpu")) == (config.name != "mlp")
