@@ -17,9 +17,10 @@ def main() -> int:
         config, workdir = commandline.parse(sys.argv[1:])
         # Here, because importing JAX takes seconds, which a mistyped flag should not cost.
         from jaxletters import backend
-        from jaxletters.experiments import train
 
         backend.prepare()
+        from jaxletters.experiments import train
+
         train.run(config, workdir)
     except UserError as error:
         print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)

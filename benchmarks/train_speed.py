@@ -322,6 +322,10 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if unknown := set(options.networks) - set(networks.NETWORKS):
         parser.error(f"--networks: expected some of {every}, found {', '.join(unknown)}")
+    if options.rounds < 2:
+        parser.error(
+            f"--rounds: expected at least 2, found {options.rounds}; only the first fills caches"
+        )
     return options
 
 

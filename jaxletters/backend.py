@@ -53,8 +53,9 @@ def once_options() -> Options | None:
 
 def prepare() -> None:
     """Sets, once at the start of a process, what is best left alone later; `settings` tells what."""
-    _use_compilation_cache()
+    # First of all, because threads that exist already keep heaps of their own.
     _settings["allocator"] = _keep_freed_memory()
+    _use_compilation_cache()
 
 
 _settings: dict[str, Any] = {}
@@ -78,8 +79,9 @@ def _use_compilation_cache() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-# <malloc.h>: no allocation is mapped on its own, however large, and the heap keeps up to 2 GiB at its end.
-_MALLOPT = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1)}
+# <malloc.h>: no allocation is mapped on its own, however large; the heap keeps up to 2 GiB at its end; and
+# all threads share it, because those of their own are unmapped as soon as they are empty.
+_MALLOPT = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_ARENA_MAX": (-8, 1)}
 
 
 def _keep_freed_memory() -> dict[str, int] | None:
@@ -90,7 +92,7 @@ def _keep_freed_memory() -> dict[str, int] | None:
     """
     own = any(name.startswith("MALLOC_") for name in os.environ)
     own |= "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
-    if own or jax.default_backend() != "cpu" or platform.libc_ver()[0] != "glibc":
+    if own or platform.libc_ver()[0] != "glibc":
         return None
     mallopt = ctypes.CDLL(None).mallopt
     return {name: value for name, (code, value) in _MALLOPT.items() if mallopt(code, value)}

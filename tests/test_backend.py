@@ -50,9 +50,10 @@ def untouched():
 @pytest.mark.usefixtures("untouched")
 def test_freed_memory_is_kept_and_the_settings_say_so(mallopt):
     backend.prepare()
-    # M_MMAP_MAX and M_TRIM_THRESHOLD in <malloc.h>.
-    assert mallopt == [(-4, 0), (-1, 2**31 - 1)]
-    assert backend.settings()["allocator"] == {"M_MMAP_MAX": 0, "M_TRIM_THRESHOLD": 2**31 - 1}
+    # M_MMAP_MAX, M_TRIM_THRESHOLD and M_ARENA_MAX in <malloc.h>.
+    assert mallopt == [(-4, 0), (-1, 2**31 - 1), (-8, 1)]
+    said = {"M_MMAP_MAX": 0, "M_TRIM_THRESHOLD": 2**31 - 1, "M_ARENA_MAX": 1}
+    assert backend.settings()["allocator"] == said
 
 
 @glibc

@@ -26,21 +26,13 @@ def _narrow(layer: Layer) -> bool:
     return layer.channels[0] == 1
 
 
-def _wide_3x3(layer: Layer, channels: int) -> bool:
-    return layer.edge == 3 and layer.stride == 1 and min(layer.channels) >= channels
+def _wide_3x3(layer: Layer) -> bool:
+    return layer.edge == 3 and layer.stride == 1 and min(layer.channels) >= 32
 
 
-def _fills_tiles(layer: Layer, m: int) -> bool:
-    return layer.out[0] % m == 0 and layer.out[1] % m == 0 and max(layer.out) <= 2 * m
-
-
-def _wide_rows(layer: Layer) -> bool:
-    width = layer.out[1]
-    return _wide_3x3(layer, 64 if width < 14 else 32) and width > 4
-
-
-def _sparse_gradient(layer: Layer) -> bool:
-    return layer.stride > 1 or layer.pads == ((0, 0), (0, 0))
+def _valid(layer: Layer) -> bool:
+    (top, _), (left, _) = layer.pads
+    return top == left == 0
 
 
 _THREES, _FOURS = winograd.Tiles(3), winograd.Tiles(4)
@@ -49,19 +41,23 @@ _THREES, _FOURS = winograd.Tiles(3), winograd.Tiles(4)
 CHOICES = (
     Choice(_narrow, patches.forward, patches.input_gradient, patches.kernel_gradient),
     Choice(
-        lambda layer: _wide_3x3(layer, 200) and _fills_tiles(layer, 4),
+        lambda layer: _wide_3x3(layer) and max(layer.out) == 3,
+        _THREES.forward,
+        _THREES.input_gradient,
+        _THREES.kernel_gradient,
+    ),
+    Choice(
+        lambda layer: _wide_3x3(layer) and max(layer.out) > 3,
         _FOURS.forward,
         _FOURS.input_gradient,
         _FOURS.kernel_gradient,
     ),
     Choice(
-        lambda layer: _wide_3x3(layer, 200) and _fills_tiles(layer, 3),
-        _THREES.forward,
-        _THREES.input_gradient,
-        _THREES.kernel_gradient,
+        lambda layer: layer.stride > 1 or _valid(layer),
+        direct.forward,
+        patches.input_gradient,
+        direct.kernel_gradient,
     ),
-    Choice(_wide_rows, winograd.rows_forward, winograd.rows_input_gradient, direct.kernel_gradient),
-    Choice(_sparse_gradient, direct.forward, patches.input_gradient, direct.kernel_gradient),
     Choice(lambda _: True, direct.forward, direct.input_gradient, direct.kernel_gradient),
 )
 
