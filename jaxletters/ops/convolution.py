@@ -26,8 +26,8 @@ def _narrow(layer: Layer) -> bool:
     return layer.channels[0] == 1
 
 
-def _wide_3x3(layer: Layer) -> bool:
-    return layer.edge == 3 and layer.stride == 1 and min(layer.channels) >= 32
+def _wide_3x3(layer: Layer, channels: int) -> bool:
+    return layer.edge == 3 and layer.stride == 1 and min(layer.channels) >= channels
 
 
 def _valid(layer: Layer) -> bool:
@@ -41,16 +41,28 @@ _THREES, _FOURS = winograd.Tiles(3), winograd.Tiles(4)
 CHOICES = (
     Choice(_narrow, patches.forward, patches.input_gradient, patches.kernel_gradient),
     Choice(
-        lambda layer: _wide_3x3(layer) and max(layer.out) == 3,
+        lambda layer: _wide_3x3(layer, 32) and max(layer.out) == 3,
         _THREES.forward,
         _THREES.input_gradient,
         _THREES.kernel_gradient,
     ),
     Choice(
-        lambda layer: _wide_3x3(layer) and max(layer.out) > 3,
+        lambda layer: _wide_3x3(layer, 32) and 3 < max(layer.out) <= 12,
         _FOURS.forward,
         _FOURS.input_gradient,
         _FOURS.kernel_gradient,
+    ),
+    Choice(
+        lambda layer: _wide_3x3(layer, 64) and max(layer.out) > 12,
+        winograd.rows_forward,
+        winograd.rows_input_gradient,
+        _FOURS.kernel_gradient,
+    ),
+    Choice(
+        lambda layer: _wide_3x3(layer, 32) and max(layer.out) > 12,
+        winograd.rows_forward,
+        winograd.rows_input_gradient,
+        direct.kernel_gradient,
     ),
     Choice(
         lambda layer: layer.stride > 1 or _valid(layer),

@@ -1,7 +1,8 @@
 """Convolution with 3x3 kernels in fewer multiplications (Lavin and Gray 2016, after Winograd 1980).
 
 A tile of m outputs along an axis needs m + 2 products instead of 3 m: `y = A' [(G k) * (B' x)]`, where
-`*` multiplies elementwise, or, over channels, as matrices; along both axes, (m + 2)² instead of 9 m².
+`*` multiplies elementwise, or, over channels, as matrices. `rows_forward` does so along the width alone and
+leaves the height to XLA's convolution; `Tiles` along both axes, (m + 2)² products instead of 9 m².
 """
 
 import functools
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxletters.ops import geometry, parts
+from jaxletters.ops import direct, geometry, parts
 from jaxletters.ops.barrier import stored
 from jaxletters.ops.geometry import Layer
 
@@ -58,6 +59,36 @@ def _with_roots(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
         shifted, same = [Fraction(0), *coefficients], [*coefficients, Fraction(0)]
         coefficients = [s - root * c for s, c in zip(shifted, same, strict=True)]
     return coefficients
+
+
+def _sum(weights: np.ndarray, arrays: list[jax.Array]) -> jax.Array:
+    """The weighted sum of arrays; what has weight 0 is not read."""
+    terms = [x * w for w, x in zip(weights.tolist(), arrays, strict=True) if w]
+    return functools.reduce(jnp.add, terms)
+
+
+def rows_forward(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
+    """Tiles of four along the width: half the multiplications, 1.5 times the memory."""
+    m, transforms = 4, _transforms(4)
+    width = layer.out[1]
+    tiles = -(-width // m)
+    before = layer.pads[1][0]
+    after = m * tiles + 2 - layer.size[1] - before
+    x = geometry.pad(x, ((0, 0), (before, after)))
+    taps = [x[:, :, i : i + m * (tiles - 1) + 1 : m] for i in range(m + 2)]
+    columns = [kernel[:, j : j + 1] for j in range(3)]
+    upright = layer._replace(pads=(layer.pads[0], (0, 0)))
+    products = [
+        direct.forward(_sum(b, taps), _sum(g, columns), upright)
+        for b, g in zip(transforms.b, transforms.g, strict=True)
+    ]
+    y = jnp.stack([_sum(a, products) for a in transforms.a], 3)
+    return y.reshape(*y.shape[:2], m * tiles, -1)[:, :, :width]
+
+
+def rows_input_gradient(dy: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
+    """The same with the kernel turned round."""
+    return rows_forward(dy, kernel[::-1, ::-1].swapaxes(2, 3), layer.turned())
 
 
 class Tiles:

@@ -9,6 +9,12 @@ from jaxletters.ops import winograd
 TILES = [winograd.Tiles(m) for m in (3, 4)]
 
 
+def by_rows(layer, x, kernel, dy):
+    return Sums(
+        winograd.rows_forward(x, kernel, layer), winograd.rows_input_gradient(dy, kernel, layer)
+    )
+
+
 def by_tiles(tiles):
     return lambda layer, x, kernel, dy: Sums(
         tiles.forward(x, kernel, layer),
@@ -18,7 +24,7 @@ def by_tiles(tiles):
 
 
 # Sizes that tiles fill, exceed and stay below.
-@pytest.mark.parametrize("form", list(map(by_tiles, TILES)), ids=[3, 4])
+@pytest.mark.parametrize("form", [by_rows, *map(by_tiles, TILES)], ids=["rows", 3, 4])
 @few(3)
 @given(layer=layers(st.just(3), st.just(1), st.sampled_from([1, 2, 5, 16])))
 def test_fewer_multiplications_for_the_same_sums(form, layer):
@@ -34,7 +40,7 @@ def test_fewer_multiplications_for_the_same_sums(form, layer):
     ids=str,
 )
 def test_errors_stay_small_over_many_channels(layer):
-    check(layer, list(map(by_tiles, TILES)), [np.float32])
+    check(layer, [by_rows, *map(by_tiles, TILES)], [np.float32])
 
 
 # Too large for one part, and of a number that parts of equal size divide, or do not.
