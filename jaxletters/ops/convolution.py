@@ -41,13 +41,13 @@ _THREES, _FOURS = winograd.Tiles(3), winograd.Tiles(4)
 CHOICES = (
     Choice(_narrow, patches.forward, patches.input_gradient, patches.kernel_gradient),
     Choice(
-        lambda layer: _wide_3x3(layer, 32) and max(layer.out) == 3,
+        lambda layer: _wide_3x3(layer, 64) and max(layer.out) == 3,
         _THREES.forward,
         _THREES.input_gradient,
         _THREES.kernel_gradient,
     ),
     Choice(
-        lambda layer: _wide_3x3(layer, 32) and 3 < max(layer.out) <= 12,
+        lambda layer: _wide_3x3(layer, 64) and 3 < max(layer.out) <= 12,
         _FOURS.forward,
         _FOURS.input_gradient,
         _FOURS.kernel_gradient,
@@ -59,7 +59,13 @@ CHOICES = (
         _FOURS.kernel_gradient,
     ),
     Choice(
-        lambda layer: _wide_3x3(layer, 32) and max(layer.out) > 12,
+        lambda layer: _wide_3x3(layer, 32) and max(layer.out) > 3 and _valid(layer),
+        winograd.rows_forward,
+        patches.input_gradient,
+        direct.kernel_gradient,
+    ),
+    Choice(
+        lambda layer: _wide_3x3(layer, 32) and max(layer.out) > 3,
         winograd.rows_forward,
         winograd.rows_input_gradient,
         direct.kernel_gradient,
