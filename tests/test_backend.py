@@ -58,6 +58,18 @@ def test_freed_memory_is_kept_and_the_settings_say_so(mallopt):
 
 @glibc
 @pytest.mark.usefixtures("untouched")
+def test_it_is_set_before_a_backend_starts_its_threads(mallopt, monkeypatch):
+    def start():
+        pytest.fail("a backend was started first")
+
+    monkeypatch.setattr(jax, "default_backend", start)
+    monkeypatch.setattr(jax, "devices", start)
+    backend.prepare()
+    assert mallopt
+
+
+@glibc
+@pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize(
     ("name", "value"),
     [("MALLOC_TRIM_THRESHOLD_", "100000"), ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=3")],
