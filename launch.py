@@ -18,6 +18,7 @@ def main() -> int:
         # Here, because importing JAX takes seconds, which a mistyped flag should not cost.
         from jaxletters import backend
 
+        # Before the other imports, which may start threads.
         backend.prepare()
         from jaxletters.experiments import train
 

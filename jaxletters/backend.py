@@ -13,8 +13,8 @@ Options = dict[str, str | int]
 """XLA's options for one program, as `jax.jit(compiler_options=...)` takes them."""
 
 # XLA's fusion of convolutions with the YNN library, on by default since jaxlib 0.10, makes training
-# steps on a CPU 1.6 times slower (benchmarks/startup.py prints the ratio), and the evaluation of all but
-# the smallest networks too.
+# steps on a CPU slower (benchmarks/startup.py prints the ratio), and the evaluation of all but the
+# smallest networks too.
 _OPTIONS: Options = {"xla_cpu_experimental_ynn_fusion_type": ""}
 # Initialisation runs once: compiling it without optimisation saves seconds and changes no decision.
 _ONCE_OPTIONS: Options = {"xla_backend_optimization_level": 0}

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-# Numbers in a part's largest array: 16 MiB of float32, half of a last-level cache.
+# Numbers in a part's largest array: 16 MiB of float32, for a last-level cache of 32.
 _CACHED = 2**22
 
 

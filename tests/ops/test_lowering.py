@@ -111,6 +111,13 @@ def step(model):
     return both
 
 
+def shapes(model):
+    """What `step(model)` takes, without numbers: variables and a batch."""
+    variables = jax.eval_shape(model.init, jax.random.key(0))
+    images = jax.ShapeDtypeStruct((8, 28, 28), jnp.float32)
+    return *variables, images, jax.ShapeDtypeStruct((8,), jnp.int32)
+
+
 @pytest.mark.parametrize("platform", ["cpu", *ACCELERATORS])
 def test_the_row_and_column_that_pooling_drops_are_not_computed(platform):
     x = jax.ShapeDtypeStruct((2, 19, 23, 4), jnp.float32)
@@ -130,12 +137,10 @@ WORK = (
 @pytest.mark.parametrize("config", NETWORKS, ids=lambda config: config.name)
 def test_a_training_step_on_accelerators_has_the_operations_of_plain_flax(config):
     model = models.build(config, 10, (28, 28))
-    variables = jax.eval_shape(model.init, jax.random.key(0))
-    images = jax.ShapeDtypeStruct((8, 28, 28), jnp.float32)
-    labels = jax.ShapeDtypeStruct((8,), jnp.int32)
+    inputs = shapes(model)
 
     def work(platform, model):
-        found = operations(platform, step(model), *variables, images, labels)
+        found = operations(platform, step(model), *inputs)
         return {name: found[name] for name in WORK}
 
     plain = plain_flax.build(config, 10)
@@ -154,13 +159,11 @@ def test_every_network_is_lowered_somewhere():
 @pytest.mark.parametrize("config", NETWORKS, ids=lambda config: config.name)
 def test_what_stops_fusion_on_cpus_is_not_in_programs_for_accelerators(config):
     model = models.build(config, 10, (28, 28))
-    variables = jax.eval_shape(model.init, jax.random.key(0))
-    images = jax.ShapeDtypeStruct((8, 28, 28), jnp.float32)
-    labels = jax.ShapeDtypeStruct((8,), jnp.int32)
+    inputs = shapes(model)
 
     def barriers(platform):
         exported = jax.export.export(jax.jit(step(model)), platforms=[platform])
-        return exported(*variables, images, labels).mlir_module().count("inlineable")
+        return exported(*inputs).mlir_module().count("inlineable")
 
     assert [barriers(platform) for platform in ACCELERATORS] == [0, 0]
     assert bool(barriers("cpu")) == (config.name != "mlp")
