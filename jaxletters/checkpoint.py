@@ -50,6 +50,11 @@ def digests(tree: Tree) -> dict[str, str]:
     return result
 
 
+def _quieten() -> None:
+    """Keeps Orbax from announcing what it does."""
+    logging.getLogger("absl").setLevel(logging.ERROR)
+
+
 def _sealed(meta: dict[str, Any]) -> dict[str, Any]:
     """Adds the digest of the metadata itself."""
     text = json.dumps(meta, sort_keys=True)
@@ -64,6 +69,52 @@ def _trees(snapshot: Snapshot) -> dict[str, Tree]:
     }
 
 
+def restore_best(workdir: Path, like: Variables, notice: Callable[[str], None]) -> Variables | None:
+    """Returns the best weights of a finished run, on the host; None if no checkpoint of it is sound.
+
+    Args:
+        workdir: the run folder; nothing in it is changed.
+        like: any weights of the same network, for the structure, shapes and dtypes.
+        notice: called with one line about each damaged checkpoint.
+    """
+    _quieten()
+    options = ocp.CheckpointManagerOptions(read_only=True)
+    with ocp.CheckpointManager(workdir.absolute() / "steps", options=options) as manager:
+        for step in sorted(manager.all_steps(), reverse=True):
+            try:
+                return _read(manager, step, {"best": jax.tree.map(np.asarray, like)})[0]["best"]
+            except Damaged as damage:
+                notice(f"{workdir}: checkpoint of step {step} {damage}; using the one before")
+    return None
+
+
+def _read(
+    manager: ocp.CheckpointManager, step: int, like: dict[str, Tree]
+) -> tuple[dict[str, Tree], dict[str, Any]]:
+    """Returns some items of a checkpoint, and its metadata, once their digests are found right."""
+    items = {name: ocp.args.StandardRestore(tree) for name, tree in like.items()}
+    try:
+        args = ocp.args.Composite(**items, meta=ocp.args.JsonRestore())
+        restored = manager.restore(step, args=args)
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Damaged(f"cannot be read ({reason:.100})") from error
+    meta = dict(restored["meta"])
+    if meta.pop("sha256", None) != _sealed(meta)["sha256"]:
+        raise Damaged("its metadata is not what was saved")
+    found = {name: restored[name] for name in like}
+    actual = digests(found)
+    saved = {
+        path: digest
+        for path, digest in meta["digests"].items()
+        if any(path.startswith(f"['{name}']") for name in like)
+    }
+    wrong = [path for path, digest in saved.items() if actual.get(path) != digest]
+    if wrong or len(actual) != len(saved):
+        raise Damaged(f"{len(wrong)} of {len(actual)} arrays differ from what was saved")
+    return found, meta
+
+
 class Checkpoints:
     """The checkpoints of one run, in `<workdir>/steps`; a context manager, because saves are in flight.
 
@@ -75,7 +126,7 @@ class Checkpoints:
         self.notice = notice
         self._root = workdir.absolute() / "steps"
         self._aside = workdir.absolute() / "damaged"
-        logging.getLogger("absl").setLevel(logging.ERROR)
+        _quieten()
         options = ocp.CheckpointManagerOptions(
             preservation_policy=LatestN(max_to_keep), cleanup_tmp_directories=True
         )
@@ -130,21 +181,7 @@ class Checkpoints:
 
     def _restore_step(self, step: int, like: Snapshot) -> Snapshot:
         trees = jax.tree.map(np.asarray, _trees(like))
-        items = {name: ocp.args.StandardRestore(tree) for name, tree in trees.items()}
-        args = ocp.args.Composite(**items, meta=ocp.args.JsonRestore())
-        try:
-            restored = self._manager.restore(step, args=args)
-        except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise Damaged(f"cannot be read ({reason:.100})") from error
-        meta = dict(restored["meta"])
-        if meta.pop("sha256", None) != _sealed(meta)["sha256"]:
-            raise Damaged("its metadata is not what was saved")
-        found = {"state": restored["state"], "best": restored["best"]}
-        actual = digests(found)
-        wrong = [path for path, digest in meta["digests"].items() if actual.get(path) != digest]
-        if wrong or len(actual) != len(meta["digests"]):
-            raise Damaged(f"{len(wrong)} of {len(actual)} arrays differ from what was saved")
+        found, meta = _read(self._manager, step, trees)
         return Snapshot(
             found["state"]["state"],
             found["state"]["counts"],

@@ -1,13 +1,15 @@
 """The schema of an experiment: frozen dataclasses."""
 
 import dataclasses
-import typing
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
 # Fields that say where things lie, how often they are saved or shown: they do not change the numbers.
 NOT_IDENTITY: dict[str, Any] = {"identity": False}
+# Fields that came later: at their default a run is the same experiment as one from before them.
+ADDED: dict[str, Any] = {"added": True}
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh")
 INITIALIZERS = (
@@ -25,6 +27,8 @@ DATASETS = ("emnist_letters", "mnist", "alpha_letters", "sketch_letters")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "one_cycle", "step")
 MONITORS = ("accuracy", "loss")
+RESIZINGS = ("none", "area", "bilinear")
+BUDGETS = ("full", "quick")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,15 +40,25 @@ class DatasetConfig:
         archives: a folder with the original archives, searched before the environment variable
             JAXLETTERS_ARCHIVES; empty to use that variable alone.
         data_dir: TFDS's folder of prepared datasets; empty for TFDS's own default.
+        npz: a file with the same dataset as arrays, to be read instead; empty for none.
         size: `sketch_letters` only: how many training examples to draw (a fifth as many to test).
-        validation_per_class: examples held out of each class of the training split, at most one sixth.
+        limit: the most training examples to use, drawn from all classes alike; 0 for all there are.
+        validation_per_class: examples held out of each class of the training split, at most one sixth;
+            with 0, or where none can be, nothing is validated and the last weights count.
+        test_share: share of each class to test on, for a dataset that has no test split.
+        resize: one of RESIZINGS: how images are brought to EMNIST's 28x28 with a margin of 2; "none"
+            leaves them as they are.
     """
 
     name: str = "sketch_letters"
     archives: str = field(default="", metadata=NOT_IDENTITY)
     data_dir: str = field(default="", metadata=NOT_IDENTITY)
+    npz: str = field(default="", metadata=ADDED)
     size: int = 0
+    limit: int = field(default=0, metadata=ADDED)
     validation_per_class: int = 800
+    test_share: float = field(default=0.0, metadata=ADDED)
+    resize: str = field(default="none", metadata=ADDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,11 +229,46 @@ class CheckpointConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class BaseConfig:
+    """A finished run whose weights another one begins with.
+
+    Attributes:
+        config: the config file that trains it; empty to begin with fresh weights.
+        workdir: its run folder; empty for `checkpoints/<config's name>`.
+        take: a regular expression: arrays are taken whose path, such as "stage1_conv1/kernel", matches
+            it from the beginning.
+    """
+
+    config: str = field(default="", metadata=ADDED)
+    workdir: str = field(default="", metadata=NOT_IDENTITY)
+    take: str = field(default=".*", metadata=ADDED)
+
+
+@dataclasses.dataclass(frozen=True)
+class StageConfig:
+    """A part of a run that trains some of the weights only.
+
+    Attributes:
+        trainable: a regular expression: parameters are trained whose path matches it from the
+            beginning; all others stay as they are, BatchNorm's running statistics among them.
+        epochs: passes over the training examples.
+        optimizer: new in every stage.
+    """
+
+    trainable: str = ".*"
+    epochs: int = 10
+    optimizer: OptimizerConfig = OptimizerConfig()
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
-    """A whole experiment.
+    """A run: train on one dataset, test once.
 
     Attributes:
         seed: of everything random, 0 <= seed < 2**32.
+        base: where the first weights come from.
+        stages: one after another, each begins with the best weights of the one before; where there are
+            any, they stand in for `optimizer` and `training.epochs`.
         log_every_steps: how often training loss and accuracy are written down.
     """
 
@@ -231,36 +280,106 @@ class Config:
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
     checkpoint: CheckpointConfig = field(default=CheckpointConfig(), metadata=NOT_IDENTITY)
+    base: BaseConfig = BaseConfig()
+    stages: tuple[StageConfig, ...] = field(default=(), metadata=ADDED)
     log_every_steps: int = 100
 
 
-def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
-    """Yields (dotted key, field, value) of every setting, depth first, in the order of declaration."""
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if dataclasses.is_dataclass(value):
-            yield from leaves(value, f"{prefix}{f.name}.")
-        else:
-            yield f"{prefix}{f.name}", f, value
+@dataclasses.dataclass(frozen=True)
+class CrossvalConfig(Config):
+    """The run of a Config once for each fold: trained on all other folds, tested on this one."""
+
+    folds: int = 10
 
 
-def from_dict(values: Mapping[str, Any], like: Any) -> Any:
-    """Returns a copy of the dataclass `like` with the values of a nested mapping of the same keys.
+@dataclasses.dataclass(frozen=True)
+class VariationConfig:
+    """One row of a sweep.
 
-    Whole numbers become floats, and lists tuples, where that is what a setting is declared to be.
+    Attributes:
+        technique: what is varied, such as "optimizer".
+        name: how, such as "rmsprop"; the trial's folder is named so.
+        overrides: settings as on the command line, such as "optimizer.name=rmsprop".
     """
-    changes = {}
-    for f in dataclasses.fields(like):
-        old, new = getattr(like, f.name), values[f.name]
-        changes[f.name] = (
-            from_dict(new, old) if dataclasses.is_dataclass(old) else _as_declared(new, f.type)
+
+    technique: str = ""
+    name: str = ""
+    overrides: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepConfig(Config):
+    """The run of a Config, the baseline, and one more for each variation of it."""
+
+    variations: tuple[VariationConfig, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ZeroShotConfig:
+    """A finished run's network on another dataset, without any training.
+
+    Attributes:
+        seed: of the folds, as in a CrossvalConfig.
+        folds: accuracy is given for each of so many folds, too, as cross-validation would make them.
+        dataset: its test split is read, or all of it where there is none.
+        base: the finished run.
+    """
+
+    seed: int = 0
+    folds: int = 10
+    dataset: DatasetConfig = DatasetConfig()
+    base: BaseConfig = BaseConfig()
+
+
+@dataclasses.dataclass(frozen=True)
+class EntryConfig:
+    """One experiment of a study.
+
+    Attributes:
+        file: its config file.
+        reference: the accuracy in percent to set beside its own; 0 where there is none.
+    """
+
+    file: str = ""
+    reference: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyConfig:
+    """Many experiments, one after another, and one table of them.
+
+    Attributes:
+        budget: "full" for every experiment as its config says, "quick" for a few minutes of each.
+        experiments: in the order of the table; an experiment's base comes before it.
+    """
+
+    budget: str = "full"
+    experiments: tuple[EntryConfig, ...] = ()
+
+
+Experiment = Config | ZeroShotConfig | StudyConfig
+"""What a config file may describe; a CrossvalConfig and a SweepConfig are Configs, too."""
+
+
+def cross_validated(config: Config, folds: int) -> CrossvalConfig:
+    """Returns the cross-validation of a run, on all of its dataset."""
+    whole = dataclasses.replace(config.dataset, test_share=0.0)
+    return CrossvalConfig(**{**vars(config), "dataset": whole}, folds=folds)
+
+
+def plain(config: Config) -> Config:
+    """Returns the Config that a CrossvalConfig or SweepConfig is about."""
+    return Config(**{f.name: getattr(config, f.name) for f in dataclasses.fields(Config)})
+
+
+def grid(technique: str, settings: Mapping[str, Sequence[Any]]) -> tuple[VariationConfig, ...]:
+    """Returns the variations of a grid: every combination of one value for each of the settings."""
+    combinations = itertools.product(*([(k, v) for v in values] for k, values in settings.items()))
+    return tuple(
+        VariationConfig(
+            technique=technique,
+            name=" ".join(f"{key.rpartition('.')[2]}={value}" for key, value in chosen),
+            overrides=tuple(f"{key}={value}" for key, value in chosen),
         )
-    return dataclasses.replace(like, **changes)
-
-
-def _as_declared(value: Any, declared: Any) -> Any:
-    if declared is float and type(value) is int and abs(value) <= 2**53:  # beyond: not exact
-        return float(value)
-    if typing.get_origin(declared) is tuple and isinstance(value, list | tuple):
-        return tuple(_as_declared(item, typing.get_args(declared)[0]) for item in value)
-    return value
+        for chosen in combinations
+    )

@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import rich.console
 from rich.live import Live
@@ -69,7 +69,7 @@ class Console:
         epoch: int,
         step: int,
         train: Scores,
-        validation: Scores,
+        validation: Scores | None,
         best: bool,
         seconds: float,
     ) -> None:
@@ -79,7 +79,7 @@ class Console:
             epoch: its number, from 1.
             step: the steps taken so far.
             train: of its training steps.
-            validation: of the validation examples after it.
+            validation: of the validation examples after it; None without any.
             best: whether that validation is the best so far.
             seconds: how long it took.
         """
@@ -99,8 +99,8 @@ class Console:
             f"{step:{width},}",
             f"{train['loss']:7.4f}",
             f"{train['accuracy']:8.2%}",
-            f"{validation['loss']:7.4f}",
-            f"{validation['accuracy']:8.2%}",
+            f"{validation['loss']:7.4f}" if validation else f"{'':7}",
+            f"{validation['accuracy']:8.2%}" if validation else f"{'none':>8}",
             f"{duration(seconds):>7}",
         )
         self._out.print(Text(_GAP.join(cells)).append(f"{_GAP}best" if best else "", "bold green"))
@@ -163,6 +163,16 @@ def model_table(rows: Sequence[LayerRow]) -> None:
     out.print()
 
 
+def table(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
+    """Prints rows under a heading; all columns but the first `left` are flush right."""
+    out = _out()
+    first, *body = _aligned([heading, *rows], left)
+    out.print()
+    out.print(first, style="dim")
+    for line in body:
+        out.print(line)
+
+
 def result_table(rows: Mapping[str, str]) -> None:
     """Prints one labelled value a line, neither cut nor wrapped, so that paths can be copied."""
     out = _out()
@@ -170,6 +180,17 @@ def result_table(rows: Mapping[str, str]) -> None:
     out.print()
     for label, value in rows.items():
         out.print(Text.assemble((f"{label:{width}}", "dim"), _GAP, value))
+
+
+def notice(text: str) -> None:
+    """Prints one line."""
+    _out().print(text)
+
+
+def noted(result: Mapping[str, Any]) -> str:
+    """Returns the name of a result's dataset, followed by what must be said of it."""
+    note = f" ({result['dataset_note']})" if result["dataset_note"] else ""
+    return f"{result['dataset']}{note}"
 
 
 def _out() -> rich.console.Console:

@@ -6,3 +6,8 @@ class UserError(Exception):
 
     Every line of the message names the thing, what was expected, what was found and the way on.
     """
+
+
+def shown(text: str) -> str:
+    """Returns a text for a message: on one line, whatever is in it."""
+    return text if text.isprintable() else repr(text)

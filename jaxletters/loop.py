@@ -26,7 +26,13 @@ _CALL_SECONDS = 0.25
 
 
 def fit(
-    config: Config, task: Task, plan: Plan, train: Dataset, validation: Dataset, workdir: Path
+    config: Config,
+    task: Task,
+    plan: Plan,
+    train: Dataset,
+    validation: Dataset,
+    workdir: Path,
+    initial: Variables | None = None,
 ) -> Snapshot:
     """Trains until the plan ends or patience does, from the newest sound checkpoint if there is one.
 
@@ -38,8 +44,10 @@ def fit(
         task: what is trained.
         plan: how long, and what happens when.
         train: the training examples.
-        validation: the examples that early stopping and the choice of the best weights look at.
+        validation: the examples that early stopping and the choice of the best weights look at; where
+            there are none, the newest weights are the best.
         workdir: the run folder.
+        initial: the weights to begin with; None to draw them.
 
     Raises:
         Interrupted: a signal asked to stop; what was done is saved.
@@ -48,7 +56,7 @@ def fit(
     console = Console(plan.total_steps, plan.examples / plan.batch_size)
     checkpoints = Checkpoints(workdir, config.checkpoint.max_to_keep, console.notice)
     with Guard() as guard, checkpoints, console:
-        snapshot = _begin_or_resume(task, checkpoints, console)
+        snapshot = _begin_or_resume(task, initial, checkpoints, console)
         with journal.Journal(workdir, resumed_at=int(snapshot.state.step)) as log:
             on_host = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
             examples = sharding.replicate(on_host, task.mesh)
@@ -71,8 +79,10 @@ def fit(
             return run.train(snapshot)
 
 
-def _begin_or_resume(task: Task, checkpoints: Checkpoints, console: Console) -> Snapshot:
-    state = steps.init(task)
+def _begin_or_resume(
+    task: Task, initial: Variables | None, checkpoints: Checkpoints, console: Console
+) -> Snapshot:
+    state = steps.init(task, initial)
     # A copy: the state's memory is handed on to the first step.
     best = jax.tree.map(jnp.copy, steps.evaluated(state))
     fresh = Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
@@ -152,7 +162,9 @@ class _Run:
         if ends_epoch:
             snapshot = self._evaluate(snapshot, step)
         due = step % self.plan.save_every == 0 or self._ended(step, snapshot.progress)
-        if due or snapshot.progress.best_step != best_before:
+        # Weights that are the best for being the newest cost no more than time to make again.
+        improved = len(self.validation.labels) and snapshot.progress.best_step != best_before
+        if due or improved:
             self._save(snapshot)
         return snapshot
 
@@ -172,8 +184,14 @@ class _Run:
         return snapshot._replace(counts=sharding.replicate(metrics.zero(), self.task.mesh))
 
     def _evaluate(self, snapshot: Snapshot, step: int) -> Snapshot:
-        began = time.perf_counter()
         variables = steps.evaluated(snapshot.state)
+        if not len(self.validation.labels):
+            self.console.epoch(
+                self.plan.epochs_done(step), step, **self._epoch(step), validation=None, best=False
+            )
+            best = jax.tree.map(jnp.copy, variables)
+            return snapshot._replace(progress=Progress(best_step=step), best=best)
+        began = time.perf_counter()
         scores = evaluate(self.task, variables, self.validation)
         elapsed = time.perf_counter() - began
         metric = (

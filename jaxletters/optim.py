@@ -1,10 +1,12 @@
 """Optimizers and learning-rate schedules, all of them Optax's, put together from the config."""
 
 import collections
+import functools
 
 import jax
 import optax
 
+from jaxletters import transfer
 from jaxletters.config import OptimizerConfig, ScheduleConfig
 from jaxletters.losses import is_kernel
 from jaxletters.types import Tree
@@ -35,8 +37,12 @@ def _kernels(params: Tree) -> Tree:
     return jax.tree_util.tree_map_with_path(lambda path, _: is_kernel(path), params)
 
 
-def build(config: OptimizerConfig, total_steps: int) -> optax.GradientTransformation:
-    """Returns the optimizer of a run of `total_steps`.
+# Equal arguments give the same functions, so that what was compiled with them is used again.
+@functools.cache
+def build(
+    config: OptimizerConfig, total_steps: int, trainable: str = ".*"
+) -> optax.GradientTransformation:
+    """Returns the optimizer of a run of `total_steps`, for the parameters that `trainable` matches.
 
     Weight decay reaches kernels only. For the SGD family it joins the gradient before the momentum, as
     is usual there; for AdamW it is decoupled (Loshchilov and Hutter, Decoupled Weight Decay
@@ -56,4 +62,12 @@ def build(config: OptimizerConfig, total_steps: int) -> optax.GradientTransforma
     }[config.name]()
     clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
     rate = schedule(config.learning_rate, config.schedule, total_steps)
-    return optax.chain(clip, core, optax.scale_by_learning_rate(rate))
+    whole = optax.chain(clip, core, optax.scale_by_learning_rate(rate))
+    if trainable == ".*":
+        return whole
+
+    def parts(params: Tree) -> Tree:
+        trained = transfer.trainable(params, trainable)
+        return jax.tree.map(lambda yes: "trained" if yes else "frozen", trained)
+
+    return optax.partition({"trained": whole, "frozen": optax.set_to_zero()}, parts)

@@ -13,6 +13,9 @@ class Stream(enum.IntEnum):
     SHUFFLE = 2
     AUGMENT = 3
     DROPOUT = 4
+    FOLDS = 5
+    TEST = 6
+    LIMIT = 7
 
 
 def key(seed: int, stream: Stream, *ids: int | jax.Array) -> jax.Array:

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from jaxletters import augment, backend, losses, metrics, rng, sharding
+from jaxletters import augment, backend, losses, metrics, rng, sharding, transfer
 from jaxletters.config import AugmentConfig, LossConfig
 from jaxletters.data import sampling
 from jaxletters.types import Batch, Counts, Examples, Model, TrainState, Tree, Variables
@@ -27,6 +27,7 @@ class Task(NamedTuple):
         batch_size: examples per step, over all devices of `mesh`.
         ema_decay: of the moving average of the weights; 0 for none.
         mesh: the devices, along one axis named "data".
+        trainable: a regular expression over the paths of parameters, as in `transfer.trainable`.
     """
 
     model: Model
@@ -37,13 +38,21 @@ class Task(NamedTuple):
     batch_size: int
     ema_decay: float
     mesh: Mesh
+    trainable: str = ".*"
 
 
-def init(task: Task) -> TrainState:
-    """Returns the state before the first step, a copy on every device."""
+def init(task: Task, initial: Variables | None = None) -> TrainState:
+    """Returns the state before the first step, a copy on every device.
 
-    def create() -> TrainState:
-        variables = task.model.init(rng.key(task.seed, rng.Stream.INIT))
+    Args:
+        task: what is trained.
+        initial: the weights to begin with; None to draw them.
+    """
+
+    def create(given: Variables | None) -> TrainState:
+        variables = given
+        if variables is None:
+            variables = task.model.init(rng.key(task.seed, rng.Stream.INIT))
         return TrainState(
             step=jnp.int32(0),
             variables=variables,
@@ -52,7 +61,7 @@ def init(task: Task) -> TrainState:
             skipped=jnp.int32(0),
         )
 
-    state = jax.jit(create, compiler_options=backend.once_options())()
+    state = jax.jit(create, compiler_options=backend.once_options())(initial)
     # The average starts as the parameters themselves: a copy, because both are donated to the step.
     return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
 
@@ -91,10 +100,10 @@ def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState,
     key = rng.key(task.seed, rng.Stream.DROPOUT, state.step)
 
     def objective(params: Tree) -> tuple[jax.Array, tuple[jax.Array, Tree]]:
-        variables = state.variables._replace(params=params)
+        variables = state.variables._replace(params=transfer.freeze(params, task.trainable))
         logits, batch_stats = task.model.apply(variables, batch.images, train=True, key=key)
         each = losses.cross_entropy(logits, batch.labels, task.loss.label_smoothing)
-        return jnp.mean(each) + losses.penalty(params, task.loss), (logits, batch_stats)
+        return jnp.mean(each) + losses.penalty(variables.params, task.loss), (logits, batch_stats)
 
     (loss, (logits, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(
         state.variables.params

@@ -1,14 +1,17 @@
 """What is wrong with a config, found before any data is loaded or anything is compiled."""
 
+import dataclasses
 import difflib
 import math
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jaxletters import config as schema
-from jaxletters.config import Config
+from jaxletters import settings
+from jaxletters.config import Config, DatasetConfig, Experiment, StudyConfig
 from jaxletters.errors import UserError
 
 
@@ -18,16 +21,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
-def check_types(config: Config) -> None:
+def check_types(config: Experiment) -> None:
     """Raises a UserError that names every setting of a wrong type, a line each."""
     _raise_all(_type_problems(config))
 
 
-def check(config: Config, device_count: int) -> None:
+def check(config: Experiment, device_count: int) -> None:
     """Raises a UserError that names everything wrong with the config, a line each."""
     # Values are only looked at once all types are right, so that comparing them cannot fail.
     check_types(config)
-    _raise_all(_value_problems(config, device_count))
+    _raise_all([*_value_problems(config), *_joint_problems(config, device_count)])
 
 
 def _raise_all(problems: Iterable[str]) -> None:
@@ -54,6 +57,10 @@ def _type_problems(config: Any, prefix: str = "") -> Iterator[str]:
                 yield f"config.{key}: expected {type_name(expected)}, found {value!r}"
         elif not _matches(value, expected):
             yield f"config.{key}: expected {type_name(expected)}, found {value!r}"
+        elif isinstance(value, tuple):
+            for i, part in enumerate(value):
+                if dataclasses.is_dataclass(part):
+                    yield from _type_problems(part, f"{key}.{i}.")
 
 
 def type_name(expected: Any) -> str:
@@ -65,6 +72,8 @@ def type_name(expected: Any) -> str:
 _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "log_every_steps": (1, 10**9),
+    "folds": (2, 10**6),
+    "epochs": (1, 10**6),
     "training.batch_size": (1, 10**6),
     "training.epochs": (1, 10**6),
     "training.ema_decay": (0, 0.999999),
@@ -84,11 +93,15 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "augment.scale": (0, 0.9),
     "loss.label_smoothing": (0, 0.999999),
     "dataset.size": (0, 10**7),
-    "dataset.validation_per_class": (1, 10**9),
+    "dataset.limit": (0, 10**9),
+    "dataset.validation_per_class": (0, 10**9),
+    "dataset.test_share": (0, 0.9),
 }
 
 _CHOICES: dict[str, tuple[str, ...]] = {
+    "budget": schema.BUDGETS,
     "dataset.name": schema.DATASETS,
+    "dataset.resize": schema.RESIZINGS,
     "model.name": tuple(schema.MODEL_CONFIGS),
     "model.activation": schema.ACTIVATIONS,
     "model.initializer": schema.INITIALIZERS,
@@ -101,14 +114,15 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _value_problems(config: Config, device_count: int) -> Iterator[str]:
-    for key, _, value in schema.leaves(config):
-        if key in _CHOICES and value not in _CHOICES[key]:
-            known = _CHOICES[key]
+def _value_problems(config: Experiment) -> Iterator[str]:
+    for key, _, value in settings.leaves(config):
+        rule = re.sub(r"^stages\.\d+\.", "", key)
+        if rule in _CHOICES and value not in _CHOICES[rule]:
+            known = _CHOICES[rule]
             hint = nearest(value, known)
             yield f"config.{key}: unknown {value!r}{hint}; one of {', '.join(known)}"
         numbers = value if isinstance(value, tuple) else (value,)
-        low, high = _LIMITS.get(key, (0, math.inf))
+        low, high = _LIMITS.get(rule, (0, math.inf))
         for number in numbers:
             # Infinity is within no limits: it would train to NaN.
             if not isinstance(number, str | bool) and not (
@@ -116,19 +130,48 @@ def _value_problems(config: Config, device_count: int) -> Iterator[str]:
             ):
                 limits = f"{low} to {high}" if high < math.inf else f"{low} or more, finite"
                 yield f"config.{key}: expected {limits}, found {number}"
-    yield from _joint_problems(config, device_count)
 
 
-def _joint_problems(config: Config, device_count: int) -> Iterator[str]:
+def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
     """What is wrong only with several settings taken together."""
-    dataset, optimizer, model = config.dataset, config.optimizer, config.model
-    generated = dataset.name == "sketch_letters"
-    if generated and dataset.size < 1:
+    if isinstance(config, StudyConfig):
+        if not config.experiments:
+            yield "config.experiments: expected at least one, found none; add one to the config file"
+        return
+    yield from _dataset_problems(config.dataset)
+    if not isinstance(config, Config):
+        if not config.base.config:
+            yield "config.base.config: expected the config file of a finished run, found none; name one"
+        return
+    yield from _model_problems(config.model)
+    yield from _stage_problems(config)
+    for key, optimizer in _optimizers(config):
+        yield from _optimizer_problems(key, optimizer)
+    if config.training.batch_size % device_count:
+        yield (
+            f"config.training.batch_size: expected a multiple of the {device_count} devices, "
+            f"found {config.training.batch_size}"
+        )
+    if config.training.patience and not config.dataset.validation_per_class:
+        yield (
+            "config.training.patience: nothing is validated, so nothing can stop early; set it to 0, or "
+            "raise config.dataset.validation_per_class"
+        )
+
+
+def _dataset_problems(dataset: DatasetConfig) -> Iterator[str]:
+    name = dataset.name
+    if name == "sketch_letters" and dataset.size < 1:
         yield "config.dataset.size: sketch_letters is drawn on the spot: say how many to train on"
-    if not generated and dataset.size:
-        yield f"config.dataset.size: only sketch_letters can be sized, {dataset.name} cannot; set it to 0"
-    if dataset.name == "alpha_letters":
-        yield "config.dataset.name: alpha_letters has no test split to report on; train on another dataset"
+    if name != "sketch_letters" and dataset.size:
+        yield f"config.dataset.size: only sketch_letters can be sized, {name} cannot; set it to 0"
+    if name != "alpha_letters" and dataset.resize != "none":
+        yield f"config.dataset.resize: {name} is as EMNIST's images are; set it to none"
+    if name == "sketch_letters" and dataset.npz:
+        yield "config.dataset.npz: sketch_letters is drawn, not read; name another dataset"
+
+
+def _model_problems(model: schema.ModelConfig) -> Iterator[str]:
     if type(model) is not schema.MODEL_CONFIGS.get(model.name, type(model)):
         yield (
             f"config.model.name: the settings are those of {type(model).__name__}, "
@@ -141,15 +184,34 @@ def _joint_problems(config: Config, device_count: int) -> Iterator[str]:
                 "config.model.widths, kernel_sizes and depths: expected one value per stage in each, "
                 f"found {model.widths}, {model.kernel_sizes}, {model.depths}"
             )
+
+
+def _stage_problems(config: Config) -> Iterator[str]:
+    patterns = {f"stages.{i}.trainable": stage.trainable for i, stage in enumerate(config.stages)}
+    for key, pattern in {"base.take": config.base.take, **patterns}.items():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield f"config.{key}: expected a regular expression, found {pattern!r} ({error})"
+    if not config.stages:
+        return
+    unused = {"optimizer": schema.OptimizerConfig(), "training.epochs": Config().training.epochs}
+    given = {"optimizer": config.optimizer, "training.epochs": config.training.epochs}
+    for key, value in given.items():
+        if value != unused[key]:
+            yield f"config.{key}: not used where there are stages; set it in config.stages.0 and on"
+
+
+def _optimizers(config: Config) -> list[tuple[str, schema.OptimizerConfig]]:
+    stages = [(f"stages.{i}.optimizer", stage.optimizer) for i, stage in enumerate(config.stages)]
+    return [("optimizer", config.optimizer), *stages]
+
+
+def _optimizer_problems(key: str, optimizer: schema.OptimizerConfig) -> Iterator[str]:
     if optimizer.weight_decay and optimizer.name in ("adam", "rmsprop"):
         yield (
-            f"config.optimizer.weight_decay: {optimizer.name} has none; "
-            "set optimizer.name=adamw, or use config.loss.l2"
+            f"config.{key}.weight_decay: {optimizer.name} has none; "
+            f"set {key}.name=adamw, or use config.loss.l2"
         )
     if list(optimizer.schedule.milestones) != sorted(set(optimizer.schedule.milestones)):
-        yield f"config.optimizer.schedule.milestones: expected rising, found {optimizer.schedule.milestones}"
-    if config.training.batch_size % device_count:
-        yield (
-            f"config.training.batch_size: expected a multiple of the {device_count} devices, "
-            f"found {config.training.batch_size}"
-        )
+        yield f"config.{key}.schedule.milestones: expected rising, found {optimizer.schedule.milestones}"

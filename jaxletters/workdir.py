@@ -1,16 +1,21 @@
 """The run folder: whose it is, and whether its run is finished."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
-from jaxletters.config import Config
+from jaxletters import settings
+from jaxletters.config import Experiment
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_json
-from jaxletters.identity import identity
+from jaxletters.identity import fingerprint, identity
 
 
-def check(workdir: Path, config: Config) -> None:
+def default(config: Path) -> Path:
+    """Returns the run folder of a config file where none is named."""
+    return Path("checkpoints") / config.stem
+
+
+def check(workdir: Path, config: Experiment) -> None:
     """Looks whether the folder is free for a config, or already its own; writes nothing.
 
     Raises:
@@ -30,18 +35,18 @@ def check(workdir: Path, config: Config) -> None:
             f"{file}: expected the config of a run, found {type(there).__name__}; "
             "choose another folder with --workdir"
         )
-    differing = _differences(there, dataclasses.asdict(config))
+    differing = _differences(there, settings.to_dict(config))
     # A run that never got to its first checkpoint has nothing to lose.
-    if differing and any(any((workdir / kept).glob("*")) for kept in ("steps", "damaged")):
+    if differing and _has_checkpoints(workdir):
         raise UserError(
             f"{workdir}: holds a run of another config ({'; '.join(differing)}); "
             "choose another folder with --workdir, or remove this one to train anew"
         )
 
 
-def claim(workdir: Path, config: Config) -> None:
+def claim(workdir: Path, config: Experiment) -> None:
     """Makes the folder this config's."""
-    write_json(workdir / "config.json", dataclasses.asdict(config))
+    write_json(workdir / "config.json", settings.to_dict(config))
 
 
 def result(workdir: Path) -> dict[str, Any] | None:
@@ -50,12 +55,24 @@ def result(workdir: Path) -> dict[str, Any] | None:
     return read_json(file) if file.exists() else None
 
 
+def finished(workdir: Path, config: Experiment) -> dict[str, Any] | None:
+    """Returns the result of a finished run if it is this config's, else None."""
+    found = result(workdir)
+    return found if found and found.get("fingerprint") == fingerprint(config) else None
+
+
 def count_test_read(workdir: Path) -> int:
     """Notes, before it happens, that the test split is read; returns how many times that makes."""
     file = workdir / "test_reads.json"
     times = (read_json(file)["times"] if file.exists() else 0) + 1
     write_json(file, {"times": times})
     return times
+
+
+def _has_checkpoints(workdir: Path) -> bool:
+    # A run of several stages, folds or trials keeps them in folders of their own.
+    patterns = [f"{above}{kept}/*" for above in ("", "*/", "*/*/") for kept in ("steps", "damaged")]
+    return any(True for pattern in patterns for _ in workdir.glob(pattern))
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from jaxletters import config as schema
+from jaxletters import settings as configured
 from jaxletters.config import (
     AugmentConfig,
     Config,
@@ -13,7 +14,7 @@ from jaxletters.config import (
 
 
 def test_every_setting_has_a_dotted_key():
-    found = {key: value for key, _, value in schema.leaves(Config())}
+    found = {key: value for key, _, value in configured.leaves(Config())}
     assert found["seed"] == 0
     assert found["optimizer.schedule.name"] == "constant"
     assert found["model.widths"] == (32, 64, 128)
@@ -23,18 +24,18 @@ def test_every_setting_has_a_dotted_key():
 @pytest.mark.parametrize("model", schema.MODEL_CONFIGS.values())
 def test_json_and_back_is_the_same_config(model):
     config = Config(model=model(), dataset=DatasetConfig("mnist"))
-    text = json.dumps(dataclasses.asdict(config))
-    assert schema.from_dict(json.loads(text), config) == config
+    text = json.dumps(configured.to_dict(config))
+    assert configured.from_dict(json.loads(text), config) == config
 
 
 def test_numbers_become_what_they_are_declared_to_be():
     config = Config(augment=AugmentConfig(shift=2), seed=2)
-    found = schema.from_dict(dataclasses.asdict(config), config)
+    found = configured.from_dict(configured.to_dict(config), config)
     assert type(found.augment.shift) is float
     assert type(found.seed) is int
-    milestones = schema.from_dict(
+    milestones = configured.from_dict(
         {
-            **dataclasses.asdict(OptimizerConfig()),
+            **configured.to_dict(OptimizerConfig()),
             "schedule": {"name": "step", "warmup": 0, "milestones": [0, 1], "factor": 1},
         },
         OptimizerConfig(),

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -5,65 +6,95 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters import commandline, data, models, optim, sharding, validation
+from jaxletters import configfile, data, models, optim, sharding, transfer, validation
+from jaxletters.config import Config, StageConfig, StudyConfig, SweepConfig
+from jaxletters.experiments import base, sweep
 from jaxletters.models import summary
 from jaxletters.plan import Plan
 from jaxletters.steps import Task
 from jaxletters.types import Batch, TrainState
 
 FILES = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
-
-
-@pytest.fixture(params=FILES, ids=lambda file: file.stem)
-def config(request):
-    return commandline.load(request.param)
+LOADED = {file.stem: configfile.load(file) for file in FILES}
+RUNS = {name: config for name, config in LOADED.items() if isinstance(config, Config)}
 
 
 def test_there_are_configs():
-    assert "quickstart" in [file.stem for file in FILES]
+    assert "quickstart" in LOADED
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_each_says_what_it_is(file):
-    module = file.read_text()
-    assert module.startswith('"""')
+def test_each_says_what_it_is_and_how_to_run_it(file):
+    assert f"python launch.py --config configs/{file.name}" in file.read_text().split('"""')[1]
 
 
+@pytest.mark.parametrize("config", LOADED.values(), ids=list(LOADED))
 def test_each_is_sound_on_one_device_and_on_eight(config):
     validation.check(config, device_count=1)
     validation.check(config, device_count=8)
 
 
-def test_each_trains_a_step(config):
-    shape = data.image_shape(config.dataset.name)
+@pytest.mark.parametrize("config", LOADED.values(), ids=list(LOADED))
+def test_a_base_is_a_config_of_the_same_convolutions(config):
+    if isinstance(config, StudyConfig) or not config.base.config:
+        return
+    other = LOADED[base.folder_of(config.base).name]
+    assert isinstance(other, Config)
+    if isinstance(config, Config):
+        network = dataclasses.replace(config.model, hidden=(), dropout=other.model.dropout)  # pyright: ignore
+        assert network == other.model
+
+
+def test_the_study_has_every_experiment_but_those_on_generated_data():
+    study = LOADED["study"]
+    assert isinstance(study, StudyConfig)
+    assert {Path(entry.file).stem for entry in study.experiments} == set(LOADED) - {
+        "quickstart",
+        "study",
+    }
+
+
+def test_every_variation_changes_the_baseline_in_a_way_of_its_own():
+    variations = LOADED["emnist_variations"]
+    assert isinstance(variations, SweepConfig)
+    trials = [trial for _, trial in sweep.trials(variations)]
+    assert len(set(trials)) == len(trials) > 20
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_each_trains_a_step(name):
+    config = RUNS[name]
+    shape = data.image_shape(config.dataset)
     classes = len(data.class_names(config.dataset.name))
-    plan = Plan.of(config, examples=10_000)
-    task = Task(
-        model=models.build(config.model, classes, shape),
-        optimizer=optim.build(config.optimizer, plan.total_steps),
-        loss=config.loss,
-        augment=config.augment,
-        seed=config.seed,
-        batch_size=2,
-        ema_decay=config.training.ema_decay,
-        mesh=sharding.data_mesh(),
-    )
-    variables = tiny.variables(task.model)
-    before = variables.params
-    state = TrainState(
-        step=np.int32(0),
-        variables=variables,
-        ema=before if task.ema_decay else None,
-        opt_state=task.optimizer.init(before),
-        skipped=np.int32(0),
-    )
+    parameters = sum(row.parameters for row in summary.layers(config.model, classes, shape))
     rng = np.random.default_rng(0)
     batch = Batch(rng.random((2, *shape), np.float32), rng.integers(1, classes, 2).astype(np.int32))
-    for _ in range(2):  # the first step of a warm-up has a rate of zero
-        state, counts = tiny.train_step(task, state, batch)
-    assert (int(state.step), int(state.skipped), int(counts.examples)) == (2, 0, 2)
-    after = tiny.on_host(state.variables.params)
-    moved = jax.tree.map(lambda a, b: not np.array_equal(a, b), before, after)
-    assert all(jax.tree.leaves(moved))
-    parameters = sum(row.parameters for row in summary.layers(config.model, classes, shape))
-    assert parameters == sum(leaf.size for leaf in jax.tree.leaves(after))
+    for stage in config.stages or (StageConfig(optimizer=config.optimizer),):
+        plan = Plan.of(config, examples=10_000)
+        task = Task(
+            model=models.build(config.model, classes, shape, stage.trainable),
+            optimizer=optim.build(stage.optimizer, plan.total_steps, stage.trainable),
+            loss=config.loss,
+            augment=config.augment,
+            seed=config.seed,
+            batch_size=2,
+            ema_decay=config.training.ema_decay,
+            mesh=sharding.data_mesh(),
+            trainable=stage.trainable,
+        )
+        variables = tiny.variables(task.model)
+        before = variables.params
+        state = TrainState(
+            step=np.int32(0),
+            variables=variables,
+            ema=before if task.ema_decay else None,
+            opt_state=task.optimizer.init(before),
+            skipped=np.int32(0),
+        )
+        for _ in range(2):  # the first step of a warm-up has a rate of zero
+            state, counts = tiny.train_step(task, state, batch)
+        assert (int(state.step), int(state.skipped), int(counts.examples)) == (2, 0, 2)
+        after = tiny.on_host(state.variables.params)
+        moved = jax.tree.map(lambda a, b: not np.array_equal(a, b), before, after)
+        assert moved == transfer.trainable(before, stage.trainable)
+        assert parameters == sum(leaf.size for leaf in jax.tree.leaves(after))

@@ -13,15 +13,17 @@ PACKAGE = ROOT / "jaxletters"
 
 # From the ground up. A folder stands for all that is in it and is not named itself.
 LAYERS = [
-    ["errors", "config", "identity", "types", "rng", "validation", "plan", ""],
+    ["errors", "config", "identity", "settings", "types", "rng", "validation", "plan", ""],
     [
         "augment",
         "losses",
         "metrics",
         "optim",
         "stopping",
+        "transfer",
         "models",
         "ops",
+        "data.canvas",
         "data.idx",
         "data.provenance",
         "data.sampling",
@@ -32,17 +34,19 @@ LAYERS = [
     ["backend", "sharding", "steps"],
     [
         "checkpoint",
+        "configfile",
         "console",
         "data",
         "files",
         "journal",
+        "overrides",
         "preempt",
         "report",
         "workdir",
     ],
     ["loop"],
     ["experiments"],
-    ["commandline", "launch"],
+    ["cli", "commandline", "launch"],
 ]
 PURE = [name for layer in LAYERS[:2] for name in layer]
 

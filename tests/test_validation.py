@@ -8,6 +8,7 @@ from jaxletters.config import (
     CheckpointConfig,
     Config,
     ConvNetConfig,
+    CrossvalConfig,
     DatasetConfig,
     DeeperConfig,
     LossConfig,
@@ -15,7 +16,10 @@ from jaxletters.config import (
     OptimizerConfig,
     ScheduleConfig,
     SimpleConvNetConfig,
+    StageConfig,
+    StudyConfig,
     TrainingConfig,
+    ZeroShotConfig,
 )
 from jaxletters.errors import UserError
 
@@ -134,7 +138,42 @@ def test_sound_configs_pass(config):
         ),
         (Config(dataset=DatasetConfig()), "dataset.size", "say how many"),
         (Config(dataset=DatasetConfig("mnist", size=100)), "dataset.size", "mnist cannot"),
-        (Config(dataset=DatasetConfig("alpha_letters")), "dataset.name", "no test split"),
+        (
+            Config(dataset=DatasetConfig("mnist", resize="area")),
+            "dataset.resize",
+            "set it to none",
+        ),
+        (
+            Config(dataset=DatasetConfig("sketch_letters", size=500, npz="a.npz")),
+            "dataset.npz",
+            "drawn, not read",
+        ),
+        (CrossvalConfig(dataset=MNIST, folds=1), "folds", "found 1"),
+        (ZeroShotConfig(dataset=MNIST), "base.config", "found none"),
+        (StudyConfig(), "experiments", "at least one"),
+        (
+            Config(dataset=MNIST, stages=(StageConfig(trainable="(stage"),)),
+            "stages.0.trainable",
+            "a regular expression",
+        ),
+        (
+            Config(dataset=MNIST, stages=(StageConfig(), StageConfig(epochs=0))),
+            "stages.1.epochs",
+            "found 0",
+        ),
+        (
+            Config(dataset=MNIST, stages=(StageConfig(),), optimizer=OptimizerConfig(name="sgd")),
+            "optimizer",
+            "where there are stages",
+        ),
+        (
+            Config(
+                dataset=DatasetConfig("mnist", validation_per_class=0),
+                training=TrainingConfig(patience=2),
+            ),
+            "training.patience",
+            "nothing is validated",
+        ),
         (
             Config(dataset=MNIST, model=DeeperConfig(depths=(1, 2))),
             "model.widths, kernel_sizes and depths",

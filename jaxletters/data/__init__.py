@@ -8,14 +8,15 @@ needs TensorFlow.
 import contextlib
 import importlib
 import sys
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxletters import files
 from jaxletters.config import DatasetConfig
-from jaxletters.data import archives, builders, cache
+from jaxletters.data import archives, builders, cache, canvas, npz
 from jaxletters.errors import UserError
 from jaxletters.types import Dataset
 
@@ -29,6 +30,9 @@ DATASETS: dict[str, builders.Spec] = {
     "sketch_letters": builders.SKETCH_LETTERS,
 }
 
+# EMNIST's: letters fill 28x28 pixels but for two at each side.
+_CANVAS, _MARGIN = (28, 28), 2
+
 # The test split is a fifth of the training split.
 _LEAST_SKETCHES = 5 * 26
 
@@ -38,12 +42,23 @@ def class_names(name: str) -> tuple[str, ...]:
     return DATASETS[name].class_names
 
 
-def image_shape(name: str) -> tuple[int, int]:
-    """Returns the (height, width) of a dataset's images, in pixels."""
-    return DATASETS[name].image_shape
+def image_shape(config: DatasetConfig) -> tuple[int, int]:
+    """Returns the (height, width) of a dataset's images, in pixels, once they are resized."""
+    return _CANVAS if config.resize != "none" else DATASETS[config.name].image_shape
 
 
-def load(config: DatasetConfig, split: Literal["train", "test"]) -> Dataset:
+def split_names(config: DatasetConfig) -> Collection[str]:
+    """Returns the names of a dataset's splits; looks into the .npz file if there is one.
+
+    Raises:
+        UserError: it is not one, or has no training examples.
+    """
+    if config.npz:
+        return npz.splits(Path(config.npz))
+    return DATASETS[config.name].splits
+
+
+def load(config: DatasetConfig, split: str) -> Dataset:
     """Returns one split of a dataset, in the order of its source; it is prepared first if need be.
 
     The arrays are read-only: they may be a file's own pages.
@@ -52,21 +67,29 @@ def load(config: DatasetConfig, split: Literal["train", "test"]) -> Dataset:
         UserError: the files cannot be had, or are not what they should be.
     """
     spec = DATASETS[config.name]
-    if split not in spec.splits:
+    names = split_names(config)
+    if split not in names:
         raise UserError(
-            f"dataset {config.name}: expected one of its splits ({', '.join(spec.splits)}), "
+            f"dataset {config.name}: expected one of its splits ({', '.join(names)}), "
             f"found {split!r}; to test on it, use cross-validation or another dataset"
         )
+    images, labels = npz.read(Path(config.npz), spec, split) if config.npz else _read(config, split)
+    if config.resize != "none":
+        images = canvas.fit(images, _CANVAS, _MARGIN, config.resize)
+    return Dataset(images, labels, spec.class_names)
+
+
+def _read(config: DatasetConfig, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the arrays of a prepared split; the dataset is prepared if it is not."""
     builder = _open(config)
     folder = Path(builder.data_path)
     files.remove_stale(folder.parent, f"incomplete.*_{folder.name}")
     if not folder.exists():
         _prepare(builder, config)
         builder = _open(config)
-        for each in spec.splits:
+        for each in DATASETS[config.name].splits:
             _arrays(builder, each)
-    images, labels = _arrays(builder, split)
-    return Dataset(images, labels, spec.class_names)
+    return _arrays(builder, split)
 
 
 def _open(config: DatasetConfig) -> "ArraysBuilder":

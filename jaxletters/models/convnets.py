@@ -94,7 +94,7 @@ class Deeper(nn.Module):
                     name=f"stage{stage}_conv{i}",
                 )(x)
                 if before:
-                    x = BatchNorm(train, name=f"stage{stage}_norm{i}")(x)
+                    x = BatchNorm(name=f"stage{stage}_norm{i}")(x, train)
                     if early:
                         x = ops.max_pool(x)
                 x = activate(x)
@@ -103,7 +103,7 @@ class Deeper(nn.Module):
                 if last and c.pooling == "avg":
                     x = nn.avg_pool(x, (2, 2), (2, 2))
                 if norm and not before:
-                    x = BatchNorm(train, name=f"stage{stage}_norm{i}")(x)
+                    x = BatchNorm(name=f"stage{stage}_norm{i}")(x, train)
         x = x.reshape(len(x), -1)
         for i, width in enumerate(c.hidden, 1):
             x = nn.Dropout(c.dropout, deterministic=not train)(x)

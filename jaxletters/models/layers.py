@@ -50,24 +50,25 @@ class BatchNorm(nn.Module):
     """Batch normalisation (Ioffe and Szegedy 2015) over all axes but the last.
 
     Attributes:
-        train: whether the batch's own mean and variance are used, and the running ones updated.
         momentum: share of the running statistics that an update keeps.
         epsilon: added to the variance.
     """
 
-    train: bool
     momentum: float = 0.9
     epsilon: float = 1e-5
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps `[b, ..., c]` to the same shape."""
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """Maps `[b, ..., c]` to the same shape.
+
+        With `train`, the batch's own mean and variance are used, and the running ones updated.
+        """
         shape = (x.shape[-1],)
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         variance = self.variable("batch_stats", "var", jnp.ones, shape)
         scale = self.param("scale", nn.initializers.ones_init(), shape)
         offset = self.param("bias", nn.initializers.zeros_init(), shape)
-        if not self.train:
+        if not train:
             slope = scale * jax.lax.rsqrt(variance.value + self.epsilon)
             return (x - mean.value) * slope + offset
         y, *batch = ops.batch_norm(x, scale, offset, self.epsilon)

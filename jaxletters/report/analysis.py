@@ -82,6 +82,15 @@ def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[M
     ]
 
 
+def over_folds(accuracies: list[float]) -> dict[str, Any]:
+    """Returns the accuracy of every fold, their mean, and their standard deviation (n - 1)."""
+    return {
+        "fold_accuracies": accuracies,
+        "fold_mean": statistics.mean(accuracies),
+        "fold_deviation": statistics.stdev(accuracies),
+    }
+
+
 def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
     """Returns what float32 logits `[n, classes]` say about a test split, ready for JSON.
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from jaxletters.report import analysis
+from jaxletters.report.comparison import Row, accuracy
 from jaxletters.types import Dataset
 
 _DPI = 150
@@ -196,6 +197,42 @@ def worst_mistakes(test: Dataset, logits: np.ndarray) -> Figure:
             ha="center",
         )
     return figure
+
+
+def comparison(rows: Sequence[Row], baseline: Row | None) -> Figure:
+    """Draws every row's accuracy with its 95% interval, or its folds, and a line at the baseline's.
+
+    Args:
+        rows: from top to bottom.
+        baseline: what the others are compared with, or None.
+    """
+    own, other = _VALIDATION, _TRAINING
+    height = 1.1 + 0.24 * len(rows)
+    drawn = Figure(figsize=(8, height), dpi=_DPI, layout="constrained")
+    axes = drawn.subplots()
+    places = np.arange(len(rows))[::-1]
+    for place, row in zip(places, rows, strict=True):
+        value = 100 * accuracy(row)
+        folds = [100 * share for share in row.result.get("fold_accuracies", ())]
+        low, high = (100 * limit for limit in row.result["test_accuracy_interval"])
+        if folds:
+            axes.plot(folds, [place] * len(folds), "|", color=own, alpha=0.5)
+        else:
+            axes.plot([low, high], [place, place], "-", color=own, linewidth=1.2)
+        axes.plot([value], [place], "o", color=own, markersize=4.5)
+        if row.reference:
+            axes.plot(
+                [row.reference], [place], "D", markerfacecolor="none", color=other, markersize=5
+            )
+    if baseline is not None:
+        axes.axvline(100 * accuracy(baseline), color=other, linewidth=0.8, linestyle="--", zorder=0)
+    axes.set_yticks(places, [row.name for row in rows])
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+    axes.set_xlabel("correct on test (%)")
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    return drawn
 
 
 def _headline(figure: Figure, text: str) -> None:

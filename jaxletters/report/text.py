@@ -3,7 +3,10 @@
 from typing import Any
 
 _CLASSES_PER_LINE = 6
-_APART = ("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions")
+_APART = (
+    *("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions"),
+    "base",
+)
 
 
 def lines(result: dict[str, Any]) -> list[str]:
@@ -29,7 +32,9 @@ def lines(result: dict[str, Any]) -> list[str]:
 def _value(key: str, value: Any) -> str:
     if value is None:
         return "unknown"
-    if key.endswith("accuracy"):
+    if key == "fold_accuracies":
+        return "  ".join(f"{share:.2%}" for share in value)
+    if key.endswith("accuracy") or key.startswith("fold_"):
         return f"{value:.2%}"
     if key.endswith("seconds"):
         return f"{value:,.1f}"

@@ -181,8 +181,9 @@ import sys
 import tempfile
 from jaxletters import data
 from jaxletters.config import DatasetConfig
+from jaxletters.config import DatasetConfig
 for name in data.DATASETS:
-    data.class_names(name), data.image_shape(name)
+    data.class_names(name), data.image_shape(DatasetConfig(name))
 assert "tensorflow_datasets" not in sys.modules
 config = DatasetConfig("mnist", archives={str(tmp_path / "archives")!r}, data_dir={str(tmp_path)!r})
 assert len(data.load(config, "train").images) == 40

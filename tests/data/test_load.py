@@ -48,7 +48,7 @@ def assert_holds(dataset, written):
 
 def test_every_dataset_of_the_schema_is_there():
     assert tuple(data.DATASETS) == schema.DATASETS
-    assert data.image_shape("alpha_letters") == (20, 16)
+    assert data.image_shape(DatasetConfig("alpha_letters")) == (20, 16)
     assert data.class_names("mnist") == tuple("0123456789")
     for name in ("emnist_letters", "alpha_letters", "sketch_letters"):
         assert data.class_names(name) == ("N/A", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")

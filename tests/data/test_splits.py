@@ -106,3 +106,49 @@ def test_take_keeps_images_and_labels_together():
     np.testing.assert_array_equal(taken.labels, [3, 1, 1])
     np.testing.assert_array_equal(taken.images, images[[3, 1, 1]])
     assert taken.class_names == dataset.class_names
+
+
+@settings(max_examples=40)
+@given(labellings, st.integers(2, 12), seeds)
+def test_folds_are_stratified_and_even(values, count, seed):
+    labels = as_labels(values)
+    assume(np.unique(labels, return_counts=True)[1].min() >= count)
+    fold_of = splits.folds(labels, count, seed)
+    assert np.ptp(np.bincount(fold_of, minlength=count)) <= 1
+    for label in np.unique(labels):
+        assert np.ptp(np.bincount(fold_of[labels == label], minlength=count)) <= 1
+    np.testing.assert_array_equal(fold_of, splits.folds(labels, count, seed))
+    if len(np.unique(labels)) == 1:
+        assert not np.array_equal(fold_of, splits.folds(labels, count, (seed + 1) % 2**32))
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_folds_without_an_example_of_some_class_are_refused(count):
+    labels = as_labels([1] * 30 + [2] * 3)
+    with pytest.raises(UserError, match=r"config\.folds: expected 2 to 3, .*label 2.*found"):
+        splits.folds(labels, count, seed=0)
+
+
+@settings(max_examples=40)
+@given(labellings, st.sampled_from([0.1, 0.2, 0.5]), seeds)
+def test_a_share_of_each_class_is_tested_on(values, share, seed):
+    labels = as_labels(values)
+    kept, tested = splits.hold_out_test(labels, share, seed)
+    np.testing.assert_array_equal(np.sort(np.concatenate([kept, tested])), np.arange(len(labels)))
+    for label in np.unique(labels):
+        count = np.sum(labels == label)
+        assert np.sum(labels[tested] == label) == max(1, np.rint(share * count))
+
+
+@settings(max_examples=40)
+@given(labellings, st.integers(1, 250), seeds)
+def test_a_limit_takes_from_all_classes_alike(values, most, seed):
+    labels = as_labels(values)
+    chosen = splits.limit(labels, most, seed)
+    assert len(chosen) == min(most, len(labels))
+    assert np.all(np.diff(chosen) > 0)
+    taken = np.bincount(labels[chosen], minlength=6)
+    there = np.bincount(labels, minlength=6)
+    # Only a class that is used up has fewer than another.
+    for label in np.flatnonzero(taken < there):
+        assert taken[label] >= taken.max() - 1

@@ -61,10 +61,11 @@ def test_a_convolution_is_flax_s(ours, theirs, channels):
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("shape", [(6, 3), (4, 5, 7, 2)])
 def test_batch_norm_is_flax_s(train, shape):
-    ours = BatchNorm(train, 0.6, 1e-2)
+    ours = BatchNorm(0.6, 1e-2)
     theirs = nn.BatchNorm(not train, momentum=0.6, epsilon=1e-2)
     x = 1 + 2 * images(shape)
-    found, expected = (layer.init(jax.random.key(0), x) for layer in (ours, theirs))
+    arguments = {ours: (train,), theirs: ()}
+    found, expected = (layer.init(jax.random.key(0), x, *rest) for layer, rest in arguments.items())
     tiny.assert_same_bits(found, expected)
     variables = jax.tree.map(
         lambda leaf: leaf + np.linspace(0.1, 0.5, leaf.size, dtype=np.float32), found
@@ -75,7 +76,7 @@ def test_batch_norm_is_flax_s(train, shape):
         def outputs(variables, x):
             def total(params, x):
                 changed = {**variables, "params": params}
-                y, updated = layer.apply(changed, x, mutable=["batch_stats"])
+                y, updated = layer.apply(changed, x, *arguments[layer], mutable=["batch_stats"])
                 return jnp.sum(jnp.sin(y)), (y, updated)
 
             return jax.grad(total, (0, 1), has_aux=True)(variables["params"], x)
@@ -87,6 +88,6 @@ def test_batch_norm_is_flax_s(train, shape):
 
 def test_batch_norm_keeps_its_statistics_while_it_starts():
     x = 5 + images((4, 3))
-    variables = BatchNorm(train=True).init(jax.random.key(0), x)
+    variables = BatchNorm().init(jax.random.key(0), x, True)
     np.testing.assert_array_equal(variables["batch_stats"]["mean"], np.zeros(3))
     np.testing.assert_array_equal(variables["batch_stats"]["var"], np.ones(3))

@@ -1,0 +1,44 @@
+"""Binary AlphaDigits by a network trained on it alone.
+
+    python launch.py --config configs/alphadigits_scratch.py
+
+The convolutions of configs/emnist_deeper.py, beginning with random weights. A fifth of the letters is
+held out to test on; configs/alphadigits_scratch_crossval.py tests on all of them.
+"""
+
+from jaxletters.config import (
+    AugmentConfig,
+    Config,
+    DatasetConfig,
+    DeeperConfig,
+    LossConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+
+
+def get_config() -> Config:
+    """Returns training on four fifths of 1,014 letters."""
+    return Config(
+        dataset=DatasetConfig(
+            name="alpha_letters", resize="bilinear", validation_per_class=0, test_share=0.2
+        ),
+        model=DeeperConfig(
+            widths=(32, 64, 128),
+            kernel_sizes=(5, 3, 3),
+            depths=(1, 2, 2),
+            pooling="stride",
+            dropout=0.5,
+        ),
+        augment=AugmentConfig(rotation=10, shear=0.15, scale=0.1, shift=2),
+        loss=LossConfig(label_smoothing=0.1),
+        optimizer=OptimizerConfig(
+            name="adamw",
+            learning_rate=3e-3,
+            weight_decay=0.02,
+            schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
+        ),
+        training=TrainingConfig(batch_size=32, epochs=60),
+        log_every_steps=20,
+    )

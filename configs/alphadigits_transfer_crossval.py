@@ -1,0 +1,20 @@
+"""Transfer to Binary AlphaDigits, under stratified 10-fold cross-validation.
+
+    python launch.py --config configs/emnist_deeper.py
+    python launch.py --config configs/alphadigits_transfer_crossval.py
+
+configs/alphadigits_transfer.py ten times, each on nine tenths of the 1,014 letters and tested on the rest, so
+that every letter is read once by a network that has not seen it.
+"""
+
+from pathlib import Path
+
+from jaxletters import configfile
+from jaxletters.config import Config, CrossvalConfig, cross_validated
+
+
+def get_config() -> CrossvalConfig:
+    """Returns ten folds."""
+    run = configfile.load(Path(__file__).with_name("alphadigits_transfer.py"))
+    assert isinstance(run, Config)
+    return cross_validated(run, folds=10)

@@ -1,0 +1,18 @@
+"""The capitals of Binary AlphaDigits, read as they are by the network that EMNIST Letters trained.
+
+    python launch.py --config configs/emnist_deeper.py
+    python launch.py --config configs/alphadigits_zero_shot.py
+
+No training. The 20x16 bits are brought to EMNIST's canvas: proportions kept, the longer side 24 pixels,
+in the middle of 28x28 (Cohen et al. 2017, section II).
+"""
+
+from jaxletters.config import BaseConfig, DatasetConfig, ZeroShotConfig
+
+
+def get_config() -> ZeroShotConfig:
+    """Returns the reading of all 1,014 letters."""
+    return ZeroShotConfig(
+        dataset=DatasetConfig(name="alpha_letters", resize="bilinear"),
+        base=BaseConfig(config="configs/emnist_deeper.py"),
+    )

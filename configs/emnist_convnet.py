@@ -1,0 +1,18 @@
+"""Chollet's convnet on EMNIST Letters (Deep Learning with Python, section 8.1).
+
+    python launch.py --config configs/emnist_convnet.py
+
+3x3 convolutions of 32, 64 and 128 channels, RMSprop, batches of 64, five epochs.
+"""
+
+from jaxletters.config import Config, ConvNetConfig, DatasetConfig, OptimizerConfig, TrainingConfig
+
+
+def get_config() -> Config:
+    """Returns the network as the book trains it."""
+    return Config(
+        dataset=DatasetConfig(name="emnist_letters"),
+        model=ConvNetConfig(),
+        optimizer=OptimizerConfig(name="rmsprop"),
+        training=TrainingConfig(batch_size=64, epochs=5),
+    )

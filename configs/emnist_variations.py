@@ -1,0 +1,91 @@
+"""Every usual technique alone: one variation at a time on a small network for EMNIST Letters.
+
+    python launch.py --config configs/emnist_variations.py
+
+The baseline: 3x3 convolutions of 32 and 64 channels, each with ReLU and max-pooling, Glorot's
+initialisation, Adam, five epochs, and nothing else.
+"""
+
+from jaxletters.config import (
+    DatasetConfig,
+    DeeperConfig,
+    SweepConfig,
+    TrainingConfig,
+    VariationConfig,
+    grid,
+)
+
+
+def _alone(technique: str, name: str, *overrides: str) -> VariationConfig:
+    return VariationConfig(technique, name, overrides)
+
+
+def get_config() -> SweepConfig:
+    """Returns the baseline and a row for each variation."""
+    return SweepConfig(
+        dataset=DatasetConfig(name="emnist_letters"),
+        model=DeeperConfig(
+            widths=(32, 64),
+            kernel_sizes=(3, 3),
+            depths=(1, 1),
+            padding="valid",
+            initializer="glorot_uniform",
+            batch_norm=False,
+        ),
+        training=TrainingConfig(batch_size=128, epochs=5),
+        variations=(
+            *grid(
+                "initialisation", {"model.initializer": ("he_normal", "lecun_normal", "orthogonal")}
+            ),
+            *grid("activation", {"model.activation": ("elu", "gelu", "leaky_relu", "tanh")}),
+            _alone(
+                "optimizer", "SGD, rate 0.1", "optimizer.name=sgd", "optimizer.learning_rate=0.1"
+            ),
+            _alone(
+                "optimizer",
+                "Nesterov momentum, rate 0.05",
+                "optimizer.name=nesterov",
+                "optimizer.learning_rate=0.05",
+            ),
+            _alone("optimizer", "RMSprop", "optimizer.name=rmsprop"),
+            _alone(
+                "optimizer",
+                "AdamW, one cycle, rate 0.004",
+                "optimizer.name=adamw",
+                "optimizer.learning_rate=0.004",
+                "optimizer.weight_decay=0.02",
+                "optimizer.schedule.name=one_cycle",
+                "optimizer.schedule.warmup=0.2",
+            ),
+            _alone("BatchNorm", "before the activation", "model.batch_norm=true"),
+            _alone(
+                "BatchNorm",
+                "after pooling",
+                "model.batch_norm=true",
+                "model.norm_position=after_pooling",
+            ),
+            _alone(
+                "augmentation",
+                "rotation, shear, scale, shift",
+                "augment.rotation=10",
+                "augment.shear=0.15",
+                "augment.scale=0.1",
+                "augment.shift=2",
+            ),
+            _alone("regularisation", "L1 1e-5", "loss.l1=1e-5"),
+            _alone("regularisation", "L2 1e-4", "loss.l2=1e-4"),
+            _alone("regularisation", "label smoothing 0.1", "loss.label_smoothing=0.1"),
+            *grid("dropout", {"model.dropout": (0.25, 0.5)}),
+            _alone(
+                "early stopping",
+                "20 epochs, patience 3",
+                "training.epochs=20",
+                "training.patience=3",
+            ),
+            *grid("pooling", {"model.pooling": ("avg", "stride")}),
+            _alone("filters", "64 and 128", "model.widths=(64, 128)"),
+            _alone("hidden layers", "a dense one of 128", "model.hidden=(128,)"),
+            _alone("hidden layers", "two dense ones of 256", "model.hidden=(256, 256)"),
+            _alone("hidden layers", "four convolutions", "model.depths=(2, 2)"),
+        ),
+    )

@@ -1,0 +1,24 @@
+"""Keras' simple convnet on MNIST (keras.io, Simple MNIST convnet).
+
+    python launch.py --config configs/mnist_simple_convnet.py
+
+3x3 convolutions of 32 and 64 channels, dropout of one half, Adam, batches of 128, 15 epochs.
+"""
+
+from jaxletters.config import (
+    Config,
+    DatasetConfig,
+    OptimizerConfig,
+    SimpleConvNetConfig,
+    TrainingConfig,
+)
+
+
+def get_config() -> Config:
+    """Returns the network as Keras' example trains it."""
+    return Config(
+        dataset=DatasetConfig(name="mnist"),
+        model=SimpleConvNetConfig(),
+        optimizer=OptimizerConfig(name="adam"),
+        training=TrainingConfig(batch_size=128, epochs=15),
+    )

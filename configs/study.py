@@ -1,0 +1,32 @@
+"""The whole course: every experiment, and one table of what each step buys.
+
+    python launch.py --config configs/study.py
+    python launch.py --config configs/study.py --config.budget=quick --workdir checkpoints/study_quick
+
+Experiments that have been run are not run again. The references are the test accuracies of the course
+notebook that this project grew from.
+"""
+
+from jaxletters.config import EntryConfig, StudyConfig
+
+
+def get_config() -> StudyConfig:
+    """Returns the experiments in the order of the course."""
+    return StudyConfig(
+        experiments=(
+            EntryConfig("configs/mnist_mlp.py", 98.02),
+            EntryConfig("configs/mnist_convnet.py"),
+            EntryConfig("configs/mnist_simple_convnet.py"),
+            EntryConfig("configs/emnist_mlp.py", 90.16),
+            EntryConfig("configs/emnist_convnet.py"),
+            EntryConfig("configs/emnist_simple_convnet.py", 93.22),
+            EntryConfig("configs/emnist_notebook.py", 93.69),
+            EntryConfig("configs/emnist_deeper.py", 93.69),
+            EntryConfig("configs/emnist_variations.py"),
+            EntryConfig("configs/alphadigits_zero_shot.py", 77.81),
+            EntryConfig("configs/alphadigits_transfer.py", 86.70),
+            EntryConfig("configs/alphadigits_scratch.py", 83.25),
+            EntryConfig("configs/alphadigits_transfer_crossval.py"),
+            EntryConfig("configs/alphadigits_scratch_crossval.py", 84.82),
+        ),
+    )

@@ -1,0 +1,60 @@
+"""Config files: Python that defines `get_config()`."""
+
+import importlib.util
+import re
+import traceback
+from pathlib import Path
+
+from jaxletters import settings, validation
+from jaxletters.config import Config, Experiment
+from jaxletters.errors import UserError, shown
+from jaxletters.validation import nearest
+
+
+def load(file: Path) -> Experiment:
+    """Returns what `get_config()` of a config file gives.
+
+    Raises:
+        UserError: there is no such file, it fails, or it does not define `get_config()`
+            with a value of the right type for every setting.
+    """
+    name = shown(str(file))
+    if not file.is_file():
+        candidates = [str(p) for p in Path("configs").glob("*.py")]
+        raise UserError(f"{name}: no such config file{nearest(str(file), candidates)}; {known()}")
+    spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{name}: expected a Python file that defines get_config(); {known()}")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        config = module.get_config() if hasattr(module, "get_config") else None
+    except Exception as error:
+        raise UserError(f"{name}: {_blame(error, str(spec.origin))}") from error
+    if not isinstance(config, Experiment):
+        raise UserError(
+            f"{name}: expected get_config() to return a Config or another of jaxletters.config, found "
+            f"{type(config).__name__}; configs/quickstart.py is an example"
+        )
+    validation.check_types(config)
+    return settings.from_dict(settings.to_dict(config), config)
+
+
+def known() -> str:
+    """Returns which config files there are, for a message."""
+    names = sorted(str(p) for p in Path("configs").glob("*.py"))
+    return f"there are: {', '.join(names)}" if names else "run from the folder that holds configs/"
+
+
+def _blame(error: Exception, file: str) -> str:
+    """Which line of a config file an error comes from, and what it says."""
+    if isinstance(error, SyntaxError):
+        line = error.lineno
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((f.lineno for f in reversed(frames) if f.filename == file), None)
+    text = str(error)
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
+    names = {key.rpartition(".")[2] for key, _, _ in settings.leaves(Config())}
+    hint = nearest(unexpected[1], names) if unexpected else ""
+    return f"line {line}: {type(error).__name__}: {shown(text)}{hint}; mend the file"

@@ -1,0 +1,200 @@
+"""From a config and examples to trained weights: the base's weights, then one stage after another."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh
+
+from jaxletters import (
+    backend,
+    console,
+    data,
+    journal,
+    loop,
+    models,
+    optim,
+    rng,
+    transfer,
+    validation,
+)
+from jaxletters.config import Config, StageConfig
+from jaxletters.errors import UserError
+from jaxletters.experiments import base
+from jaxletters.models import summary
+from jaxletters.plan import Plan
+from jaxletters.steps import Task
+from jaxletters.types import Dataset, Model, Variables
+
+
+class Fitted(NamedTuple):
+    """A trained network.
+
+    Attributes:
+        model: the network.
+        variables: its best weights, on the devices of `mesh`.
+        mesh: the devices.
+        history: the records of all stages as if they were one run.
+        facts: about the training, ready for JSON.
+    """
+
+    model: Model
+    variables: Variables
+    mesh: Mesh
+    history: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+
+def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
+    """Finds what is wrong before anything is loaded; returns the layers of the network.
+
+    Raises:
+        UserError: settings that cannot be, images that shrink to nothing, stages that train nothing.
+    """
+    validation.check(config, mesh.size)
+    shape, classes = data.image_shape(config.dataset), data.class_names(config.dataset.name)
+    try:
+        layers = summary.layers(config.model, len(classes), shape)
+    except ZeroDivisionError:
+        # What Flax's initialisers do with an image of no pixels.
+        layers = []
+    if not layers or any(0 in layer.output_shape for layer in layers):
+        raise UserError(
+            f"config.model: images of {shape[0]}x{shape[1]} pixels shrink to nothing in its stages; "
+            "give it fewer stages (config.model.widths), smaller kernels, or padding=same"
+        )
+    model = models.build(config.model, len(classes), shape)
+    params = jax.eval_shape(model.init, jax.random.key(0)).params
+    for i, stage in enumerate(config.stages):
+        transfer.trainable(params, stage.trainable, f"config.stages.{i}.trainable")
+    return layers
+
+
+def check_lengths(config: Config, examples: int) -> None:
+    """Raises a UserError if a stage is too long, or a batch, for so many training examples."""
+    for stage in _stages(config):
+        Plan.of(_alone(config, stage), examples)
+
+
+def _stages(config: Config) -> tuple[StageConfig, ...]:
+    whole = StageConfig(epochs=config.training.epochs, optimizer=config.optimizer)
+    return config.stages or (whole,)
+
+
+def _alone(config: Config, stage: StageConfig) -> Config:
+    """Returns the config of a stage as if it were all of the run."""
+    training = dataclasses.replace(config.training, epochs=stage.epochs)
+    return dataclasses.replace(config, optimizer=stage.optimizer, training=training)
+
+
+class Start(NamedTuple):
+    """The weights that a run begins with, None to draw them, and where they come from."""
+
+    variables: Variables | None
+    facts: dict[str, Any]
+
+
+def start(config: Config) -> Start:
+    """Returns what a run begins with.
+
+    Raises:
+        UserError: the base is not there, or its weights do not fit.
+    """
+    if not config.base.config:
+        return Start(None, {})
+    origin = base.load(config.base)
+    classes, shape = data.class_names(config.dataset.name), data.image_shape(config.dataset)
+    model = models.build(config.model, len(classes), shape)
+    draw = jax.jit(model.init, compiler_options=backend.once_options())
+    fresh = draw(rng.key(config.seed, rng.Stream.INIT))
+    variables, report = transfer.take(fresh, origin.variables, config.base.take)
+    for line in transfer.lines(report):
+        console.notice(line)
+    about = {"folder": str(origin.folder), "fingerprint": origin.result["fingerprint"]}
+    return Start(variables, {"base": {**about, **report._asdict()}})
+
+
+def fit(
+    config: Config, begin: Start, train: Dataset, held_out: Dataset, folder: Path, mesh: Mesh
+) -> Fitted:
+    """Trains, or goes on training: every stage is a run in a folder of its own inside `folder`.
+
+    Args:
+        config: the run.
+        begin: what it begins with.
+        train: the training examples.
+        held_out: the validation examples, perhaps none.
+        folder: the run folder; without stages, the one run's own.
+        mesh: the devices.
+
+    Raises:
+        UserError: there are checkpoints but none is sound.
+        Interrupted: a signal asked to stop; the same call goes on from there.
+    """
+    classes, shape = len(train.class_names), train.images.shape[1:]
+    variables = begin.variables
+    history, runs, model = [], [], None
+    for i, stage in enumerate(_stages(config), 1):
+        where = folder / f"stage{i}" if config.stages else folder
+        own = _alone(config, stage)
+        plan = Plan.of(own, len(train.labels))
+        model = models.build(config.model, classes, shape, stage.trainable)
+        task = Task(
+            model=model,
+            optimizer=optim.build(stage.optimizer, plan.total_steps, stage.trainable),
+            loss=config.loss,
+            augment=config.augment,
+            seed=config.seed,
+            batch_size=config.training.batch_size,
+            ema_decay=config.training.ema_decay,
+            trainable=stage.trainable,
+            mesh=mesh,
+        )
+        if config.stages:
+            console.notice(f"Stage {i} of {len(config.stages)}: trains {stage.trainable}")
+        snapshot = loop.fit(own, task, plan, train, held_out, where, variables)
+        variables = snapshot.best
+        history.extend(_after(history, journal.read(where)))
+        steps = int(snapshot.state.step)
+        runs.append(
+            {
+                "epochs": plan.epochs_done(steps),
+                "steps": steps,
+                "skipped_steps": int(snapshot.state.skipped),
+                "training_seconds": sum(map(loop.seconds, journal.read_timings(where))),
+                "best_step": snapshot.progress.best_step,
+            }
+        )
+    assert model is not None
+    assert variables is not None
+    return Fitted(
+        model, variables, mesh, history, {**_facts(runs, history, train, variables), **begin.facts}
+    )
+
+
+def _after(before: list[dict[str, Any]], records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns a stage's records with steps and epochs counted on from those of the stages before."""
+    step, epoch = (before[-1]["step"], before[-1]["epoch"]) if before else (0, 0.0)
+    return [{**r, "step": r["step"] + step, "epoch": r["epoch"] + epoch} for r in records]
+
+
+def _facts(
+    runs: list[dict[str, Any]],
+    history: list[dict[str, Any]],
+    train: Dataset,
+    variables: Variables,
+) -> dict[str, Any]:
+    steps = sum(run["steps"] for run in runs[:-1])
+    best_step = steps + runs[-1]["best_step"] if runs[-1]["best_step"] >= 0 else -1
+    best = [r for r in history if r["split"] == "validation" and r["step"] == best_step]
+    return {
+        "train_examples": len(train.labels),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
+        **{
+            name: sum(run[name] for run in runs)
+            for name in ("epochs", "steps", "skipped_steps", "training_seconds")
+        },
+        "best_step": best_step,
+        "validation_accuracy": best[0]["accuracy"] if best else None,
+    }

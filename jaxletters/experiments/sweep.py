@@ -1,0 +1,110 @@
+"""One variation at a time on a common baseline."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from jaxletters import config as schema
+from jaxletters import console, identity, overrides, report, sharding, workdir
+from jaxletters.config import Config, SweepConfig, VariationConfig
+from jaxletters.data import portions
+from jaxletters.errors import UserError
+from jaxletters.experiments import fitting, train
+from jaxletters.report import comparison
+from jaxletters.report.comparison import Row
+
+_BASELINE = VariationConfig(technique="baseline", name="baseline")
+
+
+def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
+    """Trains the baseline and every variation, each in a folder of its own, and compares them.
+
+    Args:
+        config: the sweep.
+        folder: the run folder; what is finished in it is not repeated.
+
+    Returns:
+        the content of `report/result.json`.
+
+    Raises:
+        UserError: what the user must mend in any of the variations; nothing is trained then.
+        Interrupted: a signal asked to stop; the same call goes on from there.
+    """
+    planned = trials(config)
+    folder = folder.absolute()
+    workdir.check(folder, config)
+    if (finished := workdir.result(folder)) is not None:
+        _show(finished, folder, "finished earlier; nothing was run")
+        return finished
+    workdir.claim(folder, config)
+    compared = []
+    for i, (variation, trial) in enumerate(planned, 1):
+        name = _folder_name(variation)
+        state = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
+        if result := workdir.finished(folder / name, trial):
+            console.notice(f"{state}: finished earlier")
+        else:
+            console.notice(f"\n{state}")
+            result = train.run(trial, folder / name)
+        page = f"../{name}/report/result.txt"
+        compared.append(Row(variation.name, variation.technique, result, page=page))
+    report.write_comparison(
+        folder / "report",
+        report.Comparison(
+            title=folder.name,
+            remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy.",
+            rows=compared,
+            baseline=compared[0],
+            sheets={config.dataset.name: portions.everything(config.dataset, config.seed)},
+            result={"experiment": "sweep", "fingerprint": identity.fingerprint(config)},
+        ),
+    )
+    result = workdir.result(folder)
+    assert result is not None
+    _show(result, folder, "finished")
+    return result
+
+
+def trials(config: SweepConfig) -> list[tuple[VariationConfig, Config]]:
+    """Returns the baseline and the variations with their configs, once all of them are found sound.
+
+    Raises:
+        UserError: what is wrong with any of them.
+    """
+    baseline = schema.plain(config)
+    mesh = sharding.data_mesh()
+    found = []
+    for i, variation in enumerate((_BASELINE, *config.variations)):
+        try:
+            words = [f"--config.{override}" for override in variation.overrides]
+            trial = overrides.apply(baseline, words)
+            fitting.check(trial, mesh)
+            portions.check_test(trial.dataset)
+        except UserError as error:
+            where = f"config.variations.{i - 1} ({variation.name}): " if i else ""
+            raise UserError("\n".join(where + line for line in str(error).splitlines())) from error
+        found.append((variation, trial))
+    names = [_folder_name(variation) for variation, _ in found]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UserError(
+            f"config.variations: expected a technique and name for each that no other has, found "
+            f"{', '.join(sorted(twice))} more than once; rename one"
+        )
+    return found
+
+
+def _folder_name(variation: VariationConfig) -> str:
+    whole = f"{variation.technique} {variation.name}"
+    return re.sub(r"[^a-z0-9.=]+", "_", whole.lower()).strip("_")
+
+
+def _show(result: dict[str, Any], folder: Path, state: str) -> None:
+    found = [Row(row["name"], row["group"], row) for row in result["rows"]]
+    console.table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
+    console.result_table(
+        {
+            "run": state,
+            "run folder": str(folder),
+            "report": str(folder / "report" / "index.html"),
+        }
+    )

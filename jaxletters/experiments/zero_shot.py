@@ -1,0 +1,110 @@
+"""A finished run's network reads another dataset as it is."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxletters import (
+    console,
+    data,
+    identity,
+    journal,
+    loop,
+    report,
+    sharding,
+    steps,
+    validation,
+    workdir,
+)
+from jaxletters.config import ZeroShotConfig
+from jaxletters.data import portions, splits
+from jaxletters.errors import UserError
+from jaxletters.experiments import base
+from jaxletters.files import write_json
+from jaxletters.report import analysis
+
+
+def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
+    """Predicts every example that there is to test on, and writes the report.
+
+    Args:
+        config: the experiment.
+        folder: the run folder; a finished one is not repeated.
+
+    Returns:
+        the content of `report/result.json`.
+
+    Raises:
+        UserError: what the user must mend.
+    """
+    mesh = sharding.data_mesh()
+    validation.check(config, mesh.size)
+    folder = folder.absolute()
+    workdir.check(folder, config)
+    if (finished := workdir.result(folder)) is not None:
+        _show(finished, folder, "finished earlier; nothing was run")
+        return finished
+    origin = base.load(config.base)
+    _check_fit(config, origin)
+    unseen = portions.unseen(config.dataset)
+    workdir.claim(folder, config)
+    write_json(folder / "env.json", journal.environment())
+    variables = sharding.replicate(origin.variables, mesh)
+    logits = steps.predict(origin.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
+    right = logits.argmax(axis=1) == unseen.labels
+    fold_of = splits.folds(unseen.labels, config.folds, config.seed)
+    report.write(
+        folder / "report",
+        report.RunReport(
+            name=folder.name,
+            dataset_note=portions.note(config.dataset),
+            history=[],
+            train_sample=unseen,
+            test=unseen,
+            test_logits=logits,
+            result={
+                "experiment": "zero-shot",
+                "dataset": config.dataset.name,
+                "base": {
+                    "folder": str(origin.folder),
+                    "fingerprint": origin.result["fingerprint"],
+                },
+                "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
+                **analysis.over_folds(
+                    [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
+                ),
+                "fingerprint": identity.fingerprint(config),
+            },
+        ),
+    )
+    result = workdir.result(folder)
+    assert result is not None
+    _show(result, folder, "finished")
+    return result
+
+
+def _check_fit(config: ZeroShotConfig, origin: base.Base) -> None:
+    seen, names = data.image_shape(origin.dataset), data.class_names(origin.dataset.name)
+    here, classes = data.image_shape(config.dataset), data.class_names(config.dataset.name)
+    if (seen, names) != (here, classes):
+        raise UserError(
+            f"config.base: expected a network for images of {here[0]}x{here[1]} pixels and "
+            f"{len(classes)} classes, found one for {seen[0]}x{seen[1]} and {len(names)} in "
+            f"{origin.folder}; set config.dataset.resize, or name another base"
+        )
+
+
+def _show(result: dict[str, Any], folder: Path, state: str) -> None:
+    low, high = result["test_accuracy_interval"]
+    console.result_table(
+        {
+            "run": state,
+            "dataset": console.noted(result),
+            "network": result["base"]["folder"],
+            "accuracy": f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%}) of "
+            f"{result['test_examples']:,} images",
+            "run folder": str(folder),
+            "report": str(folder / "report"),
+        }
+    )

@@ -1,0 +1,87 @@
+"""Settings changed by name, as on the command line."""
+
+import collections
+import functools
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from jaxletters import settings, validation
+from jaxletters.config import Experiment
+from jaxletters.errors import UserError, shown
+from jaxletters.validation import nearest
+
+T = TypeVar("T", bound=Experiment)
+
+
+def apply(config: T, words: Sequence[str]) -> T:
+    """Returns the config after `--config.KEY=VALUE` or `--config.KEY VALUE`; the last one of a key wins.
+
+    Raises:
+        UserError: a word is none of these, or does not fit the config; a line for each.
+    """
+    types = {key: field.type for key, field, _ in settings.leaves(config)}
+    changes, problems = _read(words, types)
+    for key, text in changes:
+        try:
+            config = _set(config, key, text)
+        except (flags.Error, UserError, TypeError, ValueError, MemoryError, RecursionError):
+            expected = validation.type_name(types[key])
+            problems.append(f"config.{key}: expected {expected}, found {text!r}")
+    if problems:
+        raise UserError("\n".join(problems))
+    return config
+
+
+def _read(
+    words: Sequence[str], types: Mapping[str, Any]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Returns the settings that the words give, as (key, text), and what is wrong with the others."""
+    changes, problems = [], []
+    rest = collections.deque(words)
+    while rest:
+        word = rest.popleft()
+        flag, equals, text = word.partition("=")
+        key = re.sub("^--?config[.]", "", flag)
+        if key == flag:
+            problems.append(_stray(word, flag))
+            continue
+        if not equals and types.get(key) is bool:
+            text = "true"
+        elif not equals and rest and not rest[0].startswith("--"):
+            text = rest.popleft()
+        elif not equals:
+            problems.append(f"config.{shown(key)}: expected a value; write --config.KEY=VALUE")
+            continue
+        if key in types:
+            changes.append((key, text))
+        else:
+            problems.append(f"config.{shown(key)}: no such setting{nearest(key, types)}")
+    return changes, problems
+
+
+def _stray(word: str, flag: str) -> str:
+    if word.startswith("-"):
+        return f"{shown(word)}: unknown flag{nearest(flag, ['--config', '--workdir'])}"
+    return f"{shown(word)}: expected --config FILE, --workdir FOLDER or --config.KEY=VALUE"
+
+
+def _set(config: T, key: str, text: str) -> T:
+    """Returns the config with one setting changed; raises one of many errors if it does not fit."""
+    changed = settings.to_dict(config)
+    *above, name = key.split(".")
+    parent = functools.reduce(operator.getitem, above, changed)
+    values = flags.FlagValues()
+    argv = ["launch.py", f"--config.{name}={text}"]
+    flag = config_flags.DEFINE_config_dict(
+        "config", ConfigDict({name: parent[name]}), flag_values=values, sys_argv=argv
+    )
+    values(argv)
+    parent[name] = flag.value.to_dict()[name]
+    result = settings.from_dict(changed, config)
+    validation.check_types(result)
+    return result

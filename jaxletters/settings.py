@@ -1,0 +1,60 @@
+"""A config as settings by dotted key, and as nested dicts."""
+
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def _has_parts(value: Any) -> bool:
+    return isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value))
+
+
+def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
+    """Yields (dotted key, field, value) of every setting, depth first, in the order of declaration.
+
+    What lies in a tuple of dataclasses has its index in the key: "stages.0.epochs".
+    """
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, f"{prefix}{f.name}.")
+        elif _has_parts(value):
+            for i, part in enumerate(value):
+                yield from leaves(part, f"{prefix}{f.name}.{i}.")
+        else:
+            yield f"{prefix}{f.name}", f, value
+
+
+def to_dict(config: Any) -> Any:
+    """Returns a dataclass as nested dicts; a tuple of dataclasses as a dict by index: "0", "1" ..."""
+    if dataclasses.is_dataclass(config):
+        return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    if _has_parts(config):
+        return {str(i): to_dict(part) for i, part in enumerate(config)}
+    return config
+
+
+def from_dict(values: Mapping[str, Any], like: Any) -> Any:
+    """Returns a copy of the dataclass `like` with the values of a nested mapping of the same keys.
+
+    Whole numbers become floats, and lists tuples, where that is what a setting is declared to be.
+    """
+    changes = {}
+    for f in dataclasses.fields(like):
+        old, new = getattr(like, f.name), values[f.name]
+        if dataclasses.is_dataclass(old):
+            changes[f.name] = from_dict(new, old)
+        elif _has_parts(old):
+            changes[f.name] = tuple(from_dict(new[str(i)], part) for i, part in enumerate(old))
+        else:
+            changes[f.name] = _as_declared(new, f.type)
+    return dataclasses.replace(like, **changes)
+
+
+def _as_declared(value: Any, declared: Any) -> Any:
+    if declared is float and type(value) is int and abs(value) <= 2**53:  # beyond: not exact
+        return float(value)
+    if typing.get_origin(declared) is tuple and isinstance(value, list | tuple):
+        return tuple(_as_declared(item, typing.get_args(declared)[0]) for item in value)
+    return value

@@ -1,0 +1,99 @@
+"""The course's own files are read, whatever form their pixels and labels have; others are refused."""
+
+import numpy as np
+import pytest
+
+from jaxletters import data
+from jaxletters.config import DatasetConfig
+from jaxletters.data import portions
+from jaxletters.errors import UserError
+
+
+def letters(n, pixels=784, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (n, pixels)).astype(np.uint8), 1 + np.arange(n, dtype=np.int64) % 26
+
+
+def one_hot(labels):
+    return np.eye(27)[labels]
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return str(path)
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A file as the course hands it out, and what is in it."""
+    splits = {
+        name: letters(n, seed=n) for name, n in (("train", 156), ("validate", 52), ("test", 26))
+    }
+    arrays = {}
+    for name, (images, labels) in splits.items():
+        arrays |= {f"{name}_images": images, f"{name}_labels": one_hot(labels)}
+    return save(tmp_path / "emnist_letters.npz", **arrays), splits
+
+
+def assert_is(dataset, written, shape=(28, 28)):
+    images, labels = written
+    np.testing.assert_array_equal(dataset.images, images.reshape(-1, *shape))
+    np.testing.assert_array_equal(dataset.labels, labels)
+    assert (dataset.images.dtype, dataset.labels.dtype) == (np.uint8, np.int32)
+
+
+def test_its_own_splits_are_the_ones_used(course):
+    path, written = course
+    config = DatasetConfig("emnist_letters", npz=path)
+    train, validation = portions.training(config, seed=0)
+    assert_is(train, written["train"])
+    assert_is(validation, written["validate"])
+    assert_is(portions.test(config, seed=0), written["test"])
+    assert portions.note(config) == "from emnist_letters.npz"
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+@pytest.mark.parametrize("flat", [True, False])
+def test_bits_are_ink_whatever_their_numbers(tmp_path, scale, flat):
+    bits = np.random.default_rng(0).integers(0, 2, (52, 320))
+    labels = 1 + np.arange(52) % 26
+    shaped = bits * scale if flat else (bits * scale).reshape(-1, 20, 16).astype(np.float32)
+    path = save(tmp_path / "binaryalphadigs.npz", images=shaped, labels=one_hot(labels))
+    config = DatasetConfig("alpha_letters", npz=path)
+    assert data.split_names(config) == ["train"]
+    assert_is(data.load(config, "train"), (bits * 255, labels), (20, 16))
+
+
+IMAGES, LABELS = letters(26)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "expected"),
+    [
+        ({"x_train": IMAGES, "y_train": LABELS}, "found x_train, y_train"),
+        ({"images": letters(26, 320)[0], "labels": LABELS}, "found uint8 [26, 320]"),
+        ({"images": IMAGES, "labels": LABELS[:25]}, "found [25]"),
+        ({"images": IMAGES, "labels": LABELS - 1}, "found 0 to 25"),
+        ({"images": IMAGES, "labels": 2 * one_hot(LABELS)}, "a single 1 in each row"),
+        ({"images": IMAGES.astype(float) - 1, "labels": LABELS}, "found -1 to 254"),
+        ({"images": IMAGES.astype(str), "labels": LABELS}, "found <U3"),
+    ],
+)
+def test_other_arrays_are_refused_by_name(tmp_path, arrays, expected):
+    path = save(tmp_path / "letters.npz", **arrays)
+    with pytest.raises(UserError) as caught:
+        data.load(DatasetConfig("emnist_letters", npz=path), "train")
+    (line,) = str(caught.value).splitlines()
+    assert path in line
+    assert expected in line
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a zip file", b"PK\x03\x04 torn"])
+def test_a_file_that_is_none_is_refused(tmp_path, content):
+    path = tmp_path / "letters.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"letters\.npz: expected a NumPy \.npz file, found (no|other)"
+    ):
+        data.load(DatasetConfig("emnist_letters", npz=str(path)), "train")

@@ -1,0 +1,251 @@
+"""A whole course in small: every kind of experiment in one study, killed on the way and gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import runs
+
+CONFIGS = {
+    "letters": """
+        Config(
+            dataset=DatasetConfig("sketch_letters", size=520, validation_per_class=3),
+            model=NETWORK,
+            optimizer=OptimizerConfig(learning_rate=1e-2),
+            training=TrainingConfig(batch_size=32, epochs=2, ema_decay=0.9),
+            log_every_steps=1,
+        )""",
+    "transfer": """
+        Config(
+            dataset=DatasetConfig("sketch_letters", size=260, validation_per_class=0),
+            model=dataclasses.replace(NETWORK, hidden=(16,), dropout=0.3),
+            base=BaseConfig(config=str(HERE / "letters.py"), take="stage"),
+            stages=(
+                StageConfig("hidden|logits", 2, OptimizerConfig()),
+                StageConfig("stage2|hidden|logits", 3, OptimizerConfig("adamw", 1e-3, weight_decay=0.1)),
+            ),
+            training=TrainingConfig(batch_size=20),
+            log_every_steps=1,
+        )""",
+    "crossval": """
+        cross_validated(configfile.load(HERE / "transfer.py"), folds=2)""",
+    "zero_shot": """
+        ZeroShotConfig(
+            dataset=DatasetConfig("sketch_letters", size=300),
+            base=BaseConfig(config=str(HERE / "letters.py")),
+            folds=2,
+        )""",
+    "sweep": """
+        SweepConfig(
+            dataset=DatasetConfig("sketch_letters", size=260, validation_per_class=1),
+            model=MLPConfig(hidden=(8,)),
+            training=TrainingConfig(batch_size=20, epochs=1),
+            variations=grid("rate", {"optimizer.learning_rate": (0.01, 0.1)}),
+        )""",
+    "study": """
+        StudyConfig(
+            experiments=(
+                EntryConfig(str(HERE / "crossval.py"), 50.0),
+                EntryConfig(str(HERE / "letters.py")),
+                EntryConfig(str(HERE / "transfer.py")),
+                EntryConfig(str(HERE / "zero_shot.py")),
+                EntryConfig(str(HERE / "sweep.py")),
+            )
+        )""",
+}
+HEAD = '''"""A config of a test."""
+
+import dataclasses
+from pathlib import Path
+
+from jaxletters import configfile
+from jaxletters.config import *
+
+HERE = Path(__file__).parent
+NETWORK = DeeperConfig(widths=(4, 8), kernel_sizes=(3, 3), depths=(1, 1), pooling="stride")
+
+
+def get_config():
+    return '''
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("configs")
+    for name, text in CONFIGS.items():
+        (folder / f"{name}.py").write_text(f"{HEAD}{text.strip()}\n")
+    return folder
+
+
+def start(configs, root, *words, name="study"):
+    command = ["launch.py", f"--config={configs / name}.py", f"--workdir={root / name}", *words]
+    return subprocess.Popen(
+        [sys.executable, *command],
+        cwd=runs.ROOT,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(configs, root, *words, name="study"):
+    process = start(configs, root, *words, name=name)
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return output
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(configs, tmp_path_factory):
+    root = tmp_path_factory.mktemp("uninterrupted")
+    return root, finish(configs, root)
+
+
+def outcome(root: Path) -> dict:
+    """Every array of the newest checkpoint of every run, all records, all results but their clocks."""
+    found = {}
+    for steps in sorted(root.glob("**/steps")):
+        newest = runs.newest_step(steps.parent)
+        meta = json.loads((newest / "meta" / "metadata").read_text())
+        records = (steps.parent / "metrics.jsonl").read_bytes()
+        found[str(steps.relative_to(root))] = (
+            newest.name,
+            meta["digests"],
+            meta["progress"],
+            records,
+        )
+    for file in sorted(root.glob("**/result.json")):
+        found[str(file.relative_to(root))] = without_clocks(json.loads(file.read_text()))
+    return found
+
+
+def without_clocks(result):
+    kept = {k: v for k, v in result.items() if k not in ("training_seconds", "base")}
+    return {**kept, "rows": [without_clocks(row) for row in result.get("rows", ())]}
+
+
+def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path):
+    """SIGKILL in the second fold, in the second stage of a transfer, and in a sweep."""
+    for place, records in (
+        ("crossval/fold02/stage1", 5),
+        ("transfer/stage2", 12),
+        ("sweep/rate_learning_rate=0.01", 1),
+    ):
+        process = start(configs, tmp_path)
+        errors = runs.stop_at(process, tmp_path / place, records, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL, errors
+    output = finish(configs, tmp_path)
+    assert output.count(": finished earlier") == 4 + 1, "four experiments, and the baseline of the sweep"
+    assert outcome(tmp_path) == outcome(uninterrupted[0])
+
+
+def test_a_base_that_is_missing_is_trained_first_and_once(uninterrupted):
+    _, output = uninterrupted
+    order = [Path(line).stem for line in output.splitlines() if line.endswith(".py")]
+    assert order == ["letters", "crossval", "transfer", "zero_shot", "sweep"]
+
+
+def test_the_table_has_a_row_for_everything(uninterrupted):
+    root, output = uninterrupted
+    result = json.loads((root / "study" / "report" / "result.json").read_text())
+    names = ["crossval", "letters", "transfer", "zero_shot"]
+    rates = ["rate: learning_rate=0.01", "rate: learning_rate=0.1"]
+    assert [row["name"] for row in result["rows"]] == [*names, "baseline: baseline", *rates]
+    page = (root / "study" / "report" / "index.html").read_text()
+    for row in result["rows"]:
+        assert row["name"] in page
+        assert any(line.startswith(row["name"]) for line in output.splitlines())
+    (row,) = [line for line in output.splitlines() if line.startswith("crossval ")]
+    mean = 100 * result["rows"][0]["fold_mean"]
+    assert f"{mean:.2f}" in row
+    assert f"{mean - 50:+.2f}" in row
+
+
+def test_a_frozen_layer_keeps_every_bit_of_the_base(uninterrupted):
+    root, _ = uninterrupted
+
+    def best(folder):
+        meta = json.loads((runs.newest_step(folder) / "meta" / "metadata").read_text())
+        return {k: v for k, v in meta["digests"].items() if k.startswith("['best']")}
+
+    base, first, second = (
+        best(root / name) for name in ("letters", "transfer/stage1", "transfer/stage2")
+    )
+    blocks = {stage: {k for k in base if f"['{stage}_" in k} for stage in ("stage1", "stage2")}
+    # Kernel, scale and offset of a block, and the running mean and variance of its BatchNorm.
+    assert [len(keys) for keys in blocks.values()] == [5, 5]
+    assert all(first[k] == base[k] for keys in blocks.values() for k in keys)
+    assert all(second[k] == base[k] for k in blocks["stage1"])
+    assert all(second[k] != base[k] for k in blocks["stage2"])
+    report = json.loads((root / "transfer" / "report" / "result.json").read_text())["base"]
+    assert {name.rpartition("/")[0] for name in report["new"]} == {"hidden1", "logits"}
+    assert {name.rpartition("/")[0] for name in report["left"]} == {"logits"}
+
+
+def test_every_example_is_predicted_once_by_a_network_that_has_not_seen_it(uninterrupted):
+    root, _ = uninterrupted
+    folds = sorted((root / "crossval").glob("fold*"))
+    logits = [np.load(fold / "logits.npy") for fold in folds]
+    result = json.loads((root / "crossval" / "report" / "result.json").read_text())
+    assert sum(map(len, logits)) == result["test_examples"] == 260
+    facts = [json.loads((fold / "fold.json").read_text()) for fold in folds]
+    assert [f["train_examples"] + f["examples"] for f in facts] == [260, 260]
+    shares = [f["right"] / f["examples"] for f in facts]
+    assert result["fold_accuracies"] == shares
+    assert result["fold_deviation"] == pytest.approx(np.std(shares, ddof=1))
+    right = sum(f["right"] for f in facts)
+    assert result["test_accuracy"] == pytest.approx(right / 260)
+
+
+def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
+    root, _ = uninterrupted
+    (configs / "short.py").write_text(
+        f"{HEAD}StudyConfig(budget='quick', experiments=(EntryConfig(str(HERE / 'sweep.py')),))\n"
+    )
+    finish(configs, root, name="short")
+    page = (root / "short" / "report" / "index.html").read_text()
+    assert "quick budget" in page
+    assert (root / "short" / "sweep" / "report" / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "expected"),
+    [
+        ("transfer", ["--config.base.workdir=nowhere"], "python launch.py --config "),
+        (
+            "transfer",
+            ["--config.stages.1.trainable=stage7"],
+            "stages.1.trainable: 'stage7' matches",
+        ),
+        ("transfer", ["--config.stages.0.epochs=0"], "config.stages.0.epochs: expected 1 to"),
+        ("transfer", ["--config.training.epochs=3"], "not used where there are stages"),
+        ("transfer", ["--config.base.take=block"], "config.base.take: 'block' matches none"),
+        (
+            "transfer",
+            ["--config.model.widths=(4,9)"],
+            "[3, 3, 4, 8] in the base and [3, 3, 4, 9] here",
+        ),
+        ("crossval", ["--config.folds=11"], "the examples of the smallest class"),
+        ("crossval", ["--config.dataset.test_share=0.2"], "tests on every example"),
+        ("study", ["--config.budget=tiny"], "one of full, quick"),
+        ("zero_shot", ["--config.dataset.name=mnist", "--config.dataset.size=0"], "10 classes"),
+    ],
+)
+def test_what_the_user_must_mend_is_one_line_and_code_2(
+    configs, uninterrupted, tmp_path, name, words, expected
+):
+    root, _ = uninterrupted
+    base = [] if name == "study" else [f"--config.base.workdir={root / 'letters'}"]
+    process = start(configs, tmp_path, *base, *words, name=name)
+    _, errors = process.communicate()
+    assert process.returncode == 2, errors
+    (line,) = [line for line in errors.splitlines() if not line.startswith("Preparing ")]
+    assert line.startswith("error: ")
+    assert expected in line
+    assert not list(tmp_path.glob("**/steps"))
