@@ -1,50 +1,62 @@
 """The table of finished runs in the README, from their run folders.
 
-    python benchmarks/runs_table.py checkpoints/quickstart checkpoints/emnist_deeper
+    python benchmarks/runs_table.py checkpoints/quickstart checkpoints/mnist_mlp checkpoints/emnist_deeper
 
-writes benchmarks/results/runs.md.
+writes benchmarks/results/runs.md, with the references that configs/study.py names.
 """
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-RESULT = Path(__file__).parent / "results" / "runs.md"
-_HEAD = "| config | data | parameters | epochs | training time | validation | test accuracy (95% interval) |"
+from jaxletters import configfile
+from jaxletters.config import StudyConfig
+from jaxletters.report import comparison
+from jaxletters.report.comparison import Row
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "runs.md"
 
 
-def row(folder: Path) -> str:
-    """Returns the table's row of one finished run."""
-    from jaxletters.console import duration
+def references() -> dict[str, float]:
+    """Returns the study's accuracy to compare with, in percent, by the name of the config."""
+    study = configfile.load(ROOT / "configs" / "study.py")
+    assert isinstance(study, StudyConfig)
+    return {Path(entry.file).stem: entry.reference for entry in study.experiments}
 
-    run = json.loads((folder / "report" / "result.json").read_text())
-    low, high = run["test_accuracy_interval"]
-    data = f"`{run['dataset']}`" + (f", {run['dataset_note']}" if run["dataset_note"] else "")
-    cells = (
-        f"`configs/{folder.name}.py`",
-        data,
-        f"{run['parameters']:,}",
-        f"{run['epochs']}",
-        duration(run["training_seconds"]),
-        f"{run['validation_accuracy']:.2%}",
-        f"{run['test_accuracy']:.2%} ({low:.2%} to {high:.2%})",
-    )
-    return f"| {' | '.join(cells)} |"
+
+def rows(folder: Path) -> Iterator[Row]:
+    """Yields the table's rows of one finished experiment: one, or a row a trial of a sweep."""
+    result = json.loads((folder / "report" / "result.json").read_text())
+    if "rows" in result:
+        yield from (Row(f"{r['group']}: {r['name']}", folder.name, r) for r in result["rows"])
+    else:
+        name = f"`configs/{folder.name}.py`"
+        yield Row(name, folder.name, result, references().get(folder.name, 0.0))
+
+
+def table(found: Sequence[Row]) -> list[str]:
+    """Returns the lines of a Markdown table."""
+    lines = [comparison.HEADING, ("---",) * len(comparison.HEADING), *map(comparison.cells, found)]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 def main(folders: list[Path]) -> None:
     """Writes and prints the table."""
-    environment = json.loads((folders[0] / "env.json").read_text())
-    versions = environment["versions"]
-    stack = ", ".join(f"{name} {versions[name]}" for name in ("python", "jaxlib", "flax", "optax"))
-    day = date.fromtimestamp((folders[-1] / "report" / "result.json").stat().st_mtime)
+    environments = [json.loads(file.read_text()) for f in folders for file in f.glob("env.json")]
+    stacks = {
+        ", ".join(f"{name} {e['versions'][name]}" for name in ("python", "jaxlib", "flax", "optax"))
+        for e in environments
+    }
+    files = [folder / "report" / "result.json" for folder in folders]
+    days = sorted({str(date.fromtimestamp(file.stat().st_mtime)) for file in files})
     lines = [
-        _HEAD,
-        "|---" * 7 + "|",
-        *map(row, folders),
+        *table([row for folder in folders for row in rows(folder)]),
         "",
-        f"One run each, seed 0, {environment['cpus']} CPU cores, {stack}, {day}; "
+        f"Accuracies in percent. One run each, seed 0, {environments[0]['cpus']} CPU cores, "
+        f"{' or '.join(sorted(stacks))}, {' to '.join(dict.fromkeys((days[0], days[-1])))}; "
         "`python benchmarks/runs_table.py` on the run folders.",
     ]
     RESULT.parent.mkdir(exist_ok=True)

@@ -98,7 +98,7 @@ def write_comparison(folder: Path, compared: Comparison) -> list[Path]:
 
     with figures.style():
         drawn = {"comparison.png": figures.comparison(compared.rows, compared.baseline)}
-        pictures = [("comparison.png", "Accuracy on test, with its 95% interval or every fold")]
+        pictures = [("comparison.png", "Accuracy on test")]
         for name, dataset in compared.sheets.items():
             drawn[f"{name}.png"] = figures.contact_sheet(dataset)
             pictures.append((f"{name}.png", f"{name}: each row must show the class at its left"))

@@ -7,17 +7,8 @@ from typing import Any, NamedTuple
 from jaxletters.console import duration
 
 HEADING = (
-    *(
-        "experiment",
-        "data",
-        "parameters",
-        "epochs",
-        "training",
-        "validation",
-        "test",
-        "95% interval",
-    ),
-    *("reference", "difference"),
+    *("experiment", "data", "parameters", "epochs", "training", "validation", "test"),
+    *("95% interval, or folds", "reference", "difference"),
 )
 """What the cells of a row are; "training" is m:ss, accuracies are percentages."""
 
@@ -75,18 +66,18 @@ def page(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[tuple[
     Args:
         title: of the page.
         remark: a sentence about how the figures came about.
-        rows: a change of group leaves a gap.
+        rows: each change of group or data has a line of its own.
         pictures: (file, caption) of each.
     """
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEADING)
+    # The data are those of a whole group, and named in its line.
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEADING if name != "data")
     body, group = [], None
     for row in rows:
-        if row.group != group:
-            group = row.group
-            body.append(
-                f'<tr class="group"><th colspan="{len(HEADING)}">{html.escape(group)}</th></tr>'
-            )
-        first, *rest = map(html.escape, cells(row))
+        first, data, *rest = map(html.escape, cells(row))
+        if (row.group, data) != group:
+            group = row.group, data
+            label = data if data.startswith(row.group) else f"{html.escape(row.group)}: {data}"
+            body.append(f'<tr class="group"><th colspan="{len(HEADING)}">{label}</th></tr>')
         if row.page:
             first = f'<a href="{html.escape(row.page)}">{first}</a>'
         body.append(f"<tr><td>{first}</td>{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>")
@@ -112,11 +103,11 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
   body {{ font: 15px/1.45 "DejaVu Sans", system-ui, sans-serif; color: #222; margin: 2rem auto;
-         max-width: 72rem; padding: 0 1rem; }}
+         max-width: 76rem; padding: 0 1rem; }}
   .scroll {{ overflow-x: auto; }}
   table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-  th, td {{ padding: .25rem .7rem; text-align: right; white-space: nowrap; }}
-  th:nth-child(-n+2), td:nth-child(-n+2) {{ text-align: left; }}
+  th, td {{ padding: .25rem .6rem; text-align: right; white-space: nowrap; }}
+  th:first-child, td:first-child {{ text-align: left; }}
   thead th {{ border-bottom: 1px solid #767676; color: #555; font-weight: normal; }}
   .group th {{ padding-top: 1rem; text-align: left; }}
   tbody tr:hover td {{ background: #f4f4f4; }}

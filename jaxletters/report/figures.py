@@ -228,7 +228,7 @@ def comparison(rows: Sequence[Row], baseline: Row | None) -> Figure:
         axes.axvline(100 * accuracy(baseline), color=other, linewidth=0.8, linestyle="--", zorder=0)
     axes.set_yticks(places, [row.name for row in rows])
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel("correct on test (%)")
+    axes.set_xlabel("correct on test (%), 95% interval or every fold; diamond: reference")
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)

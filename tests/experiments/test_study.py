@@ -141,7 +141,9 @@ def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path
         errors = runs.stop_at(process, tmp_path / place, records, signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL, errors
     output = finish(configs, tmp_path)
-    assert output.count(": finished earlier") == 4 + 1, "four experiments, and the baseline of the sweep"
+    assert output.count(": finished earlier") == 4 + 1, (
+        "four experiments, and the baseline of the sweep"
+    )
     assert outcome(tmp_path) == outcome(uninterrupted[0])
 
 
