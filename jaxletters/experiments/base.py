@@ -56,7 +56,7 @@ def load(config: BaseConfig) -> Base:
     try:
         network = settings.from_dict(values["model"], MODEL_CONFIGS[values["model"]["name"]]())
         dataset = settings.from_dict(values["dataset"], DatasetConfig())
-        stages = len(values["stages"])
+        stages = len(values.get("stages", ()))
     except (KeyError, TypeError) as error:
         raise UserError(
             f"{folder / 'config.json'}: expected the config of a run of this version, found none of "

@@ -19,6 +19,7 @@ from jaxletters import (
     transfer,
     validation,
 )
+from jaxletters.checkpoint import Snapshot
 from jaxletters.config import Config, StageConfig
 from jaxletters.errors import UserError
 from jaxletters.experiments import base
@@ -53,9 +54,9 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
         UserError: settings that cannot be, images that shrink to nothing, stages that train nothing.
     """
     validation.check(config, mesh.size)
-    shape, classes = data.image_shape(config.dataset), data.class_names(config.dataset.name)
+    classes, shape = _sizes(config)
     try:
-        layers = summary.layers(config.model, len(classes), shape)
+        layers = summary.layers(config.model, classes, shape)
     except ZeroDivisionError:
         # What Flax's initialisers do with an image of no pixels.
         layers = []
@@ -64,7 +65,7 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
             f"config.model: images of {shape[0]}x{shape[1]} pixels shrink to nothing in its stages; "
             "give it fewer stages (config.model.widths), smaller kernels, or padding=same"
         )
-    model = models.build(config.model, len(classes), shape)
+    model = models.build(config.model, classes, shape)
     params = jax.eval_shape(model.init, jax.random.key(0)).params
     for i, stage in enumerate(config.stages):
         transfer.trainable(params, stage.trainable, f"config.stages.{i}.trainable")
@@ -104,8 +105,7 @@ def start(config: Config) -> Start:
     if not config.base.config:
         return Start(None, {})
     origin = base.load(config.base)
-    classes, shape = data.class_names(config.dataset.name), data.image_shape(config.dataset)
-    model = models.build(config.model, len(classes), shape)
+    model = models.build(config.model, *_sizes(config))
     draw = jax.jit(model.init, compiler_options=backend.once_options())
     fresh = draw(rng.key(config.seed, rng.Stream.INIT))
     variables, report = transfer.take(fresh, origin.variables, config.base.take)
@@ -132,45 +132,53 @@ def fit(
         UserError: there are checkpoints but none is sound.
         Interrupted: a signal asked to stop; the same call goes on from there.
     """
-    classes, shape = len(train.class_names), train.images.shape[1:]
-    variables = begin.variables
-    history, runs, model = [], [], None
+    variables, history, runs = begin.variables, [], []
+    snapshot = None
     for i, stage in enumerate(_stages(config), 1):
         where = folder / f"stage{i}" if config.stages else folder
-        own = _alone(config, stage)
-        plan = Plan.of(own, len(train.labels))
-        model = models.build(config.model, classes, shape, stage.trainable)
-        task = Task(
-            model=model,
-            optimizer=optim.build(stage.optimizer, plan.total_steps, stage.trainable),
-            loss=config.loss,
-            augment=config.augment,
-            seed=config.seed,
-            batch_size=config.training.batch_size,
-            ema_decay=config.training.ema_decay,
-            trainable=stage.trainable,
-            mesh=mesh,
-        )
         if config.stages:
             console.notice(f"Stage {i} of {len(config.stages)}: trains {stage.trainable}")
+        own = _alone(config, stage)
+        plan = Plan.of(own, len(train.labels))
+        task = _task(config, stage, plan, mesh)
         snapshot = loop.fit(own, task, plan, train, held_out, where, variables)
         variables = snapshot.best
         history.extend(_after(history, journal.read(where)))
-        steps = int(snapshot.state.step)
-        runs.append(
-            {
-                "epochs": plan.epochs_done(steps),
-                "steps": steps,
-                "skipped_steps": int(snapshot.state.skipped),
-                "training_seconds": sum(map(loop.seconds, journal.read_timings(where))),
-                "best_step": snapshot.progress.best_step,
-            }
-        )
-    assert model is not None
-    assert variables is not None
-    return Fitted(
-        model, variables, mesh, history, {**_facts(runs, history, train, variables), **begin.facts}
+        runs.append(_run_facts(plan, snapshot, where))
+    assert snapshot is not None, "there is always a stage"
+    model = models.build(config.model, *_sizes(config))
+    facts = {**_facts(runs, history, train, snapshot.best), **begin.facts}
+    return Fitted(model, snapshot.best, mesh, history, facts)
+
+
+def _sizes(config: Config) -> tuple[int, tuple[int, int]]:
+    """Returns the number of classes and the shape of the images."""
+    return len(data.class_names(config.dataset.name)), data.image_shape(config.dataset)
+
+
+def _task(config: Config, stage: StageConfig, plan: Plan, mesh: Mesh) -> Task:
+    return Task(
+        model=models.build(config.model, *_sizes(config), stage.trainable),
+        optimizer=optim.build(stage.optimizer, plan.total_steps, stage.trainable),
+        loss=config.loss,
+        augment=config.augment,
+        seed=config.seed,
+        batch_size=config.training.batch_size,
+        ema_decay=config.training.ema_decay,
+        mesh=mesh,
+        trainable=stage.trainable,
     )
+
+
+def _run_facts(plan: Plan, snapshot: Snapshot, folder: Path) -> dict[str, Any]:
+    steps = int(snapshot.state.step)
+    return {
+        "epochs": plan.epochs_done(steps),
+        "steps": steps,
+        "skipped_steps": int(snapshot.state.skipped),
+        "training_seconds": sum(map(loop.seconds, journal.read_timings(folder))),
+        "best_step": snapshot.progress.best_step,
+    }
 
 
 def _after(before: list[dict[str, Any]], records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,15 +1,14 @@
 """Many experiments, run where they have not been yet, and one table of them."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from jaxletters import configfile, console, identity, report, sharding, validation, workdir
 from jaxletters.config import (
     Config,
     CrossvalConfig,
-    Experiment,
     StudyConfig,
     ZeroShotConfig,
 )
@@ -17,6 +16,7 @@ from jaxletters.data import portions
 from jaxletters.errors import UserError
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
+from jaxletters.types import Dataset
 
 # What is left of an experiment when there are only minutes for all of them.
 _QUICK_EXAMPLES = 8_000
@@ -24,7 +24,7 @@ _QUICK_EPOCHS = 2
 _QUICK_STAGE_EPOCHS = 8
 _QUICK_FOLDS = 3
 
-T = TypeVar("T", bound=Experiment)
+Single = Config | ZeroShotConfig
 Run = Callable[[Any, Path], dict[str, Any]]
 
 
@@ -52,27 +52,12 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
     root = folder.parent if config.budget == "full" else folder
     experiments = {entry.file: _load(entry.file, config, root) for entry in config.experiments}
     workdir.claim(folder, config)
-    results: dict[str, dict[str, Any]] = {}
-
-    def ensure(file: str) -> dict[str, Any]:
-        if file not in results:
-            experiment = experiments.get(file) or _load(file, config, root)
-            if not isinstance(experiment, StudyConfig) and experiment.base.config:
-                ensure(experiment.base.config)
-            where = _place(file, root)
-            if finished := workdir.finished(where, experiment):
-                console.notice(f"{file}: finished earlier")
-            else:
-                console.notice(f"\n{file}")
-                finished = run_one(experiment, where)
-            results[file] = finished
-        return results[file]
-
+    results = _run_all(config, experiments, root, run_one)
     found = []
     for entry in config.experiments:
         name = Path(entry.file).stem
         page = f"../../{name}" if config.budget == "full" else f"../{name}"
-        found.extend(_rows(name, f"{page}/report", ensure(entry.file), entry.reference))
+        found.extend(_rows(name, f"{page}/report", results[entry.file], entry.reference))
     remark = {
         "full": "Every figure was measured by the experiment that its row names.",
         "quick": "A quick budget: every experiment is cut short, so these figures show that it works and "
@@ -100,8 +85,33 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
     return result
 
 
+def _run_all(
+    config: StudyConfig, experiments: dict[str, Single], root: Path, run_one: Run
+) -> dict[str, dict[str, Any]]:
+    """Returns the result of every experiment by its file, and of the bases that they begin with."""
+    results: dict[str, dict[str, Any]] = {}
+
+    def ensure(file: str) -> None:
+        if file in results:
+            return
+        experiment = experiments.get(file) or _load(file, config, root)
+        if experiment.base.config:
+            ensure(experiment.base.config)
+        where = _place(file, root)
+        if finished := workdir.finished(where, experiment):
+            console.notice(f"{file}: finished earlier")
+            results[file] = finished
+        else:
+            console.notice(f"\n{file}")
+            results[file] = run_one(experiment, where)
+
+    for entry in config.experiments:
+        ensure(entry.file)
+    return results
+
+
 def _rows(name: str, page: str, result: dict[str, Any], reference: float) -> list[Row]:
-    if result["experiment"] == "sweep":
+    if "rows" in result:
         return [Row(f"{row['group']}: {row['name']}", name, row) for row in result["rows"]]
     return [Row(name, result["dataset"], result, reference, f"{page}/result.txt")]
 
@@ -110,7 +120,7 @@ def _place(file: str, root: Path) -> Path:
     return root / Path(file).stem
 
 
-def _load(file: str, config: StudyConfig, root: Path) -> Experiment:
+def _load(file: str, config: StudyConfig, root: Path) -> Single:
     """Returns the experiment of a file as the study runs it."""
     experiment = configfile.load(Path(file))
     if isinstance(experiment, StudyConfig):
@@ -127,7 +137,7 @@ def _load(file: str, config: StudyConfig, root: Path) -> Experiment:
     return experiment
 
 
-def _shortened(experiment: Config | ZeroShotConfig) -> Config | ZeroShotConfig:
+def _shortened(experiment: Single) -> Single:
     if not isinstance(experiment, Config):
         return experiment
     training = experiment.training
@@ -144,11 +154,11 @@ def _shortened(experiment: Config | ZeroShotConfig) -> Config | ZeroShotConfig:
     return shorter
 
 
-def _sheets(experiments: Any) -> dict[str, Any]:
+def _sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
     """Returns some images of every dataset in the study, as its networks see them."""
     sheets = {}
     for experiment in experiments:
-        seed = experiment.seed
         if experiment.dataset.name not in sheets:
-            sheets[experiment.dataset.name] = portions.everything(experiment.dataset, seed)
+            examples = portions.everything(experiment.dataset, experiment.seed)
+            sheets[experiment.dataset.name] = examples
     return sheets

@@ -37,7 +37,12 @@ class Conv(nn.Module):
         """Maps `[b, h, w, in]` to `[b, h', w', features]`."""
         shape = (self.edge, self.edge, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        if self.pool:
+        if self.is_initializing():
+            # Parameters depend on shapes alone, and tracing the CPU's forms takes seconds.
+            x = jnp.zeros(
+                ops.output_shape(x, kernel, self.stride, self.padding, self.pool), x.dtype
+            )
+        elif self.pool:
             x = ops.conv2d_max_pool(x, kernel, self.padding)
         else:
             x = ops.conv2d(x, kernel, self.stride, self.padding)

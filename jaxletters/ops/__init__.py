@@ -13,7 +13,7 @@ from jaxletters.ops import convolution, direct, pool
 from jaxletters.ops.geometry import Layer
 from jaxletters.ops.norm import add_bias, batch_norm
 
-__all__ = ["add_bias", "batch_norm", "conv2d", "conv2d_max_pool", "max_pool"]
+__all__ = ["add_bias", "batch_norm", "conv2d", "conv2d_max_pool", "max_pool", "output_shape"]
 
 
 def _layer(x: jax.Array, kernel: jax.Array, stride: int, padding: str) -> Layer:
@@ -57,6 +57,15 @@ def conv2d_max_pool(x: jax.Array, kernel: jax.Array, padding: str = "SAME") -> j
         cpu=functools.partial(convolution.conv2d_max_pool, layer=layer),
         default=lambda x, kernel: pool.reference(direct.forward(x, kernel, layer)),
     )
+
+
+def output_shape(
+    x: jax.Array, kernel: jax.Array, stride: int, padding: str, pooled: bool
+) -> tuple[int, ...]:
+    """Returns the shape of what `conv2d` makes of its arguments, or `conv2d_max_pool` if `pooled`."""
+    layer = _layer(x, kernel, stride, padding)
+    height, width = (size // 2 for size in layer.out) if pooled else layer.out
+    return layer.batch, height, width, layer.channels[1]
 
 
 def _even(layer: Layer) -> Layer:
