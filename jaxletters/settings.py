@@ -38,7 +38,8 @@ def to_dict(config: Any) -> Any:
 def from_dict(values: Mapping[str, Any], like: Any) -> Any:
     """Returns a copy of the dataclass `like` with the values of a nested mapping of the same keys.
 
-    What the mapping does not have, such as a setting that came later, stays as it is. Whole numbers become floats, and lists tuples, where that is what a setting is declared to be.
+    What the mapping does not have, such as a setting that came later, stays as it is. Whole numbers
+    become floats, and lists tuples, where that is what a setting is declared to be.
     """
     changes = {}
     for f in dataclasses.fields(like):
