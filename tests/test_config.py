@@ -10,6 +10,7 @@ from jaxletters.config import (
     Config,
     DatasetConfig,
     OptimizerConfig,
+    StageConfig,
 )
 
 
@@ -42,6 +43,35 @@ def test_numbers_become_what_they_are_declared_to_be():
     ).schedule.milestones
     assert milestones == (0.0, 1.0)
     assert all(type(m) is float for m in milestones)
+
+
+def test_a_config_from_before_a_setting_has_it_at_its_default():
+    config = Config(dataset=DatasetConfig("mnist"))
+    old = configured.to_dict(config)
+    for key in ("stages", "base"):
+        del old[key]
+    del old["dataset"]["npz"]
+    assert configured.from_dict(old, Config()) == config
+
+
+def test_stages_have_keys_of_their_own():
+    config = Config(stages=(StageConfig("head", 3), StageConfig()))
+    found = {key: value for key, _, value in configured.leaves(config)}
+    assert found["stages.0.trainable"] == "head"
+    assert found["stages.1.optimizer.learning_rate"] == 1e-3
+    assert (
+        configured.from_dict(json.loads(json.dumps(configured.to_dict(config))), config) == config
+    )
+
+
+def test_a_grid_has_every_combination():
+    found = schema.grid("both", {"seed": (0, 1), "optimizer.learning_rate": (0.1, 0.2)})
+    assert [v.overrides for v in found] == [
+        (f"seed={seed}", f"optimizer.learning_rate={rate}")
+        for seed in (0, 1)
+        for rate in (0.1, 0.2)
+    ]
+    assert found[1].name == "seed=0 learning_rate=0.2"
 
 
 def test_configs_cannot_be_changed_in_place():
