@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters import console, identity, journal, loop, report, sharding, steps, workdir
+from jaxletters import console, journal, loop, sharding, steps, workdir
 from jaxletters.config import CrossvalConfig
 from jaxletters.data import portions, splits
 from jaxletters.errors import UserError
-from jaxletters.experiments import fitting
+from jaxletters.experiments import fitting, outcome
 from jaxletters.experiments.fitting import Start
 from jaxletters.files import read_json, write_bytes, write_json
 from jaxletters.report import analysis
@@ -60,7 +60,8 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     logits = np.empty((len(whole.labels), len(whole.class_names)), np.float32)
     for fold, (predicted, _) in enumerate(folds):
         logits[fold_of == fold] = predicted
-    result = _report(config, whole, logits, [about for _, about in folds], folder)
+    facts = _facts([about for _, about in folds])
+    result = outcome.write(config, folder, facts, [], whole, whole, logits)
     _show(result, folder, "finished")
     return result
 
@@ -99,38 +100,16 @@ def _fold(
     return logits, facts
 
 
-def _report(
-    config: CrossvalConfig,
-    whole: Dataset,
-    logits: np.ndarray,
-    folds: list[dict[str, Any]],
-    folder: Path,
-) -> dict[str, Any]:
-    report.write(
-        folder / "report",
-        report.RunReport(
-            name=folder.name,
-            dataset_note=portions.note(config.dataset),
-            history=[],
-            train_sample=whole,
-            test=whole,
-            test_logits=logits,
-            result={
-                "experiment": "cross-validation",
-                "dataset": config.dataset.name,
-                "parameters": folds[0]["parameters"],
-                "epochs": statistics.mean(fold["epochs"] for fold in folds),
-                "steps": sum(fold["steps"] for fold in folds),
-                "training_seconds": sum(fold["training_seconds"] for fold in folds),
-                **analysis.over_folds([fold["right"] / fold["examples"] for fold in folds]),
-                "base": folds[0].get("base"),
-                "fingerprint": identity.fingerprint(config),
-            },
-        ),
-    )
-    result = workdir.result(folder)
-    assert result is not None
-    return result
+def _facts(folds: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "experiment": "cross-validation",
+        "parameters": folds[0]["parameters"],
+        "epochs": statistics.mean(fold["epochs"] for fold in folds),
+        "steps": sum(fold["steps"] for fold in folds),
+        "training_seconds": sum(fold["training_seconds"] for fold in folds),
+        **analysis.over_folds([fold["right"] / fold["examples"] for fold in folds]),
+        "base": folds[0].get("base"),
+    }
 
 
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:

@@ -14,6 +14,7 @@ from jaxletters.config import (
 )
 from jaxletters.data import portions
 from jaxletters.errors import UserError
+from jaxletters.experiments import outcome
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
 from jaxletters.types import Dataset
@@ -63,8 +64,8 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
         "quick": "A quick budget: every experiment is cut short, so these figures show that it works and "
         "not what it reaches.",
     }[config.budget]
-    report.write_comparison(
-        folder / "report",
+    result = outcome.write_comparison(
+        folder,
         report.Comparison(
             title=folder.name,
             remark=remark,
@@ -78,8 +79,6 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
             },
         ),
     )
-    result = workdir.result(folder)
-    assert result is not None
     console.table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
     console.result_table({"note": remark, "report": str(folder / "report" / "index.html")})
     return result

@@ -9,7 +9,7 @@ from jaxletters import console, identity, overrides, report, sharding, workdir
 from jaxletters.config import Config, SweepConfig, VariationConfig
 from jaxletters.data import portions
 from jaxletters.errors import UserError
-from jaxletters.experiments import fitting, train
+from jaxletters.experiments import fitting, outcome, train
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
 
@@ -48,8 +48,8 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
             result = train.run(trial, folder / name)
         page = f"../{name}/report/result.txt"
         compared.append(Row(variation.name, variation.technique, result, page=page))
-    report.write_comparison(
-        folder / "report",
+    result = outcome.write_comparison(
+        folder,
         report.Comparison(
             title=folder.name,
             remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy.",
@@ -59,8 +59,6 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
             result={"experiment": "sweep", "fingerprint": identity.fingerprint(config)},
         ),
     )
-    result = workdir.result(folder)
-    assert result is not None
     _show(result, folder, "finished")
     return result
 

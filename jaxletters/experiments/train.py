@@ -3,17 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from jaxletters import console, identity, journal, loop, report, sharding, steps, workdir
+from jaxletters import console, journal, loop, sharding, steps, workdir
 from jaxletters.config import Config
-from jaxletters.data import portions, splits
-from jaxletters.experiments import fitting
+from jaxletters.data import portions
+from jaxletters.experiments import fitting, outcome
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.files import write_json
 from jaxletters.types import Dataset
-
-_SAMPLE = 2000  # training images among which the contact sheet finds some of every class
 
 
 def run(config: Config, folder: Path) -> dict[str, Any]:
@@ -59,28 +55,8 @@ def _test_and_report(
     logits = steps.predict(
         fitted.model, fitted.variables, test.images, loop.EVALUATION_BATCH, fitted.mesh
     )
-    result = {
-        "experiment": "train",
-        "dataset": config.dataset.name,
-        **fitted.facts,
-        "test_split_reads": reads,
-        "fingerprint": identity.fingerprint(config),
-    }
-    report.write(
-        folder / "report",
-        report.RunReport(
-            name=folder.name,
-            dataset_note=portions.note(config.dataset),
-            history=fitted.history,
-            train_sample=splits.take(train, np.arange(min(_SAMPLE, len(train.labels)))),
-            test=test,
-            test_logits=logits,
-            result=result,
-        ),
-    )
-    written = workdir.result(folder)
-    assert written is not None
-    return written
+    facts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
+    return outcome.write(config, folder, facts, fitted.history, train, test, logits)
 
 
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:

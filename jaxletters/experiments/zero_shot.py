@@ -8,10 +8,8 @@ import jax
 from jaxletters import (
     console,
     data,
-    identity,
     journal,
     loop,
-    report,
     sharding,
     steps,
     validation,
@@ -20,7 +18,7 @@ from jaxletters import (
 from jaxletters.config import ZeroShotConfig
 from jaxletters.data import portions, splits
 from jaxletters.errors import UserError
-from jaxletters.experiments import base
+from jaxletters.experiments import base, outcome
 from jaxletters.files import write_json
 from jaxletters.report import analysis
 
@@ -54,32 +52,14 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     logits = steps.predict(origin.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
     right = logits.argmax(axis=1) == unseen.labels
     fold_of = splits.folds(unseen.labels, config.folds, config.seed)
-    report.write(
-        folder / "report",
-        report.RunReport(
-            name=folder.name,
-            dataset_note=portions.note(config.dataset),
-            history=[],
-            train_sample=unseen,
-            test=unseen,
-            test_logits=logits,
-            result={
-                "experiment": "zero-shot",
-                "dataset": config.dataset.name,
-                "base": {
-                    "folder": str(origin.folder),
-                    "fingerprint": origin.result["fingerprint"],
-                },
-                "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
-                **analysis.over_folds(
-                    [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
-                ),
-                "fingerprint": identity.fingerprint(config),
-            },
-        ),
-    )
-    result = workdir.result(folder)
-    assert result is not None
+    accuracies = [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
+    facts = {
+        "experiment": "zero-shot",
+        "base": {"folder": str(origin.folder), "fingerprint": origin.result["fingerprint"]},
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
+        **analysis.over_folds(accuracies),
+    }
+    result = outcome.write(config, folder, facts, [], unseen, unseen, logits)
     _show(result, folder, "finished")
     return result
 
