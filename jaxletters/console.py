@@ -20,9 +20,13 @@ _GAP = "  "
 
 
 class Console:
-    """Shows a run of so many steps in all and so many, perhaps not a whole number, per epoch."""
+    """Shows a run of so many steps in all and so many, perhaps not a whole number, per epoch.
 
-    def __init__(self, total_steps: int, steps_per_epoch: float) -> None:
+    A `brief` one has no lines for epochs.
+    """
+
+    def __init__(self, total_steps: int, steps_per_epoch: float, brief: bool = False) -> None:
+        self._brief = brief
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
         self._out = _out()
@@ -73,7 +77,7 @@ class Console:
         best: bool,
         seconds: float,
     ) -> None:
-        """Prints the line of one epoch.
+        """Prints the line of one epoch, unless this is a brief one.
 
         Args:
             epoch: its number, from 1.
@@ -83,6 +87,8 @@ class Console:
             best: whether that validation is the best so far.
             seconds: how long it took.
         """
+        if self._brief:
+            return
         width = len(f"{self._total_steps:,}")
         if not self._headed:
             self._headed = True

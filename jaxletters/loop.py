@@ -33,6 +33,7 @@ def fit(
     validation: Dataset,
     workdir: Path,
     initial: Variables | None = None,
+    brief: bool = False,
 ) -> Snapshot:
     """Trains until the plan ends or patience does, from the newest sound checkpoint if there is one.
 
@@ -48,12 +49,13 @@ def fit(
             there are none, the newest weights are the best.
         workdir: the run folder.
         initial: the weights to begin with; None to draw them.
+        brief: whether the terminal is spared the lines of the epochs.
 
     Raises:
         Interrupted: a signal asked to stop; what was done is saved.
         UserError: there are checkpoints, but none is sound.
     """
-    console = Console(plan.total_steps, plan.examples / plan.batch_size)
+    console = Console(plan.total_steps, plan.examples / plan.batch_size, brief)
     checkpoints = Checkpoints(workdir, config.checkpoint.max_to_keep, console.notice)
     with Guard() as guard, checkpoints, console:
         snapshot = _begin_or_resume(task, initial, checkpoints, console)

@@ -78,13 +78,12 @@ def _fold(
     record, predictions = folder / "fold.json", folder / "logits.npy"
     if record.exists():
         return np.load(predictions), read_json(record)
-    console.notice(f"\n{folder.name} of {config.folds}")
     others = splits.take(whole, np.flatnonzero(~unseen))
     kept, held_out = splits.hold_out(
         others.labels, config.dataset.validation_per_class, config.seed
     )
     train, validation = splits.take(others, kept), splits.take(others, held_out)
-    fitted = fitting.fit(config, begin, train, validation, folder, mesh)
+    fitted = fitting.fit(config, begin, train, validation, folder, mesh, brief=True)
     examples = splits.take(whole, np.flatnonzero(unseen))
     logits = steps.predict(
         fitted.model, fitted.variables, examples.images, loop.EVALUATION_BATCH, mesh
@@ -96,7 +95,10 @@ def _fold(
     write_bytes(predictions, file.getvalue())
     # Last, because it is what says that a fold is finished.
     write_json(record, facts)
-    console.notice(f"{folder.name}: {right / len(examples.labels):.2%} of {len(examples.labels)}")
+    share = right / len(examples.labels)
+    console.notice(
+        f"{folder.name} of {config.folds}: {share:.2%} of {len(examples.labels)} examples"
+    )
     return logits, facts
 
 

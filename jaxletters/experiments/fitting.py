@@ -116,7 +116,13 @@ def start(config: Config) -> Start:
 
 
 def fit(
-    config: Config, begin: Start, train: Dataset, held_out: Dataset, folder: Path, mesh: Mesh
+    config: Config,
+    begin: Start,
+    train: Dataset,
+    held_out: Dataset,
+    folder: Path,
+    mesh: Mesh,
+    brief: bool = False,
 ) -> Fitted:
     """Trains, or goes on training: every stage is a run in a folder of its own inside `folder`.
 
@@ -127,6 +133,7 @@ def fit(
         held_out: the validation examples, perhaps none.
         folder: the run folder; without stages, the one run's own.
         mesh: the devices.
+        brief: whether the terminal is spared the lines of stages and epochs.
 
     Raises:
         UserError: there are checkpoints but none is sound.
@@ -136,12 +143,12 @@ def fit(
     snapshot = None
     for i, stage in enumerate(_stages(config), 1):
         where = folder / f"stage{i}" if config.stages else folder
-        if config.stages:
+        if config.stages and not brief:
             console.notice(f"Stage {i} of {len(config.stages)}: trains {stage.trainable}")
         own = _alone(config, stage)
         plan = Plan.of(own, len(train.labels))
         task = _task(config, stage, plan, mesh)
-        snapshot = loop.fit(own, task, plan, train, held_out, where, variables)
+        snapshot = loop.fit(own, task, plan, train, held_out, where, variables, brief)
         variables = snapshot.best
         history.extend(_after(history, journal.read(where)))
         runs.append(_run_facts(plan, snapshot, where))
