@@ -2,7 +2,8 @@
 
     python launch.py --config configs/mnist_simple_convnet.py
 
-3x3 convolutions of 32 and 64 channels, dropout of one half, Adam, batches of 128, 15 epochs.
+3x3 convolutions of 32 and 64 channels, dropout of one half, Adam, batches of 128, 15 epochs; a tenth of
+the training examples is held out for validation, as there.
 """
 
 from jaxletters.config import (
@@ -17,7 +18,7 @@ from jaxletters.config import (
 def get_config() -> Config:
     """Returns the network as Keras' example trains it."""
     return Config(
-        dataset=DatasetConfig(name="mnist"),
+        dataset=DatasetConfig(name="mnist", validation_per_class=600),
         model=SimpleConvNetConfig(),
         optimizer=OptimizerConfig(name="adam"),
         training=TrainingConfig(batch_size=128, epochs=15),
