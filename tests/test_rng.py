@@ -40,6 +40,9 @@ def test_streams_are_numbered_for_good():
         "SHUFFLE": 2,
         "AUGMENT": 3,
         "DROPOUT": 4,
+        "FOLDS": 5,
+        "TEST": 6,
+        "LIMIT": 7,
     }
 
 
