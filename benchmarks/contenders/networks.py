@@ -17,31 +17,23 @@ BATCHES = 8
 """How many different batches there are; they are used in turns."""
 LEARNING_RATE = 1e-3
 
+
+def _model(config: str) -> ModelConfig:
+    """Returns the network of a config file."""
+    return runpy.run_path(str(ROOT / "configs" / f"{config}.py"))["get_config"]().model
+
+
 NETWORKS: dict[str, tuple[str, ModelConfig]] = {
     "simple_convnet": ("Keras' simple convnet", SimpleConvNetConfig()),
     "convnet": ("Chollet's convnet", ConvNetConfig()),
-    "notebook": (
-        "the notebook's deeper net",
-        DeeperConfig(
-            widths=(500, 200, 50),
-            kernel_sizes=(7, 3, 3),
-            depths=(1, 1, 1),
-            padding="valid",
-            norm_position="after_pooling",
-            initializer="glorot_uniform",
-            dropout=0.5,
-        ),
-    ),
+    "notebook": ("the notebook's deeper net", _model("emnist_notebook")),
     # Simonyan and Zisserman (2014), configuration B. Its last two stages share one pooling, because
     # 28 pixels can be halved only four times.
     "vgg": (
         "a 10-convolution VGG",
         DeeperConfig(widths=(64, 128, 256, 512), kernel_sizes=(3, 3, 3, 3), depths=(2, 2, 2, 4)),
     ),
-    "emnist_deeper": (
-        "`emnist_deeper`",
-        runpy.run_path(str(ROOT / "configs" / "emnist_deeper.py"))["get_config"]().model,
-    ),
+    "emnist_deeper": ("`emnist_deeper`", _model("emnist_deeper")),
 }
 
 
