@@ -3,8 +3,6 @@
 import jax
 import numpy as np
 
-METHODS = ("area", "bilinear")
-
 
 def fit(images: np.ndarray, shape: tuple[int, int], margin: int, method: str) -> np.ndarray:
     """Returns the images in the middle of a blank canvas, as large as fits, their proportions kept.

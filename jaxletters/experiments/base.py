@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxletters import checkpoint, console, data, models, settings, workdir
-from jaxletters.config import MODEL_CONFIGS, BaseConfig, DatasetConfig, ModelConfig
+from jaxletters.config import MODEL_CONFIGS, BaseConfig, DatasetConfig
 from jaxletters.errors import UserError
 from jaxletters.files import read_json
 from jaxletters.types import Model, Variables
@@ -19,7 +19,6 @@ class Base(NamedTuple):
     Attributes:
         folder: where it lies.
         result: the content of its `result.json`.
-        config: of its network.
         dataset: that it was trained on.
         model: its network.
         variables: its best weights, on the host.
@@ -27,7 +26,6 @@ class Base(NamedTuple):
 
     folder: Path
     result: dict
-    config: ModelConfig
     dataset: DatasetConfig
     model: Model
     variables: Variables
@@ -74,4 +72,4 @@ def load(config: BaseConfig) -> Base:
             f"{last / 'steps'}: expected a sound checkpoint of the base, found none; train it anew: "
             f"remove {folder}, then python launch.py --config {config.config}"
         )
-    return Base(folder, result, network, dataset, model, variables)
+    return Base(folder, result, dataset, model, variables)
