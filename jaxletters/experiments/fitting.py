@@ -36,7 +36,7 @@ class Fitted(NamedTuple):
         model: the network.
         variables: its best weights, on the devices of `mesh`.
         mesh: the devices.
-        history: the records of all stages as if they were one run.
+        history: the records of all stages as if they were one run, each with its "stage", from 1.
         facts: about the training, ready for JSON.
     """
 
@@ -150,7 +150,7 @@ def fit(
         task = _task(config, stage, plan, mesh)
         snapshot = loop.fit(own, task, plan, train, held_out, where, variables, brief)
         variables = snapshot.best
-        history.extend(_after(history, journal.read(where)))
+        history.extend(_after(history, journal.read(where), i))
         runs.append(_run_facts(plan, snapshot, where))
     assert snapshot is not None, "there is always a stage"
     model = models.build(config.model, *_sizes(config))
@@ -188,10 +188,15 @@ def _run_facts(plan: Plan, snapshot: Snapshot, folder: Path) -> dict[str, Any]:
     }
 
 
-def _after(before: list[dict[str, Any]], records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _after(
+    before: list[dict[str, Any]], records: list[dict[str, Any]], stage: int
+) -> list[dict[str, Any]]:
     """Returns a stage's records with steps and epochs counted on from those of the stages before."""
     step, epoch = (before[-1]["step"], before[-1]["epoch"]) if before else (0, 0.0)
-    return [{**r, "step": r["step"] + step, "epoch": r["epoch"] + epoch} for r in records]
+    return [
+        {**r, "stage": stage, "step": r["step"] + step, "epoch": r["epoch"] + epoch}
+        for r in records
+    ]
 
 
 def _facts(

@@ -51,7 +51,7 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
     folder = folder.absolute()
     workdir.check(folder, config)
     root = folder.parent if config.budget == "full" else folder
-    experiments = {entry.file: _load(entry.file, config, root) for entry in config.experiments}
+    experiments = _load_all(config, root)
     workdir.claim(folder, config)
     results = _run_all(config, experiments, root, run_one)
     found = []
@@ -71,7 +71,7 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
             remark=remark,
             rows=found,
             baseline=None,
-            sheets=_sheets(experiments.values()),
+            sheets=_sheets(experiments[entry.file] for entry in config.experiments),
             result={
                 "experiment": "study",
                 "budget": config.budget,
@@ -93,7 +93,7 @@ def _run_all(
     def ensure(file: str) -> None:
         if file in results:
             return
-        experiment = experiments.get(file) or _load(file, config, root)
+        experiment = experiments[file]
         if experiment.base.config:
             ensure(experiment.base.config)
         where = _place(file, root)
@@ -117,6 +117,29 @@ def _rows(name: str, page: str, result: dict[str, Any], reference: float) -> lis
 
 def _place(file: str, root: Path) -> Path:
     return root / Path(file).stem
+
+
+def _load_all(config: StudyConfig, root: Path) -> dict[str, Single]:
+    """Returns the experiments by their files, those that they begin with among them."""
+    found: dict[str, Single] = {}
+
+    def add(file: str, above: tuple[str, ...]) -> None:
+        if file in above:
+            circle = " begins with ".join((*above[above.index(file) :], file))
+            raise UserError(
+                f"{file}: expected a base that can be trained before, found a circle: {circle}; "
+                "mend base.config in one of them"
+            )
+        if file in found:
+            return
+        experiment = _load(file, config, root)
+        if experiment.base.config:
+            add(experiment.base.config, (*above, file))
+        found[file] = experiment
+
+    for entry in config.experiments:
+        add(entry.file, ())
+    return found
 
 
 def _load(file: str, config: StudyConfig, root: Path) -> Single:

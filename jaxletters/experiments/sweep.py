@@ -44,8 +44,8 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         if result := workdir.finished(folder / name, trial):
             console.notice(f"{state}: finished earlier")
         else:
-            console.notice(f"\n{state}")
-            result = train.run(trial, folder / name)
+            console.notice(state)
+            result = train.run(trial, folder / name, brief=True)
         page = f"../{name}/report/result.txt"
         compared.append(Row(variation.name, variation.technique, result, page=page))
     result = outcome.write_comparison(

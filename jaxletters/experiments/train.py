@@ -12,12 +12,13 @@ from jaxletters.files import write_json
 from jaxletters.types import Dataset
 
 
-def run(config: Config, folder: Path) -> dict[str, Any]:
+def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     """Trains, or goes on training, then tests once and writes the report.
 
     Args:
         config: the experiment.
         folder: the run folder; a finished run in it is not repeated.
+        brief: whether the terminal gets the result alone, in one line.
 
     Returns:
         the content of `report/result.json`.
@@ -39,10 +40,17 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     fitting.check_lengths(config, len(train.labels))
     workdir.claim(folder, config)
     write_json(folder / "env.json", journal.environment())
-    console.model_table(layers)
-    fitted = fitting.fit(config, begin, train, held_out, folder, mesh)
+    if not brief:
+        console.model_table(layers)
+    fitted = fitting.fit(config, begin, train, held_out, folder, mesh, brief)
     result = _test_and_report(config, fitted, train, folder)
-    _show(result, folder, "finished")
+    if brief:
+        console.notice(
+            f"  {result['test_accuracy']:.2%} on test, {_best(result)} in validation, "
+            f"after {console.duration(result['training_seconds'])}"
+        )
+    else:
+        _show(result, folder, "finished")
     return result
 
 
@@ -62,18 +70,21 @@ def _test_and_report(
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:
     """Prints what a run came to and where everything about it lies."""
     low, high = result["test_accuracy_interval"]
-    # Without a best, no validation was better than nothing: every loss was NaN, say.
-    best = "none"
-    if result["validation_accuracy"] is not None:
-        best = f"{result['validation_accuracy']:.2%} at step {result['best_step']:,}"
     console.result_table(
         {
             "run": state,
             "dataset": console.noted(result),
             "test accuracy": f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})",
-            "best validation": best,
+            "best validation": _best(result),
             "training time": console.duration(result["training_seconds"]),
             "run folder": str(folder),
             "report": str(folder / "report"),
         }
     )
+
+
+def _best(result: dict[str, Any]) -> str:
+    # Without a best, no validation was better than nothing: every loss was NaN, say.
+    if result["validation_accuracy"] is None:
+        return "none"
+    return f"{result['validation_accuracy']:.2%} at step {result['best_step']:,}"

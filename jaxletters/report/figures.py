@@ -1,6 +1,7 @@
 """A run's figures as functions of data; nothing here touches a file or pyplot's current figure."""
 
 import io
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -92,11 +93,13 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
 
     Args:
         history: records with "step", "epoch" (passes over the training examples so far), "split"
-            ("train" or "validation"), and "loss" in nats and "accuracy" in [0, 1] where known.
+            ("train" or "validation"), and "loss" in nats and "accuracy" in [0, 1] where known; with
+            "stage" where the run has several, whose ends get a line.
         best_step: the step of the best validation.
     """
     figure = Figure(figsize=(9, 3.8), dpi=_DPI, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
+    ends = _stage_ends(history)
     for axes, quantity in ((losses, "loss"), (accuracies, "accuracy")):
         training = _series(history, "train", quantity)
         validation = _series(history, "validation", quantity)
@@ -112,7 +115,7 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
         if not (len(training) or len(validation)):
             axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center")
             axes.set_yticks([])
-        axes.set_xlabel("epoch")
+        axes.set_xlabel("epoch; dotted: a stage ends" if ends else "epoch")
         axes.set_xlim(0, 1.03 * max([1.0, *(record["epoch"] for record in history)]))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
@@ -131,6 +134,9 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
     accuracies.set_ylabel("correct (%)")
     accuracies.yaxis.set_major_formatter(_percent)
     _leave_out_the_start(accuracies, history)
+    for axes in (losses, accuracies):
+        for end in ends:
+            axes.axvline(end, color=_FAINT, linewidth=0.8, linestyle=":", zorder=0)
     return figure
 
 
@@ -292,6 +298,15 @@ def _series(history: Sequence[dict[str, Any]], split: str, quantity: str) -> np.
     pairs = [(r["epoch"], r[quantity]) for r in history if r["split"] == split and quantity in r]
     series = np.array(pairs, np.float64).reshape(-1, 2)
     return series[np.isfinite(series[:, 1])]
+
+
+def _stage_ends(history: Sequence[dict[str, Any]]) -> list[float]:
+    """Returns the epochs after which another stage follows."""
+    return [
+        before["epoch"]
+        for before, after in itertools.pairwise(history)
+        if before.get("stage") != after.get("stage")
+    ]
 
 
 def _leave_out_the_start(axes: Axes, history: Sequence[dict[str, Any]]) -> None:

@@ -261,3 +261,17 @@ def test_what_the_user_must_mend_is_one_line(
     (line,) = str(caught.value).splitlines()
     assert expected in line
     assert not list(tmp_path.iterdir()), "nothing is written"
+
+
+def test_bases_in_a_circle_are_refused(configs, tmp_path):
+    for name, other in (("hen", "egg"), ("egg", "hen")):
+        (configs / f"{name}.py").write_text(
+            f"{HEAD}Config(base=BaseConfig(config=str(HERE / '{other}.py')))\n"
+        )
+    (configs / "circle.py").write_text(
+        f"{HEAD}StudyConfig(experiments=(EntryConfig(str(HERE / 'hen.py')),))\n"
+    )
+    flags = [f"--config={configs / 'circle.py'}", f"--workdir={tmp_path / 'circle'}"]
+    with pytest.raises(UserError, match=r"found a circle: \S*hen.py begins with \S*egg.py begins"):
+        dispatch.run(*commandline.parse(flags))
+    assert not list(tmp_path.iterdir()), "nothing is written"

@@ -170,6 +170,19 @@ def test_the_best_validation_is_ringed():
         assert (ring.get_xdata().item(), ring.get_ydata().item()) == (3.0, value)
 
 
+def test_a_line_stands_where_a_stage_ends():
+    history = [
+        {"step": epoch, "epoch": float(epoch), "split": split, "stage": 1 + (epoch > 2)}
+        | {"loss": 1 / epoch, "accuracy": 1 - 1 / epoch}
+        for epoch in (1, 2, 3, 4)
+        for split in ("train", "validation")
+    ]
+    for axes in figures.learning_curves(history, best_step=4).axes:
+        ends = [set(line.get_xdata()) for line in axes.lines if line.get_linestyle() == ":"]
+        assert ends == [{2.0}]
+        assert "stage" in axes.get_xlabel()
+
+
 def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path):
     (tmp_path / "report").touch()
     with pytest.raises(UserError, match=r"contact_sheet\.png: cannot be written"):
