@@ -24,10 +24,11 @@ POOLINGS = ("max", "avg", "stride")
 PADDINGS = ("same", "valid")
 NORM_POSITIONS = ("before_activation", "after_pooling")
 DATASETS = ("emnist_letters", "mnist", "alpha_letters", "sketch_letters")
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon")
 SCHEDULES = ("constant", "cosine", "one_cycle", "step")
 MONITORS = ("accuracy", "loss")
 RESIZINGS = ("none", "area", "bilinear")
+TEST_ON = ("test", "validation")
 BUDGETS = ("full", "quick")
 
 
@@ -46,6 +47,8 @@ class DatasetConfig:
         validation_per_class: examples held out of each class of the training split, at most one sixth;
             with 0, or where none can be, nothing is validated and the last weights count.
         test_share: share of each class to test on, for a dataset that has no test split.
+        test_on: one of TEST_ON: "validation" tests on the validation examples, so that settings can be
+            chosen without a look at the test split.
         resize: one of RESIZINGS: how images are brought to EMNIST's 28x28 with a margin of 2; "none"
             leaves them as they are.
     """
@@ -58,6 +61,7 @@ class DatasetConfig:
     limit: int = field(default=0, metadata=ADDED)
     validation_per_class: int = 800
     test_share: float = field(default=0.0, metadata=ADDED)
+    test_on: str = field(default="test", metadata=ADDED)
     resize: str = field(default="none", metadata=ADDED)
 
 
@@ -119,30 +123,56 @@ class DeeperConfig:
     dropout: float = 0.0
 
 
-ModelConfig = MLPConfig | SimpleConvNetConfig | ConvNetConfig | DeeperConfig
+@dataclasses.dataclass(frozen=True)
+class LetterNetConfig:
+    """A small residual network: a stem at full size, then stages that each halve it, then an average.
+
+    Attributes:
+        widths: channels of the stem and of each stage after it.
+        blocks: residual blocks of each stage.
+        dropout: share of the averaged features dropped before the logits.
+    """
+
+    name: str = "letternet"
+    widths: tuple[int, ...] = (32, 48, 96, 144)
+    blocks: int = 1
+    dropout: float = 0.0
+
+
+ModelConfig = MLPConfig | SimpleConvNetConfig | ConvNetConfig | DeeperConfig | LetterNetConfig
 MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "mlp": MLPConfig,
     "simple_convnet": SimpleConvNetConfig,
     "convnet": ConvNetConfig,
     "deeper": DeeperConfig,
+    "letternet": LetterNetConfig,
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """How far training images are moved at random; all zero is no augmentation.
+    """How far training images are changed at random; all zero is no augmentation.
 
     Attributes:
         rotation: largest angle, in degrees.
         shear: largest horizontal shear, as a fraction of the height.
         scale: largest relative change of size.
         shift: largest shift along each axis, in pixels.
+        elastic: standard deviation of a smooth displacement of every pixel, in pixels.
+        stroke: how far from one half the threshold may lie at which a blurred image is ink: strokes
+            become thinner and thicker.
+        low_resolution: share of images that are reduced to 20x16 bits and enlarged again.
+        erase: largest edge of a square that is made paper, in pixels.
     """
 
     rotation: float = 0.0
     shear: float = 0.0
     scale: float = 0.0
     shift: float = 0.0
+    elastic: float = field(default=0.0, metadata=ADDED)
+    stroke: float = field(default=0.0, metadata=ADDED)
+    low_resolution: float = field(default=0.0, metadata=ADDED)
+    erase: int = field(default=0, metadata=ADDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,11 +183,14 @@ class LossConfig:
         label_smoothing: probability spread evenly over all classes.
         l1: factor of the sum of absolute kernel values.
         l2: factor of the sum of squared kernel values.
+        prior: how much of what is due to some classes being more frequent in training is taken out of
+            what the network learns: 1 for all of it, as if all were equally frequent.
     """
 
     label_smoothing: float = 0.0
     l1: float = 0.0
     l2: float = 0.0
+    prior: float = field(default=0.0, metadata=ADDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +218,7 @@ class OptimizerConfig:
     Attributes:
         name: one of OPTIMIZERS.
         learning_rate: its peak.
-        momentum: for "momentum" and "nesterov".
+        momentum: for "momentum" and "nesterov"; the others have their usual ones.
         weight_decay: decoupled, times the learning rate; kernels only (not BatchNorm, not biases).
         clip_norm: largest global norm of the gradient; 0 for no clipping.
         schedule: how the rate changes.
@@ -270,6 +303,8 @@ class Config:
         stages: one after another, each begins with the best weights of the one before; where there are
             any, they stand in for `optimizer` and `training.epochs`.
         log_every_steps: how often training loss and accuracy are written down.
+        test_shift: in pixels; if not 0, accuracy is also given for the mean over each test image and
+            itself moved by so many up, down, left and right.
     """
 
     seed: int = 0
@@ -283,6 +318,7 @@ class Config:
     base: BaseConfig = BaseConfig()
     stages: tuple[StageConfig, ...] = field(default=(), metadata=ADDED)
     log_every_steps: int = 100
+    test_shift: int = field(default=0, metadata=ADDED)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxletters.config import LossConfig
@@ -24,6 +25,21 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float =
     """
     targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), label_smoothing)
     return optax.softmax_cross_entropy(logits, targets)
+
+
+def prior(labels: np.ndarray, classes: int) -> tuple[float, ...]:
+    """Returns the logarithm of each class's share of the examples, in units of an equal share.
+
+    Added to the logits in training it makes them those of equally frequent classes (Menon et al.,
+    Long-tail learning via logit adjustment, 2021, section 5). 0 for classes without examples.
+
+    Args:
+        labels: int32 `[n]`.
+        classes: how many there are.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    equal = len(labels) / np.count_nonzero(counts)
+    return tuple(float(np.log(count / equal)) if count else 0.0 for count in counts)
 
 
 def penalty(params: Tree, config: LossConfig) -> jax.Array:

@@ -2,9 +2,11 @@
 
 import collections
 import functools
+import math
 
 import jax
 import optax
+import optax.contrib
 
 from jaxletters import transfer
 from jaxletters.config import OptimizerConfig, ScheduleConfig
@@ -37,6 +39,31 @@ def _kernels(params: Tree) -> Tree:
     return jax.tree_util.tree_map_with_path(lambda path, _: is_kernel(path), params)
 
 
+def _muon(decay: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Momentum made orthogonal for the kernels (Jordan et al., Muon, 2024), Adam for all else.
+
+    A convolution's kernel is the matrix of all its inputs by its outputs. Updates are as large as
+    Adam's usually are, so that learning rates mean the same (Liu et al., Muon is Scalable for LLM
+    Training, 2025, section 2.2).
+    """
+
+    def inputs_and_outputs(kernels: Tree) -> Tree:
+        return jax.tree.map(
+            lambda x: optax.contrib.MuonDimensionNumbers(tuple(range(x.ndim - 1)), x.ndim - 1),
+            kernels,
+        )
+
+    turned = optax.contrib.scale_by_muon(weight_dimension_numbers=inputs_and_outputs)
+    as_long = optax.stateless_with_tree_map(
+        lambda x, _: 0.2 * math.sqrt(max(x.size // x.shape[-1], x.shape[-1])) * x
+    )
+    groups = {"kernel": optax.chain(turned, as_long), "other": optax.scale_by_adam()}
+    grouped = optax.partition(
+        groups, lambda params: jax.tree.map(lambda k: "kernel" if k else "other", _kernels(params))
+    )
+    return optax.chain(grouped, decay)
+
+
 # Equal arguments give the same functions, so that what was compiled with them is used again.
 @functools.cache
 def build(
@@ -45,7 +72,7 @@ def build(
     """Returns the optimizer of a run of `total_steps`, for the parameters that `trainable` matches.
 
     Weight decay reaches kernels only. For the SGD family it joins the gradient before the momentum, as
-    is usual there; for AdamW it is decoupled (Loshchilov and Hutter, Decoupled Weight Decay
+    is usual there; for AdamW and Muon it is decoupled (Loshchilov and Hutter, Decoupled Weight Decay
     Regularization, 2017).
     """
     decay = optax.add_decayed_weights(config.weight_decay, _kernels)
@@ -59,6 +86,7 @@ def build(
         "rmsprop": lambda: optax.scale_by_rms(decay=0.9, eps=1e-7),
         "adam": optax.scale_by_adam,
         "adamw": lambda: optax.chain(optax.scale_by_adam(), decay),
+        "muon": lambda: _muon(decay),
     }[config.name]()
     clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
     rate = schedule(config.learning_rate, config.schedule, total_steps)

@@ -28,6 +28,7 @@ class Task(NamedTuple):
         ema_decay: of the moving average of the weights; 0 for none.
         mesh: the devices, along one axis named "data".
         trainable: a regular expression over the paths of parameters, as in `transfer.trainable`.
+        prior: what is added to each class's logit in training, as in `losses.prior`; () for nothing.
     """
 
     model: Model
@@ -39,6 +40,7 @@ class Task(NamedTuple):
     ema_decay: float
     mesh: Mesh
     trainable: str = ".*"
+    prior: tuple[float, ...] = ()
 
 
 def init(task: Task, initial: Variables | None = None) -> TrainState:
@@ -102,7 +104,8 @@ def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState,
     def objective(params: Tree) -> tuple[jax.Array, tuple[jax.Array, Tree]]:
         variables = state.variables._replace(params=transfer.freeze(params, task.trainable))
         logits, batch_stats = task.model.apply(variables, batch.images, train=True, key=key)
-        each = losses.cross_entropy(logits, batch.labels, task.loss.label_smoothing)
+        learned = logits + jnp.asarray(task.prior) if task.prior else logits
+        each = losses.cross_entropy(learned, batch.labels, task.loss.label_smoothing)
         return jnp.mean(each) + losses.penalty(variables.params, task.loss), (logits, batch_stats)
 
     (loss, (logits, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(

@@ -73,6 +73,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "log_every_steps": (1, 10**9),
     "folds": (2, 10**6),
+    "test_shift": (0, 10),
     "epochs": (1, 10**6),
     "training.batch_size": (1, 10**6),
     "training.epochs": (1, 10**6),
@@ -91,6 +92,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "optimizer.learning_rate": (1e-12, 10**6),
     "augment.rotation": (0, 180),
     "augment.scale": (0, 0.9),
+    "augment.stroke": (0, 0.25),
+    "augment.low_resolution": (0, 1),
+    "augment.erase": (0, 28),
+    "loss.prior": (0, 1),
+    "model.blocks": (1, 100),
     "loss.label_smoothing": (0, 0.999999),
     "dataset.size": (0, 10**7),
     "dataset.limit": (0, 10**9),
@@ -102,6 +108,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "budget": schema.BUDGETS,
     "dataset.name": schema.DATASETS,
     "dataset.resize": schema.RESIZINGS,
+    "dataset.test_on": schema.TEST_ON,
     "model.name": tuple(schema.MODEL_CONFIGS),
     "model.activation": schema.ACTIVATIONS,
     "model.initializer": schema.INITIALIZERS,
@@ -167,6 +174,11 @@ def _dataset_problems(dataset: DatasetConfig) -> Iterator[str]:
         yield f"config.dataset.size: only sketch_letters can be sized, {name} cannot; set it to 0"
     if name != "alpha_letters" and dataset.resize != "none":
         yield f"config.dataset.resize: {name} is as EMNIST's images are; set it to none"
+    if dataset.test_on == "validation" and (dataset.test_share or not dataset.validation_per_class):
+        yield (
+            "config.dataset.test_on: to test on the validation examples there must be some, and no "
+            "others; set test_share to 0 and validation_per_class to 1 or more"
+        )
     if name == "sketch_letters" and dataset.npz:
         yield "config.dataset.npz: sketch_letters is drawn, not read; name another dataset"
 

@@ -11,14 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxletters import rng
-from jaxletters.augment import affine, augment
+from jaxletters.augment import augment, erase, low_resolution, stroke, warp
 from jaxletters.config import AugmentConfig
+from jaxletters.data import canvas
 
 HEIGHT, WIDTH = 12, 9  # not square, so that a swapped axis shows
-EVERYTHING = AugmentConfig(rotation=25, shear=0.3, scale=0.2, shift=2)
+AFFINE = AugmentConfig(rotation=25, shear=0.3, scale=0.2, shift=2)
+EVERYTHING = dataclasses.replace(AFFINE, elastic=0.7, stroke=0.2, low_resolution=0.4, erase=4)
 seeds = st.integers(0, 2**32 - 1)
 
-jitted_affine = functools.partial(tiny.quick_jit, static_argnums=2)(affine)
+jitted_warp = functools.partial(tiny.quick_jit, static_argnums=2)(warp)
 jitted_augment = functools.partial(tiny.quick_jit, static_argnums=2)(augment)
 
 
@@ -55,7 +57,7 @@ def resampled(image, seed, config):
         AugmentConfig(shear=0.5),
         AugmentConfig(scale=0.5),
         AugmentConfig(shift=5),
-        EVERYTHING,
+        AFFINE,
     ],
     ids=["rotation", "shear", "scale", "shift", "everything"],
 )
@@ -63,7 +65,7 @@ def resampled(image, seed, config):
 @given(seed=seeds)
 def test_each_change_is_scipy_s(config, seed):
     image = random_image(seed)
-    found = jitted_affine(key(seed), image, config)
+    found = jitted_warp(key(seed), image, config)
     assert found.dtype == jnp.float32
     # The coordinates are float32 here and float64 there.
     np.testing.assert_allclose(found, resampled(image, seed, config), atol=1e-4)
@@ -73,7 +75,7 @@ def test_each_change_is_scipy_s(config, seed):
 @given(seed=seeds)
 def test_no_limits_mean_no_change(seed):
     image = random_image(seed)
-    np.testing.assert_allclose(jitted_affine(key(seed), image, AugmentConfig()), image, atol=1e-6)
+    np.testing.assert_allclose(jitted_warp(key(seed), image, AugmentConfig()), image, atol=1e-6)
     batch = jnp.asarray(image)[None]
     assert augment(key(seed), batch, AugmentConfig()) is batch
 
@@ -97,7 +99,7 @@ def test_the_amounts_mean_what_the_config_says(field, seed):
     angle, shear, scale, down, right = drawn(seed, config)
     y, x = np.mgrid[:41, :41] - 20.0
     blob = np.exp(-((y - 3) ** 2) / 18 - (x + 2) ** 2 / 8).astype(np.float32)
-    moved = np.asarray(jitted_affine(key(seed), blob, config), np.float64)
+    moved = np.asarray(jitted_warp(key(seed), blob, config), np.float64)
     before, after = (np.array([np.sum(i * y), np.sum(i * x)]) / np.sum(i) for i in (blob, moved))
     expected = {
         "shift": before + np.array([down, right]),
@@ -133,3 +135,87 @@ def test_the_changes_are_spread_evenly_between_their_limits():
         assert shifts.min() < -3.95
         assert shifts.max() > 3.95
         assert abs(shifts.mean()) < 5 * 4 / np.sqrt(3 * len(shifts))
+
+
+def test_bending_moves_neighbours_together_and_as_far_as_it_says():
+    size, config = 28, AugmentConfig(elastic=1.5)
+    ramp = np.tile(np.arange(size, dtype=np.float32), (size, 1))
+    keys = jax.vmap(key)(jnp.arange(200))
+    inner = slice(6, -6)
+    moved = jax.vmap(warp, (0, None, None))
+    across = np.asarray(moved(keys, ramp, config)[:, inner, inner] - ramp[inner, inner])
+    down = np.asarray(moved(keys, ramp.T, config)[:, inner, inner] - ramp.T[inner, inner])
+    for field in (across, down):
+        assert np.std(field) == pytest.approx(1.5, rel=0.1)
+        assert abs(field.mean()) < 0.1
+        # Of white noise under a Gaussian of 4 pixels, neighbours d apart correlate by exp(-d²/64).
+        for distance in (1, 8):
+            pairs = field[..., distance:].ravel(), field[..., :-distance].ravel()
+            assert np.corrcoef(*pairs)[0, 1] == pytest.approx(np.exp(-(distance**2) / 64), abs=0.06)
+    assert abs(np.corrcoef(across.ravel(), down.ravel())[0, 1]) < 0.05
+
+
+@settings(max_examples=20)
+@given(seed=seeds)
+def test_a_stroke_is_what_is_above_a_threshold_of_the_blurred_image(seed):
+    image = random_image(seed) ** 3
+    config = AugmentConfig(stroke=0.2)
+    weights = np.array([0.25, 0.5, 0.25])
+    blurred = scipy.ndimage.convolve1d(image.astype(np.float64), weights, 0, mode="constant")
+    blurred = scipy.ndimage.convolve1d(blurred, weights, 1, mode="constant")
+    threshold = 0.5 + 0.2 * float(jax.random.uniform(key(seed), minval=-1.0))
+    found = stroke(key(seed), image, config)
+    np.testing.assert_allclose(found, np.clip(0.5 + 2 * (blurred - threshold), 0, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("limit", [0.1, 0.25])
+def test_thinner_and_thicker_strokes_leave_paper_white(limit):
+    image = np.zeros((28, 28), np.float32)
+    image[4:24, 12:16] = 1
+    strokes = jax.vmap(stroke, (0, None, None))
+    ink = np.asarray(strokes(jax.vmap(key)(jnp.arange(300)), image, AugmentConfig(stroke=limit)))
+    assert ink[:, :, :10].max() == ink[:, :, 18:].max() == 0
+    weights = ink.sum((1, 2)) / image.sum()
+    assert weights.min() < 1 - limit / 2 < 1 + limit / 2 < weights.max()
+
+
+@settings(max_examples=20)
+@given(seed=seeds)
+def test_low_resolution_is_what_alphadigits_images_become(seed):
+    """Bits whose box is all of 20x16, enlarged without smoothing, come back as bits, then as `fit`."""
+    bits = np.random.default_rng(seed).random((20, 16)) > 0.6
+    bits[:, 0] = bits[0] = True
+    image = np.zeros((60, 60), np.float32)
+    image[11:51, 7:39] = bits.repeat(2, 0).repeat(2, 1)
+    expected = canvas.fit(np.uint8(255 * bits)[None], (60, 60), 2, "bilinear")[0] / 255
+    np.testing.assert_allclose(low_resolution(image), expected, atol=0.5 / 255 + 1e-6)
+
+
+def test_what_has_no_ink_stays_finite():
+    found = low_resolution(np.zeros((28, 28), np.float32))
+    np.testing.assert_array_equal(found, np.zeros((28, 28)))
+
+
+def test_a_square_is_erased_anywhere_and_no_larger_than_it_says():
+    image = np.ones((HEIGHT, WIDTH), np.float32)
+    erased = jax.vmap(erase, (0, None, None))(
+        jax.vmap(key)(jnp.arange(2000)), image, AugmentConfig(erase=4)
+    )
+    missing = np.asarray(erased) == 0
+    edges = set()
+    for one in missing:
+        rows, columns = one.any(1), one.any(0)
+        assert rows.sum() == columns.sum()
+        assert one.sum() == rows.sum() ** 2
+        edges.add(int(rows.sum()))
+    assert edges == {0, 1, 2, 3, 4}
+    assert missing.any(0).all()
+
+
+def test_as_many_images_as_it_says_lose_resolution():
+    letter = np.zeros((28, 28), np.float32)
+    letter[6:20, 9:13] = 1
+    batch = np.tile(letter, (2000, 1, 1))
+    found = np.asarray(jitted_augment(key(1), batch, AugmentConfig(low_resolution=0.3)))
+    changed = np.abs(found - letter).max((1, 2)) > 0.5
+    assert changed.mean() == pytest.approx(0.3, abs=0.05)

@@ -49,11 +49,18 @@ def test_every_other_setting_is_the_experiment():
         "dataset.npz",
         "dataset.limit",
         "dataset.test_share",
+        "dataset.test_on",
         "dataset.resize",
     } - {
         "base.config",
         "base.take",
         "stages",
+        "augment.elastic",
+        "augment.stroke",
+        "augment.low_resolution",
+        "augment.erase",
+        "loss.prior",
+        "test_shift",
     }, "settings that came later do not show at their default"
 
 

@@ -102,6 +102,7 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
     drawn = ("contact_sheet", "learning_curves", "confusion_matrix", "worst_mistakes")
     assert {p.name for p in (workdir / "report").iterdir()} == {
         *(f"{name}.png" for name in drawn),
+        "predictions.npz",
         "result.json",
         "result.txt",
     }

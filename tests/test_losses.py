@@ -65,3 +65,22 @@ def test_the_gradient_of_the_penalty():
     np.testing.assert_allclose(gradient["conv"]["kernel"], expected, rtol=1e-5)
     spared = (gradient["conv"]["bias"], *gradient["norm"].values(), gradient["logits"]["bias"])
     assert not any(np.any(leaf) for leaf in spared)
+
+
+def test_a_prior_is_the_logarithm_of_how_much_more_frequent_a_class_is():
+    labels = np.repeat(np.int32([1, 2, 4]), [6, 2, 1])
+    np.testing.assert_allclose(
+        losses.prior(labels, 5), [0, np.log(2), np.log(2 / 3), 0, np.log(1 / 3)]
+    )
+
+
+@settings(max_examples=20)
+@given(seed=seeds)
+def test_with_the_prior_the_best_logits_are_those_of_equally_frequent_classes(seed):
+    """Where it cannot be told which class it is, all that is left to learn is how frequent each is."""
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.int32([0, 1, 2]), [50, 9, 1]))
+    prior = jnp.asarray(losses.prior(labels, 3), jnp.float32)
+    gradient = jax.grad(
+        lambda z: jnp.mean(losses.cross_entropy(z + prior + 0 * labels[:, None], labels))
+    )
+    np.testing.assert_allclose(gradient(jnp.zeros(3)), 0, atol=1e-6)

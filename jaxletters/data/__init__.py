@@ -79,6 +79,13 @@ def load(config: DatasetConfig, split: str) -> Dataset:
     return Dataset(images, labels, spec.class_names)
 
 
+def count(config: DatasetConfig, split: str) -> int:
+    """Returns how many examples a split has; of a prepared dataset none is read for that."""
+    if config.npz or not Path(_open(config).data_path).exists():
+        return len(load(config, split).labels)
+    return _open(config).info.splits[split].num_examples
+
+
 def _read(config: DatasetConfig, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns the arrays of a prepared split; the dataset is prepared if it is not."""
     builder = _open(config)

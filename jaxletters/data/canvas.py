@@ -1,5 +1,7 @@
 """Putting images of any size onto the canvas that a network was trained on."""
 
+import functools
+
 import jax
 import numpy as np
 
@@ -19,18 +21,45 @@ def fit(images: np.ndarray, shape: tuple[int, int], margin: int, method: str) ->
     Returns:
         uint8 `[n, *shape]`.
     """
-    n, height, width = images.shape
-    scale = min((shape[0] - 2 * margin) / height, (shape[1] - 2 * margin) / width)
-    size = round(height * scale), round(width * scale)
+    down, right = weights(images.shape[1:], shape, margin, method)
+    placed = np.einsum("ih,nhw,jw->nij", down, images.astype(np.float32), right, optimize=True)
+    return np.rint(placed).astype(np.uint8)
+
+
+@functools.cache
+def weights(
+    size: tuple[int, int], shape: tuple[int, int], margin: int, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns `fit` as two matrices: it is `down @ image @ right.T`.
+
+    Args:
+        size: (height, width) of the image.
+        shape: of the canvas.
+        margin: as in `fit`.
+        method: as in `fit`.
+
+    Returns:
+        float32 `[shape[0], size[0]]` and `[shape[1], size[1]]`.
+    """
+    scale = min((room - 2 * margin) / old for room, old in zip(shape, size, strict=True))
+    down, right = (
+        _axis(old, round(old * scale), room, method) for old, room in zip(size, shape, strict=True)
+    )
+    return down, right
+
+
+def _axis(old: int, new: int, room: int, method: str) -> np.ndarray:
+    """How `old` pixels make `new` ones in the middle of `room`: float32 `[room, old]`."""
     if method == "area":
-        down, right = _areas(height, size[0]), _areas(width, size[1])
-        resized = np.einsum("ih,nhw,jw->nij", down, images.astype(np.float32), right, optimize=True)
+        resized = _areas(old, new)
     else:
-        resized = np.asarray(jax.image.resize(images.astype(np.float32), (n, *size), "bilinear"))
-    top, left = (shape[0] - size[0]) // 2, (shape[1] - size[1]) // 2
-    canvas = np.zeros((n, *shape), np.uint8)
-    canvas[:, top : top + size[0], left : left + size[1]] = np.rint(resized).astype(np.uint8)
-    return canvas
+        with jax.ensure_compile_time_eval():  # augmentation asks for it while it is traced
+            whole = jax.image.resize(np.eye(old, dtype=np.float32), (new, old), "bilinear")
+        resized = np.asarray(whole)
+    placed = np.zeros((room, old), np.float32)
+    start = (room - new) // 2
+    placed[start : start + new] = resized
+    return placed
 
 
 def _areas(old: int, new: int) -> np.ndarray:

@@ -13,6 +13,8 @@ def check_test(config: DatasetConfig) -> None:
     Raises:
         UserError: there will not, or the dataset's own test split is to be replaced.
     """
+    if config.test_on == "validation":
+        return
     own = "test" in data.split_names(config)
     if not own and not config.test_share:
         raise UserError(
@@ -45,7 +47,12 @@ def training(config: DatasetConfig, seed: int) -> tuple[Dataset, Dataset]:
 
 
 def test(config: DatasetConfig, seed: int) -> Dataset:
-    """Returns the examples to test on: the test split, or a share of the training split."""
+    """Returns the examples to test on: the test split, or a share of the training split.
+
+    With `test_on="validation"` those to validate on; the test split is not read then.
+    """
+    if config.test_on == "validation":
+        return training(config, seed)[1]
     if not config.test_share:
         return data.load(config, "test")
     train = data.load(config, "train")
@@ -59,5 +66,8 @@ def unseen(config: DatasetConfig) -> Dataset:
 
 def note(config: DatasetConfig) -> str:
     """Returns what must be said of the dataset wherever a figure on it stands, or ""."""
-    counts = (len(data.load(config, split).labels) for split in data.split_names(config))
-    return provenance.note(config, tuple(counts))
+    counts = tuple(data.count(config, split) for split in data.split_names(config))
+    notes = [provenance.note(config, counts)]
+    if config.test_on == "validation":
+        notes.append("tested on the validation examples")
+    return ", ".join(filter(None, notes))

@@ -13,6 +13,7 @@ from jaxletters import (
     data,
     journal,
     loop,
+    losses,
     models,
     optim,
     rng,
@@ -147,14 +148,14 @@ def fit(
             console.notice(f"Stage {i} of {len(config.stages)}: trains {stage.trainable}")
         own = _alone(config, stage)
         plan = Plan.of(own, len(train.labels))
-        task = _task(config, stage, plan, mesh)
+        task = _task(config, stage, plan, mesh, train)
         snapshot = loop.fit(own, task, plan, train, held_out, where, variables, brief)
         variables = snapshot.best
         history.extend(_after(history, journal.read(where), i))
         runs.append(_run_facts(plan, snapshot, where))
     assert snapshot is not None, "there is always a stage"
     model = models.build(config.model, *_sizes(config))
-    facts = {**_facts(runs, history, train, snapshot.best), **begin.facts}
+    facts = {**_facts(runs, history, train, held_out, snapshot.best), **begin.facts}
     return Fitted(model, snapshot.best, mesh, history, facts)
 
 
@@ -163,9 +164,11 @@ def _sizes(config: Config) -> tuple[int, tuple[int, int]]:
     return len(data.class_names(config.dataset.name)), data.image_shape(config.dataset)
 
 
-def _task(config: Config, stage: StageConfig, plan: Plan, mesh: Mesh) -> Task:
+def _task(config: Config, stage: StageConfig, plan: Plan, mesh: Mesh, train: Dataset) -> Task:
+    classes, shape = _sizes(config)
+    prior = losses.prior(train.labels, classes) if config.loss.prior else ()
     return Task(
-        model=models.build(config.model, *_sizes(config), stage.trainable),
+        model=models.build(config.model, classes, shape, stage.trainable),
         optimizer=optim.build(stage.optimizer, plan.total_steps, stage.trainable),
         loss=config.loss,
         augment=config.augment,
@@ -174,6 +177,7 @@ def _task(config: Config, stage: StageConfig, plan: Plan, mesh: Mesh) -> Task:
         ema_decay=config.training.ema_decay,
         mesh=mesh,
         trainable=stage.trainable,
+        prior=tuple(config.loss.prior * x for x in prior),
     )
 
 
@@ -203,6 +207,7 @@ def _facts(
     runs: list[dict[str, Any]],
     history: list[dict[str, Any]],
     train: Dataset,
+    held_out: Dataset,
     variables: Variables,
 ) -> dict[str, Any]:
     steps = sum(run["steps"] for run in runs[:-1])
@@ -210,6 +215,7 @@ def _facts(
     best = [r for r in history if r["split"] == "validation" and r["step"] == best_step]
     return {
         "train_examples": len(train.labels),
+        "validation_examples": len(held_out.labels),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
         **{
             name: sum(run[name] for run in runs)

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxletters import console, journal, loop, sharding, steps, workdir
 from jaxletters.config import Config
 from jaxletters.data import portions
 from jaxletters.experiments import fitting, outcome
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.files import write_json
+from jaxletters.report import analysis
 from jaxletters.types import Dataset
 
 
@@ -58,13 +61,29 @@ def _test_and_report(
     config: Config, fitted: Fitted, train: Dataset, folder: Path
 ) -> dict[str, Any]:
     """Reads the test examples, which nothing else does, and writes the report."""
-    reads = workdir.count_test_read(folder)
+    reads = workdir.count_test_read(folder) if config.dataset.test_on == "test" else 0
     test = portions.test(config.dataset, config.seed)
-    logits = steps.predict(
-        fitted.model, fitted.variables, test.images, loop.EVALUATION_BATCH, fitted.mesh
-    )
+    logits = _predict(fitted, test.images)
     facts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
+    if config.test_shift:
+        facts["accuracy_over_shifts"] = _over_shifts(fitted, test, logits, config.test_shift)
     return outcome.write(config, folder, facts, fitted.history, train, test, logits)
+
+
+def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
+    return steps.predict(fitted.model, fitted.variables, images, loop.EVALUATION_BATCH, fitted.mesh)
+
+
+def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int) -> float:
+    """Returns the accuracy of the mean probabilities over each image and four shifts of it."""
+    total = np.exp(analysis.log_probabilities(logits))
+    height, width = test.images.shape[1:]
+    padded = np.pad(test.images, ((0, 0), (pixels, pixels), (pixels, pixels)))
+    for top, left in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        rows, columns = slice(top * pixels, None), slice(left * pixels, None)
+        moved = padded[:, rows, columns][:, :height, :width]
+        total += np.exp(analysis.log_probabilities(_predict(fitted, moved)))
+    return float((total.argmax(axis=1) == test.labels).mean())
 
 
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:

@@ -11,6 +11,7 @@ from flax import linen as nn
 from jaxletters.config import ModelConfig
 from jaxletters.models.convnets import ConvNet, Deeper, SimpleConvNet
 from jaxletters.models.layers import BatchNorm
+from jaxletters.models.letternet import LetterNet
 from jaxletters.models.mlp import MLP
 from jaxletters.types import Model, Tree, Variables
 
@@ -19,6 +20,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "simple_convnet": SimpleConvNet,
     "convnet": ConvNet,
     "deeper": Deeper,
+    "letternet": LetterNet,
 }
 
 

@@ -57,10 +57,12 @@ class BatchNorm(nn.Module):
     Attributes:
         momentum: share of the running statistics that an update keeps.
         epsilon: added to the variance.
+        scale_init: of the factor per channel.
     """
 
     momentum: float = 0.9
     epsilon: float = 1e-5
+    scale_init: Initializer = nn.initializers.ones_init()
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -71,7 +73,7 @@ class BatchNorm(nn.Module):
         shape = (x.shape[-1],)
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         variance = self.variable("batch_stats", "var", jnp.ones, shape)
-        scale = self.param("scale", nn.initializers.ones_init(), shape)
+        scale = self.param("scale", self.scale_init, shape)
         offset = self.param("bias", nn.initializers.zeros_init(), shape)
         if not train:
             slope = scale * jax.lax.rsqrt(variance.value + self.epsilon)

@@ -1,5 +1,6 @@
 """What a finished run leaves for its reader: figures, and the result as JSON and as text."""
 
+import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,6 +65,9 @@ def write(folder: Path, run: RunReport) -> list[Path]:
         **run.result,
         **analysis.score(run.test, run.test_logits),
     }
+    predictions = io.BytesIO()
+    np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
+    files["predictions.npz"] = predictions.getvalue()
     files["result.txt"] = "".join(f"{line}\n" for line in text.lines(result)).encode()
     return _write_all(folder, files, result)
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxletters.types import Dataset
 
 _LISTED_CONFUSIONS = 10
+_CALIBRATION_BINS = 15
 
 
 class Confusion(NamedTuple):
@@ -82,6 +83,25 @@ def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[M
     ]
 
 
+def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
+    """Returns how far, on average, the probability of the predicted class is from how often it is right.
+
+    The expected calibration error over 15 equal bins of probability (Guo et al., On Calibration of
+    Modern Neural Networks, 2017, section 2), in [0, 1].
+
+    Args:
+        labels: int32 `[n]`.
+        logits: float32 `[n, classes]`.
+    """
+    confidence = np.exp(log_probabilities(logits).max(axis=1))
+    right = logits.argmax(axis=1) == labels
+    if not np.isfinite(confidence).all():
+        return math.nan
+    bins = np.minimum(_CALIBRATION_BINS - 1, np.int64(confidence * _CALIBRATION_BINS))
+    gaps = np.bincount(bins, right - confidence, _CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
 def over_folds(accuracies: list[float]) -> dict[str, Any]:
     """Returns the accuracy of every fold, their mean, and their standard deviation (n - 1)."""
     return {
@@ -108,6 +128,7 @@ def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
         "test_errors": count - correct,
         "test_examples": count,
         "test_loss": -float(label_log_probabilities.mean()),
+        "test_calibration_error": calibration_error(test.labels, logits),
         "class_accuracy": {n: float(r) for n, r in zip(names, recall, strict=True) if r == r},
         "confusions": [
             {**found._asdict(), "label": names[found.label], "predicted": names[found.predicted]}

@@ -34,7 +34,9 @@ def _value(key: str, value: Any) -> str:
         return "unknown"
     if key == "fold_accuracies":
         return "  ".join(f"{share:.2%}" for share in value)
-    if key.endswith("accuracy") or key.startswith("fold_"):
+    if key.endswith(("accuracy", "accuracy_over_shifts", "calibration_error")) or key.startswith(
+        "fold_"
+    ):
         return f"{value:.2%}"
     if key.endswith("seconds"):
         return f"{value:,.1f}"

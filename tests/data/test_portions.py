@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from jaxletters import data
 from jaxletters.config import DatasetConfig
 from jaxletters.data import portions
 from jaxletters.errors import UserError
@@ -69,3 +70,23 @@ def test_it_is_said_when_there_would_be_nothing_to_test_on(letters):
     portions.check_test(dataclasses.replace(letters, test_share=0.2))
     with pytest.raises(UserError, match=r"mnist has a test split of its own; set it to 0"):
         portions.check_test(DatasetConfig("mnist", test_share=0.2))
+
+
+def test_settings_can_be_chosen_without_a_look_at_the_test_split(monkeypatch):
+    config = DatasetConfig("sketch_letters", size=260, validation_per_class=1, test_on="validation")
+    read = []
+    load = data.load
+    monkeypatch.setattr(data, "load", lambda c, split: read.append(split) or load(c, split))
+    portions.check_test(config)
+    _, validation = portions.training(config, seed=2)
+    tested = portions.test(config, seed=2)
+    np.testing.assert_array_equal(tested.images, validation.images)
+    np.testing.assert_array_equal(tested.labels, validation.labels)
+    assert portions.note(config) == "generated data, tested on the validation examples"
+    assert set(read) == {"train"}
+
+
+def test_examples_are_counted_without_being_read(letters):
+    for config in (letters, DatasetConfig("sketch_letters", size=260)):
+        for split in data.split_names(config):
+            assert data.count(config, split) == len(data.load(config, split).labels)

@@ -1,8 +1,9 @@
 """The networks once more, of Flax's own layers and in the order in which they were published."""
 
+import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxletters.config import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
+from jaxletters.config import ConvNetConfig, DeeperConfig, LetterNetConfig, SimpleConvNetConfig
 from jaxletters.models.mlp import MLP
 from jaxletters.types import Model, Variables
 
@@ -72,9 +73,42 @@ class Stages(nn.Module):
         return nn.Dense(self.num_classes, name="logits")(x)
 
 
+class Residual(nn.Module):
+    config: LetterNetConfig
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, images, train):
+        def conv(x, width, edge, stride, name):
+            return nn.Conv(width, (edge, edge), stride, use_bias=False, name=name)(x)
+
+        def norm(x, name):
+            return nn.BatchNorm(not train, momentum=0.9, name=name)(x)
+
+        stem, *widths = self.config.widths
+        x = nn.relu(norm(conv(images[..., None], stem, 3, 1, "stem_conv"), "stem_norm"))
+        for stage, width in enumerate(widths, 1):
+            for block in range(1, self.config.blocks + 1):
+                name, stride = f"stage{stage}_block{block}", 2 if block == 1 else 1
+                y = nn.relu(norm(conv(x, width, 3, stride, f"{name}_conv1"), f"{name}_norm1"))
+                y = norm(conv(y, width, 3, 1, f"{name}_conv2"), f"{name}_norm2")
+                if block == 1:
+                    short = conv(x, width, 1, stride, f"{name}_shortcut")
+                    x = norm(short, f"{name}_shortcut_norm")
+                x = nn.relu(x + y)
+        x = nn.Dropout(self.config.dropout, deterministic=not train)(jnp.mean(x, (1, 2)))
+        return nn.Dense(self.num_classes, name="logits")(x)
+
+
 def build(config, num_classes):
     """What `models.build` returns, for weights that come from there."""
-    kinds = {"mlp": MLP, "simple_convnet": Published, "convnet": Published, "deeper": Stages}
+    kinds = {
+        "mlp": MLP,
+        "simple_convnet": Published,
+        "convnet": Published,
+        "deeper": Stages,
+        "letternet": Residual,
+    }
     net = kinds[config.name](config, num_classes)
 
     def apply(variables, images, *, train, key=None):

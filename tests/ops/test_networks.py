@@ -9,7 +9,7 @@ from agreement import assert_close, x64
 
 from configs import emnist_deeper
 from jaxletters import losses, models
-from jaxletters.config import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
+from jaxletters.config import ConvNetConfig, DeeperConfig, LetterNetConfig, SimpleConvNetConfig
 from jaxletters.types import Variables
 
 SIDE, CLASSES = 28, 26
@@ -28,6 +28,7 @@ NETWORKS = {
         dropout=0.2,
     ),
     "not monotone": DeeperConfig(widths=(4,), kernel_sizes=(4,), depths=(2,), activation="gelu"),
+    "residual": LetterNetConfig(widths=(8, 12, 40), blocks=2, dropout=0.2),
     "flagship": emnist_deeper.get_config().model,
 }
 

@@ -112,3 +112,26 @@ def test_a_diverged_network_scores_without_a_warning(value):
     logits = np.full((2, 2), value, np.float32)
     assert math.isnan(analysis.score(data, logits)["test_loss"])
     assert len(analysis.worst_mistakes(data.labels, logits, limit=5)) == 1
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 200))
+def test_calibration_error_by_its_definition(seed, count):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count).astype(np.int32)
+    logits = rng.normal(0, 3, (count, 3)).astype(np.float32)
+    probabilities = scipy.special.softmax(logits.astype(np.float64), axis=1)
+    confidence, right = probabilities.max(1), logits.argmax(1) == labels
+    expected = 0.0
+    for i in range(15):
+        inside = (confidence >= i / 15) & (confidence < (i + 1) / 15 + (i == 14))
+        if inside.any():
+            expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert analysis.calibration_error(labels, logits) == pytest.approx(expected, abs=1e-9)
+
+
+def test_who_is_always_right_and_sure_of_it_is_calibrated():
+    labels = np.arange(3, dtype=np.int32)
+    assert analysis.calibration_error(labels, 100 * np.eye(3, dtype=np.float32)) == 0
+    assert analysis.calibration_error(labels, np.zeros((3, 3), np.float32)) == pytest.approx(0)
+    assert analysis.calibration_error(labels, 100 * np.eye(3)[[1, 2, 0]]) == pytest.approx(1)

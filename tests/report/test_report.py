@@ -59,13 +59,22 @@ def run_report(predicted, labels=(1, 1, 2, 2, 3, 3), history=HISTORY, **result):
 def test_files_of_a_report(tmp_path):
     run = run_report((1, 1, 2, 3, 3, 1), validation_accuracy=0.8, seconds=3725.26)
     written = report.write(tmp_path / "run" / "report", run)
-    assert [path.name for path in written] == [*PICTURES, "result.txt", "result.json"]
+    assert [path.name for path in written] == [
+        *PICTURES,
+        "predictions.npz",
+        "result.txt",
+        "result.json",
+    ]
     assert sorted(written) == sorted((tmp_path / "run" / "report").iterdir())
     sizes = {path.name: imread(path).shape[1::-1] for path in written[:4]}
     assert sizes["learning_curves.png"] == (1350, 570)
     assert all(300 < width < 2000 and 100 < height < 2000 for width, height in sizes.values())
 
-    result = json.loads(written[5].read_text())
+    with np.load(written[4]) as predictions:
+        assert set(predictions) == {"labels", "logits"}
+        np.testing.assert_array_equal(predictions["labels"], run.test.labels)
+        np.testing.assert_array_equal(predictions["logits"], run.test_logits)
+    result = json.loads(written[6].read_text())
     assert result["name"] == "quickstart"
     assert result["dataset_note"] == "generated data"
     assert result["seconds"] == 3725.26
@@ -192,4 +201,4 @@ def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path):
 def test_the_result_that_ends_a_run_is_written_last(tmp_path):
     *others, last = report.write(tmp_path, run_report((1, 1, 2, 3, 3, 1)))
     assert last.name == "result.json"
-    assert len(others) == 5
+    assert len(others) == 6

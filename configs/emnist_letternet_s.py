@@ -1,0 +1,32 @@
+"""EMNIST Letters with a small residual network: the affordable tier.
+
+python launch.py --config configs/emnist_letternet_s.py
+"""
+
+from jaxletters.config import (
+    AugmentConfig,
+    Config,
+    DatasetConfig,
+    LetterNetConfig,
+    LossConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+
+
+def get_config() -> Config:
+    """Returns a network of half a million parameters and all that was found to help it."""
+    return Config(
+        dataset=DatasetConfig(name="emnist_letters"),
+        model=LetterNetConfig(),
+        augment=AugmentConfig(rotation=11, shear=0.2, scale=0.12, shift=2, elastic=0.6),
+        loss=LossConfig(label_smoothing=0.1, prior=1.0),
+        optimizer=OptimizerConfig(
+            name="adamw",
+            learning_rate=4e-3,
+            weight_decay=0.02,
+            schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
+        ),
+        training=TrainingConfig(batch_size=128, epochs=20, ema_decay=0.999),
+    )

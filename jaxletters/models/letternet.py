@@ -1,0 +1,50 @@
+"""A small residual network for letters: good accuracy for few multiply-adds."""
+
+import jax
+from flax import linen as nn
+
+from jaxletters.config import LetterNetConfig
+from jaxletters.models.layers import BatchNorm, Conv
+
+_HE = nn.initializers.he_normal()
+
+
+class LetterNet(nn.Module):
+    """A 3x3 stem at full size, stages of residual blocks that each halve it, an average, the logits.
+
+    A block is two 3x3 convolutions with BatchNorm and what they are added to (He et al., Deep Residual
+    Learning, 2015, figure 5 left), a 1x1 convolution where shapes change. The scale of its second
+    BatchNorm begins at zero, so that it begins as what it is added to (Goyal et al., Accurate, Large
+    Minibatch SGD, 2017, section 5.1).
+    """
+
+    config: LetterNetConfig
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool) -> jax.Array:
+        """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
+        stem, *widths = self.config.widths
+        x = self._conv(images[..., None], stem, 3, 1, "stem_conv")
+        x = nn.relu(BatchNorm(name="stem_norm")(x, train))
+        for stage, width in enumerate(widths, 1):
+            for block in range(1, self.config.blocks + 1):
+                x = self._block(x, train, width, block == 1, f"stage{stage}_block{block}")
+        x = x.mean((1, 2))
+        x = nn.Dropout(self.config.dropout, deterministic=not train)(x)
+        return nn.Dense(self.num_classes, name="logits")(x)
+
+    def _block(self, x: jax.Array, train: bool, width: int, halves: bool, name: str) -> jax.Array:
+        stride = 2 if halves else 1
+        y = self._conv(x, width, 3, stride, f"{name}_conv1")
+        y = nn.relu(BatchNorm(name=f"{name}_norm1")(y, train))
+        y = self._conv(y, width, 3, 1, f"{name}_conv2")
+        zero = nn.initializers.zeros_init()
+        y = BatchNorm(scale_init=zero, name=f"{name}_norm2")(y, train)
+        if halves:
+            x = self._conv(x, width, 1, stride, f"{name}_shortcut")
+            x = BatchNorm(name=f"{name}_shortcut_norm")(x, train)
+        return nn.relu(x + y)
+
+    def _conv(self, x: jax.Array, width: int, edge: int, stride: int, name: str) -> jax.Array:
+        return Conv(width, edge, stride, use_bias=False, kernel_init=_HE, name=name)(x)
