@@ -54,7 +54,7 @@ def _smoothing(size: int) -> np.ndarray:
     """A Gaussian average over neighbours that keeps noise of unit variance so: float32 `[n, n]`."""
     places = np.arange(size)
     weights = np.exp(-(((places[:, None] - places) / _ELASTIC_REACH) ** 2) / 2)
-    return np.float32(weights / np.linalg.norm(weights, axis=1, keepdims=True))
+    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
 
 
 def stroke(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:

@@ -3,6 +3,7 @@
 import collections
 import functools
 import math
+from typing import Any
 
 import jax
 import optax
@@ -53,14 +54,15 @@ def _muon(decay: optax.GradientTransformation) -> optax.GradientTransformation:
             kernels,
         )
 
+    def as_long(x: Any, _: Any) -> jax.Array:
+        return 0.2 * math.sqrt(max(x.size // x.shape[-1], x.shape[-1])) * x
+
+    def groups(params: Tree) -> Tree:
+        return jax.tree.map(lambda kernel: "kernel" if kernel else "other", _kernels(params))
+
     turned = optax.contrib.scale_by_muon(weight_dimension_numbers=inputs_and_outputs)
-    as_long = optax.stateless_with_tree_map(
-        lambda x, _: 0.2 * math.sqrt(max(x.size // x.shape[-1], x.shape[-1])) * x
-    )
-    groups = {"kernel": optax.chain(turned, as_long), "other": optax.scale_by_adam()}
-    grouped = optax.partition(
-        groups, lambda params: jax.tree.map(lambda k: "kernel" if k else "other", _kernels(params))
-    )
+    whole = optax.chain(turned, optax.stateless_with_tree_map(as_long))
+    grouped = optax.partition({"kernel": whole, "other": optax.scale_by_adam()}, groups)
     return optax.chain(grouped, decay)
 
 

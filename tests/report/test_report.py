@@ -81,7 +81,7 @@ def test_files_of_a_report(tmp_path):
     assert result["test_accuracy"] == pytest.approx(4 / 6)
     assert [c["label"] for c in result["confusions"]] == ["B", "C"]
 
-    assert written[4].read_text().splitlines() == [
+    assert written[5].read_text().splitlines() == [
         "quickstart (generated data)",
         "",
         "steps                10",
