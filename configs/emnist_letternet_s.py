@@ -29,4 +29,5 @@ def get_config() -> Config:
             schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
         ),
         training=TrainingConfig(batch_size=128, epochs=20, ema_decay=0.999),
+        test_shift=1,
     )

@@ -114,7 +114,8 @@ def over_folds(accuracies: list[float]) -> dict[str, Any]:
 def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
     """Returns what float32 logits `[n, classes]` say about a test split, ready for JSON.
 
-    Rates are shares in [0, 1], losses are nats; classes without test examples have no accuracy.
+    Rates are shares in [0, 1], losses are nats; classes without test examples have no accuracy, and the
+    balanced accuracy is the mean of all others'.
     """
     names = test.class_names
     count = len(test.labels)
@@ -125,6 +126,7 @@ def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
     return {
         "test_accuracy": correct / count,
         "test_accuracy_interval": list(wilson_interval(correct, count)),
+        "test_balanced_accuracy": float(np.nanmean(recall)),
         "test_errors": count - correct,
         "test_examples": count,
         "test_loss": -float(label_log_probabilities.mean()),

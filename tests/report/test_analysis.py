@@ -97,6 +97,7 @@ def test_score():
     result = analysis.score(Dataset(np.zeros((4, 2, 2), np.uint8), labels, names), logits)
     losses = scipy.special.logsumexp(logits, axis=1) - logits[np.arange(4), labels]
     assert result["test_accuracy"] == 0.75
+    assert result["test_balanced_accuracy"] == pytest.approx(5 / 6)
     assert result["test_errors"] == 1
     assert result["test_loss"] == pytest.approx(losses.mean(), rel=1e-6)
     assert result["test_accuracy_interval"] == pytest.approx([0.3006, 0.9544], abs=1e-4)

@@ -91,6 +91,7 @@ def test_files_of_a_report(tmp_path):
         "validation accuracy     80.00%",
         "seconds                 3,725.3",
         "test accuracy           66.67% (95% interval 30.00% to 90.32%)",
+        "test balanced accuracy  66.67%",
         "test errors             2",
         "test examples           6",
         "test loss               1.6867",

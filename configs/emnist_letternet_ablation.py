@@ -1,0 +1,49 @@
+"""What each ingredient of configs/emnist_letternet_s.py is worth: a sweep that leaves out one at a time.
+
+    python launch.py --config configs/emnist_letternet_ablation.py
+    python benchmarks/ablation.py checkpoints/emnist_letternet_ablation
+
+A shortened schedule, two seeds of each; tested on the validation examples, so the test split is not read.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from jaxletters import configfile
+from jaxletters.config import Config, SweepConfig, VariationConfig, plain
+
+_EPOCHS = 5
+_WITHOUT = {
+    "rotation, shear, scale, shift": (
+        "augment.rotation=0",
+        "augment.shear=0",
+        "augment.scale=0",
+        "augment.shift=0",
+    ),
+    "elastic": ("augment.elastic=0",),
+    "label smoothing": ("loss.label_smoothing=0",),
+    "prior": ("loss.prior=0",),
+    "weight decay": ("optimizer.weight_decay=0",),
+    "moving average": ("training.ema_decay=0",),
+    "warm-up": ("optimizer.schedule.warmup=0",),
+}
+
+
+def get_config() -> SweepConfig:
+    """Returns the short run of everything, and of everything but one, with two seeds each."""
+    whole = configfile.load(Path(__file__).with_name("emnist_letternet_s.py"))
+    assert isinstance(whole, Config)
+    short = dataclasses.replace(
+        whole,
+        dataset=dataclasses.replace(whole.dataset, test_on="validation"),
+        training=dataclasses.replace(whole.training, epochs=_EPOCHS),
+        test_shift=0,
+    )
+    kinds = {"nothing": (), **_WITHOUT}
+    variations = [
+        VariationConfig(f"without {name}", f"without {name}, seed {seed}", (f"seed={seed}", *left))
+        for name, left in kinds.items()
+        for seed in (0, 1)
+        if (name, seed) != ("nothing", 0)  # the baseline
+    ]
+    return SweepConfig(**vars(plain(short)), variations=tuple(variations))

@@ -1,0 +1,36 @@
+"""EMNIST Letters with VGG-5, which SpinalNet's authors compare with: a peer of our residual network.
+
+    python launch.py --config configs/emnist_vgg5.py
+
+Ten 3x3 convolutions with BatchNorm in four stages, a dense layer of 512, dropout of one half, Adam,
+rotation and shear (Kabir et al., SpinalNet: Deep Neural Network with Gradual Input, 2020, section III):
+3.65 million parameters, 160 million multiply-adds an image.
+"""
+
+from jaxletters.config import (
+    AugmentConfig,
+    Config,
+    DatasetConfig,
+    DeeperConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+
+
+def get_config() -> Config:
+    """Returns the network with a schedule that two CPU cores can afford in an evening."""
+    return Config(
+        dataset=DatasetConfig(name="emnist_letters"),
+        model=DeeperConfig(
+            widths=(64, 128, 256, 256),
+            kernel_sizes=(3, 3, 3, 3),
+            depths=(2, 2, 3, 3),
+            hidden=(512,),
+            dropout=0.5,
+        ),
+        augment=AugmentConfig(rotation=10, shear=0.2),
+        optimizer=OptimizerConfig(name="adam", schedule=ScheduleConfig(name="cosine")),
+        training=TrainingConfig(batch_size=128, epochs=12),
+        test_shift=1,
+    )
