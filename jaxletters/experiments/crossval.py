@@ -77,7 +77,14 @@ def _fold(
     """Returns the logits of the unseen examples, and facts about the training on all others."""
     record, predictions = folder / "fold.json", folder / "logits.npy"
     if record.exists():
-        return np.load(predictions), read_json(record)
+        facts = read_json(record)
+        if _base(facts) != _base(begin.facts):
+            raise UserError(
+                f"{folder}: expected a fold that began with the same run as the others will, found one "
+                f"that began with {facts['base']['folder']} as it was; remove {folder.parent} to begin "
+                "anew"
+            )
+        return np.load(predictions), facts
     others = splits.take(whole, np.flatnonzero(~unseen))
     kept, held_out = splits.hold_out(
         others.labels, config.dataset.validation_per_class, config.seed
@@ -100,6 +107,11 @@ def _fold(
         f"{folder.name} of {config.folds}: {share:.2%} of {len(examples.labels)} examples"
     )
     return logits, facts
+
+
+def _base(facts: dict[str, Any]) -> str:
+    """Returns the fingerprint of the run that the weights come from, or ""."""
+    return facts["base"]["fingerprint"] if "base" in facts else ""
 
 
 def _facts(folds: list[dict[str, Any]]) -> dict[str, Any]:

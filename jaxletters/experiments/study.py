@@ -98,6 +98,8 @@ def _run_all(
             ensure(experiment.base.config)
         where = _place(file, root)
         if finished := workdir.finished(where, experiment):
+            if experiment.base.config:
+                _check_base(where, finished, results[experiment.base.config])
             console.notice(f"{file}: finished earlier")
             results[file] = finished
         else:
@@ -107,6 +109,14 @@ def _run_all(
     for entry in config.experiments:
         ensure(entry.file)
     return results
+
+
+def _check_base(where: Path, finished: dict[str, Any], base: dict[str, Any]) -> None:
+    if finished["base"]["fingerprint"] != base["fingerprint"]:
+        raise UserError(
+            f"{where}: expected what begins with the run in {finished['base']['folder']} as its config is "
+            "now, found what began with it as it was; remove the folder to run it anew"
+        )
 
 
 def _rows(name: str, page: str, result: dict[str, Any], reference: float) -> list[Row]:

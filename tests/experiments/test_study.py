@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -275,3 +276,28 @@ def test_bases_in_a_circle_are_refused(configs, tmp_path):
     with pytest.raises(UserError, match=r"found a circle: \S*hen.py begins with \S*egg.py begins"):
         dispatch.run(*commandline.parse(flags))
     assert not list(tmp_path.iterdir()), "nothing is written"
+
+
+def test_what_began_with_another_base_is_not_taken_for_finished(configs, uninterrupted, tmp_path):
+    """The base was trained anew, with other settings, after what begins with it."""
+    root = tmp_path / "copy"
+    shutil.copytree(uninterrupted[0], root)
+    shutil.rmtree(root / "study")
+    result = root / "letters" / "report" / "result.json"
+    retrained = {**json.loads(result.read_text()), "fingerprint": "another"}
+    for name in ("transfer", "crossval"):
+        report = root / name / "report" / "result.json"
+        found = json.loads(report.read_text())
+        report.write_text(json.dumps({**found, "base": {**found["base"], "fingerprint": "old"}}))
+    with pytest.raises(UserError, match=r"crossval: expected what begins with the run in"):
+        run(configs, root, "study")
+    (root / "crossval" / "report" / "result.json").unlink()
+    result.write_text(json.dumps(retrained))
+    with pytest.raises(UserError, match=r"fold01: expected a fold that began with the same run"):
+        run(configs, root, "crossval", f"--config.base.workdir={root / 'letters'}")
+
+
+def run(configs, root, name, *words):
+    return dispatch.run(
+        *commandline.parse([f"--config={configs / name}.py", f"--workdir={root / name}", *words])
+    )
