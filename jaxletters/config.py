@@ -409,12 +409,18 @@ def plain(config: Config) -> Config:
 
 
 def grid(technique: str, settings: Mapping[str, Sequence[Any]]) -> tuple[VariationConfig, ...]:
-    """Returns the variations of a grid: every combination of one value for each of the settings."""
+    """Returns the variations of a grid: every combination of one value for each of the settings.
+
+    Where one setting varies, the values are names enough.
+    """
     combinations = itertools.product(*([(k, v) for v in values] for k, values in settings.items()))
     return tuple(
         VariationConfig(
             technique=technique,
-            name=" ".join(f"{key.rpartition('.')[2]}={value}" for key, value in chosen),
+            name=" ".join(
+                f"{key.rpartition('.')[2]}={value}" if len(settings) > 1 else str(value)
+                for key, value in chosen
+            ),
             overrides=tuple(f"{key}={value}" for key, value in chosen),
         )
         for chosen in combinations

@@ -74,6 +74,12 @@ def test_a_grid_has_every_combination():
     assert found[1].name == "seed=0 learning_rate=0.2"
 
 
+def test_a_grid_of_one_setting_is_named_by_its_values():
+    found = schema.grid("dropout", {"model.dropout": (0.25, 0.5)})
+    assert [v.name for v in found] == ["0.25", "0.5"]
+    assert [v.overrides for v in found] == [("model.dropout=0.25",), ("model.dropout=0.5",)]
+
+
 def test_configs_cannot_be_changed_in_place():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().seed = 3  # pyright: ignore

@@ -146,7 +146,7 @@ def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path
     for place, records in (
         ("crossval/fold02/stage1", 5),
         ("transfer/stage2", 12),
-        ("sweep/rate_learning_rate=0.01", 1),
+        ("sweep/rate_0.01", 1),
     ):
         process = start(configs, tmp_path)
         errors = runs.stop_at(process, tmp_path / place, records, signal.SIGKILL)
@@ -168,7 +168,7 @@ def test_the_table_has_a_row_for_everything(uninterrupted):
     root, output = uninterrupted
     result = json.loads((root / "study" / "report" / "result.json").read_text())
     names = ["crossval", "letters", "transfer", "zero_shot"]
-    rates = ["rate: learning_rate=0.01", "rate: learning_rate=0.1"]
+    rates = ["rate: 0.01", "rate: 0.1"]
     assert [row["name"] for row in result["rows"]] == [*names, "baseline: baseline", *rates]
     page = (root / "study" / "report" / "index.html").read_text()
     for row in result["rows"]:
