@@ -2,14 +2,16 @@
 
     python benchmarks/runs_table.py checkpoints/quickstart checkpoints/mnist_mlp checkpoints/emnist_deeper
 
-writes benchmarks/results/runs.md, with the references that configs/study.py names.
+writes benchmarks/results/runs.md, with the references that configs/study.py names; a sweep's trials make a
+table of their own, benchmarks/results/<sweep>.md.
 """
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from jaxletters import configfile
 from jaxletters.config import StudyConfig
@@ -17,7 +19,7 @@ from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "runs.md"
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def references() -> dict[str, float]:
@@ -27,41 +29,65 @@ def references() -> dict[str, float]:
     return {Path(entry.file).stem: entry.reference for entry in study.experiments}
 
 
-def rows(folder: Path) -> Iterator[Row]:
-    """Yields the table's rows of one finished experiment: one, or a row a trial of a sweep."""
-    result = json.loads((folder / "report" / "result.json").read_text())
-    if "rows" in result:
-        yield from (Row(f"{r['group']}: {r['name']}", folder.name, r) for r in result["rows"])
-    else:
-        name = f"`configs/{folder.name}.py`"
-        yield Row(name, folder.name, result, references().get(folder.name, 0.0))
+def result(folder: Path) -> dict[str, Any]:
+    """Returns the result of a finished experiment."""
+    return json.loads((folder / "report" / "result.json").read_text())
 
 
-def table(found: Sequence[Row]) -> list[str]:
-    """Returns the lines of a Markdown table."""
-    lines = [comparison.HEADING, ("---",) * len(comparison.HEADING), *map(comparison.cells, found)]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
+def runs(folders: Sequence[Path]) -> list[Sequence[str]]:
+    """Returns the cells of a table of experiments, a row each."""
+    found = []
+    for folder in folders:
+        name, reference = f"`configs/{folder.name}.py`", references().get(folder.name, 0.0)
+        found.append(comparison.cells(Row(name, "", result(folder), reference)))
+    return [comparison.HEADING, *found]
 
 
-def main(folders: list[Path]) -> None:
-    """Writes and prints the table."""
-    environments = [json.loads(file.read_text()) for f in folders for file in f.glob("env.json")]
+def trials(folder: Path) -> list[Sequence[str]]:
+    """Returns the cells of a table of a sweep's trials, the baseline first."""
+    rows = result(folder)["rows"]
+    baseline = rows[0]["test_accuracy"]
+    found: list[Sequence[str]] = [
+        ("technique", *comparison.HEADING[:1], *comparison.HEADING[2:8], "to the baseline")
+    ]
+    for row in rows:
+        name, _, *cells = comparison.cells(Row(row["name"], row["group"], row))
+        difference = f"{100 * (row['test_accuracy'] - baseline):+.2f}"
+        found.append((row["group"], name, *cells[:6], "" if row is rows[0] else difference))
+    return found
+
+
+def write(name: str, cells: list[Sequence[str]], folders: Sequence[Path]) -> None:
+    """Writes and prints a Markdown table, with what it was made with at its foot."""
+    files = [file for folder in folders for file in folder.glob("**/env.json")]
+    environments = [json.loads(file.read_text()) for file in files]
     stacks = {
         ", ".join(f"{name} {e['versions'][name]}" for name in ("python", "jaxlib", "flax", "optax"))
         for e in environments
     }
-    files = [folder / "report" / "result.json" for folder in folders]
-    days = sorted({str(date.fromtimestamp(file.stat().st_mtime)) for file in files})
+    results = [file for folder in folders for file in folder.glob("**/result.json")]
+    days = sorted({str(date.fromtimestamp(file.stat().st_mtime)) for file in results})
+    heading, *rows = cells
     lines = [
-        *table([row for folder in folders for row in rows(folder)]),
+        *(f"| {' | '.join(line)} |" for line in (heading, ("---",) * len(heading), *rows)),
         "",
         f"Accuracies in percent. One run each, seed 0, {environments[0]['cpus']} CPU cores, "
         f"{' or '.join(sorted(stacks))}, {' to '.join(dict.fromkeys((days[0], days[-1])))}; "
         "`python benchmarks/runs_table.py` on the run folders.",
     ]
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text("\n".join(lines) + "\n")
-    print(RESULT.read_text())
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n")
+    print(*lines, sep="\n")
+
+
+def main(folders: list[Path]) -> None:
+    """Writes the table of all experiments, and one of each sweep."""
+    sweeps = [folder for folder in folders if "rows" in result(folder)]
+    single = [folder for folder in folders if folder not in sweeps]
+    for folder in sweeps:
+        write(folder.name, trials(folder), [folder])
+    if single:
+        write("runs", runs(single), single)
 
 
 if __name__ == "__main__":
