@@ -121,8 +121,13 @@ def _check_base(where: Path, finished: dict[str, Any], base: dict[str, Any]) -> 
 
 def _rows(name: str, page: str, result: dict[str, Any], reference: float) -> list[Row]:
     if "rows" in result:
-        return [Row(f"{row['group']}: {row['name']}", name, row) for row in result["rows"]]
+        return [Row(_trial(row), name, row) for row in result["rows"]]
     return [Row(name, result["dataset"], result, reference, f"{page}/result.txt")]
+
+
+def _trial(row: dict[str, Any]) -> str:
+    group, name = row["group"], row["name"]
+    return name if group == name else f"{group}: {name}"
 
 
 def _place(file: str, root: Path) -> Path:
