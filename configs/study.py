@@ -5,6 +5,9 @@
 
 Experiments that have been run are not run again. The references are the test accuracies of the course
 notebook that this project grew from.
+
+Here, on two CPU cores, the quick one took 11:30 (m:ss), and all trainings of the full one 2:20 hours
+(2026-11-23).
 """
 
 from jaxletters.config import EntryConfig, StudyConfig
