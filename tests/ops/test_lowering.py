@@ -15,6 +15,7 @@ from jaxletters.config import (
     MODEL_CONFIGS,
     ConvNetConfig,
     DeeperConfig,
+    LetterNetConfig,
     MLPConfig,
     SimpleConvNetConfig,
 )
@@ -93,6 +94,7 @@ NETWORKS = [
         padding="valid",
         norm_position="after_pooling",
     ),
+    LetterNetConfig(widths=(8, 16, 32)),
 ]
 
 
