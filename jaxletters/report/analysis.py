@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,6 +110,39 @@ def over_folds(accuracies: list[float]) -> dict[str, Any]:
         "fold_mean": statistics.mean(accuracies),
         "fold_deviation": statistics.stdev(accuracies),
     }
+
+
+def smoothed(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the records of a run, those of few training examples joined with the ones before.
+
+    A record ends wherever one is due, at the end of an epoch for one, perhaps a single batch after the
+    last; its mean says little. Joined ones stand where the last of them did, with the means over all
+    their examples. Records of different stages are never joined.
+
+    Args:
+        history: records; "examples" counts what a training record is about.
+    """
+    result: list[dict[str, Any]] = []
+    most = max((record.get("examples", 0) for record in history), default=0)
+    place: dict[Any, int] = {}  # of each stage's newest training record
+    for record in history:
+        before = place.get(record.get("stage"))
+        if 0 < record.get("examples", 0) < most / 2 and before is not None:
+            result[before] = _joined(result[before], record)
+            continue
+        if record["split"] == "train":
+            place[record.get("stage")] = len(result)
+        result.append(record)
+    return result
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    both = one["examples"] + other["examples"]
+    means = {
+        key: (one[key] * one["examples"] + other[key] * other["examples"]) / both
+        for key in ("loss", "accuracy")
+    }
+    return {**other, **means, "examples": both}
 
 
 def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:

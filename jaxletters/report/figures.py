@@ -99,6 +99,7 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
     """
     figure = Figure(figsize=(9, 3.8), dpi=_DPI, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
+    history = analysis.smoothed(history)
     ends = _stage_ends(history)
     for axes, quantity in ((losses, "loss"), (accuracies, "accuracy")):
         training = _series(history, "train", quantity)

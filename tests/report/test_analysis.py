@@ -136,3 +136,45 @@ def test_who_is_always_right_and_sure_of_it_is_calibrated():
     assert analysis.calibration_error(labels, 100 * np.eye(3, dtype=np.float32)) == 0
     assert analysis.calibration_error(labels, np.zeros((3, 3), np.float32)) == pytest.approx(0)
     assert analysis.calibration_error(labels, 100 * np.eye(3)[[1, 2, 0]]) == pytest.approx(1)
+
+
+def record(step, examples, loss, **more):
+    return {
+        "step": step,
+        "split": "train",
+        "examples": examples,
+        "loss": loss,
+        "accuracy": 1 - loss,
+        **more,
+    }
+
+
+def test_a_record_of_few_examples_joins_the_one_before():
+    validation = {"step": 100, "split": "validation", "loss": 0.3, "accuracy": 0.9}
+    first, few, second = record(95, 90, 0.5), record(100, 10, 1.0), record(195, 95, 0.2)
+    joined, kept, last = analysis.smoothed([first, few, validation, second])
+    assert (kept, last) == (validation, second)
+    assert joined == pytest.approx(record(100, 100, 0.55))
+
+
+def test_records_of_two_stages_do_not_join():
+    history = [record(95, 90, 0.5, stage=1), record(100, 10, 1.0, stage=2)]
+    assert analysis.smoothed(history) == history
+    assert analysis.smoothed([]) == []
+
+
+def test_a_record_without_examples_spoils_no_other():
+    history = [record(95, 90, 0.5), record(100, 0, math.nan)]
+    assert analysis.smoothed(history)[0] == history[0]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 100), st.floats(0, 5)), min_size=1, max_size=20))
+def test_joining_loses_no_example(drawn):
+    history = [record(step, *values) for step, values in enumerate(drawn, 1)]
+    found = analysis.smoothed(history)
+    assert found[-1]["step"] == len(history)
+    for records in (history, found):
+        assert sum(r["examples"] for r in records) == sum(n for n, _ in drawn)
+        losses = sum(r["examples"] * r["loss"] for r in records)
+        assert losses == pytest.approx(sum(n * loss for n, loss in drawn))
