@@ -5,7 +5,11 @@ import os
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("suite", hypothesis.settings.default, deadline=None)
+# New examples on every run find what is wrong on somebody's own machine; where a change is judged,
+# it is always on the same ones.
+hypothesis.settings.register_profile(
+    "suite", hypothesis.settings.default, deadline=None, derandomize="CI" in os.environ
+)
 hypothesis.settings.load_profile("suite")
 
 

@@ -116,11 +116,13 @@ def test_the_amounts_mean_what_the_config_says(field, seed):
 @settings(max_examples=10)
 @given(seed=seeds)
 def test_a_key_stands_for_one_change_per_place_in_the_batch(seed):
+    # Without thresholds, which can leave nothing but paper of two images.
+    config = dataclasses.replace(AFFINE, elastic=0.7)
     images = np.tile(random_image(seed), (6, 1, 1))
-    first, again = (np.asarray(jitted_augment(key(seed), images, EVERYTHING)) for _ in range(2))
+    first, again = (np.asarray(jitted_augment(key(seed), images, config)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert len(np.unique(first, axis=0)) == len(first)
-    other = np.asarray(jitted_augment(key(seed + 1), images, EVERYTHING))
+    other = np.asarray(jitted_augment(key(seed + 1), images, config))
     assert len(np.unique(np.concatenate([first, other]), axis=0)) == 2 * len(first)
 
 
