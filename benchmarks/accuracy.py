@@ -54,12 +54,11 @@ def train(config: Path, seed: int, everything: bool) -> Run:
         return Run(result, found["labels"], found["logits"])
 
 
-def merged_accuracy(run: Run, names: tuple[str, ...], pair: str) -> float:
+def accuracy_as_one(run: Run, names: tuple[str, ...], pair: str) -> float:
     """Returns the accuracy where two letters count as one."""
     one, other = (names.index(letter) for letter in pair)
-    same = np.arange(len(names))
-    same[other] = one
-    return float((same[run.logits.argmax(1)] == same[run.labels]).mean())
+    confusion = analysis.confusion_matrix(run.labels, run.logits.argmax(1), len(names))
+    return analysis.accuracy_as_one(confusion, (one, other))
 
 
 def spread(values: list[float], digits: int = 2) -> str:
@@ -88,7 +87,7 @@ def row(file: Path, runs: list[Run]) -> dict[str, str]:
         "each seed": ", ".join(f"{100 * accuracy:.2f}" for accuracy in accuracies),
         "first 14,800": spread(first),
         "over shifts": spread([r.result["accuracy_over_shifts"] for r in runs]),
-        "I and L as one": spread([merged_accuracy(r, names, "IL") for r in runs]),
+        "I and L as one": spread([accuracy_as_one(r, names, "IL") for r in runs]),
         "calibration error": spread(errors),
         "training, each": duration(statistics.mean(r.result["training_seconds"] for r in runs)),
     }

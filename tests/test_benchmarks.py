@@ -30,7 +30,7 @@ def test_two_letters_that_count_as_one_are_not_confused():
     labels = np.int32([1, 2, 3, 3])
     logits = np.eye(4, dtype=np.float32)[[2, 1, 3, 1]]
     run = accuracy.Run({}, labels, logits)
-    assert accuracy.merged_accuracy(run, ("N/A", "I", "L", "A"), "IL") == 0.75
+    assert accuracy.accuracy_as_one(run, ("N/A", "I", "L", "A"), "IL") == 0.75
 
 
 @pytest.mark.parametrize(

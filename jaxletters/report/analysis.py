@@ -72,6 +72,20 @@ def top_confusions(confusion: np.ndarray, limit: int) -> list[Confusion]:
     return [Confusion(int(i), int(j), int(wrong[i, j]), float(shares[i, j])) for i, j in cells]
 
 
+def most_confused_pair(confusion: np.ndarray) -> tuple[int, int] | None:
+    """Returns the two classes most often taken for one another, in their order; None if none are."""
+    both = np.triu(confusion + confusion.T, 1)
+    first, second = np.unravel_index(both.argmax(), both.shape)
+    return (int(first), int(second)) if both.any() else None
+
+
+def accuracy_as_one(confusion: np.ndarray, pair: tuple[int, int]) -> float:
+    """Returns the share read right where taking one class of a pair for the other is right, too."""
+    one, other = pair
+    right = confusion.trace() + confusion[one, other] + confusion[other, one]
+    return float(right / confusion.sum())
+
+
 def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[Mistake]:
     """Returns the mistakes made with the highest probability, at most `limit`; ties by index."""
     predicted = logits.argmax(axis=1)
@@ -157,6 +171,7 @@ def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
     correct = int(confusion.trace())
     label_log_probabilities = log_probabilities(logits)[np.arange(count), test.labels]
     recall = row_shares(confusion).diagonal()
+    pair = most_confused_pair(confusion)
     return {
         "test_accuracy": correct / count,
         "test_accuracy_interval": list(wilson_interval(correct, count)),
@@ -170,4 +185,9 @@ def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
             {**found._asdict(), "label": names[found.label], "predicted": names[found.predicted]}
             for found in top_confusions(confusion, _LISTED_CONFUSIONS)
         ],
+        "most_confused": pair
+        and {
+            "pair": [names[i] for i in pair],
+            "test_accuracy_as_one": accuracy_as_one(confusion, pair),
+        },
     }

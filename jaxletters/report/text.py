@@ -5,7 +5,7 @@ from typing import Any
 _CLASSES_PER_LINE = 6
 _APART = (
     *("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions"),
-    "base",
+    *("base", "most_confused"),
 )
 
 
@@ -26,6 +26,7 @@ def lines(result: dict[str, Any]) -> list[str]:
         "",
         "most frequent confusions" if result["confusions"] else "no confusions",
         *map(_confusion, result["confusions"]),
+        *_as_one(result.get("most_confused")),
     ]
 
 
@@ -57,3 +58,12 @@ def _confusion(found: dict[str, Any]) -> str:
         f"  {found['label']} taken for {found['predicted']}"
         f"  {found['times']:6,} times, {found['share']:.1%} of {found['label']}"
     )
+
+
+def _as_one(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    one, other = found["pair"]
+    return [
+        f"  if {one} and {other} counted as one: test accuracy {found['test_accuracy_as_one']:.2%}"
+    ]

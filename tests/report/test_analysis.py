@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections import Counter
 
@@ -54,6 +55,22 @@ def test_confusions_are_counted(drawn):
 
 @settings(deadline=None)
 @given(pairs)
+def test_two_classes_as_one_are_two_classes_with_one_label(drawn):
+    labels, predicted = drawn
+    confusion = analysis.confusion_matrix(labels, predicted, CLASSES)
+    confused = {
+        pair: sum({*cell} == {*pair} for cell in zip(labels, predicted, strict=True))
+        for pair in itertools.combinations(range(CLASSES), 2)
+    }
+    pair = analysis.most_confused_pair(confusion)
+    assert pair == (max(confused, key=confused.__getitem__) if any(confused.values()) else None)
+    if pair is not None:
+        one, other = (np.where(given == pair[1], pair[0], given) for given in drawn)
+        assert analysis.accuracy_as_one(confusion, pair) == pytest.approx(np.mean(one == other))
+
+
+@settings(deadline=None)
+@given(pairs)
 def test_row_shares(drawn):
     labels, predicted = drawn
     shares = analysis.row_shares(analysis.confusion_matrix(labels, predicted, CLASSES))
@@ -105,6 +122,7 @@ def test_score():
     assert result["confusions"] == [
         {"label": "A", "predicted": "B", "times": 1, "share": pytest.approx(1 / 3)}
     ]
+    assert result["most_confused"] == {"pair": ["A", "B"], "test_accuracy_as_one": 1.0}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
