@@ -6,11 +6,12 @@ is something to mend, which one line per problem explains; 75 it was interrupted
 
 import sys
 
-from jaxletters import commandline
+from jaxletters import commandline, preempt, settings
 
 
 def main() -> int:
     """Runs the command line and returns the exit code."""
+    preempt.install()
     return commandline.exit_code(_run)
 
 
@@ -23,6 +24,8 @@ def _run() -> None:
     backend.prepare()
     from jaxletters.experiments import dispatch
 
+    if limit := settings.seconds(getattr(config, "time_limit", "")):
+        preempt.stop_after(limit)
     dispatch.run(config, workdir)
 
 

@@ -7,17 +7,24 @@ step stays its `latest_step()`; here such a step is set aside and the one before
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import LatestN
+from orbax.checkpoint.checkpoint_managers import (
+    PolicyCheckpointInfo,
+    PreservationContext,
+    PreservationPolicy,
+)
 
 from jaxletters.errors import UserError
 from jaxletters.types import Counts, Progress, TrainState, Tree, Variables
+
+# Of the arrays in a checkpoint; 2 counts the skipped steps in a row and the halvings of the rate.
+_FORMAT = 2
 
 
 class Snapshot(NamedTuple):
@@ -82,26 +89,19 @@ def restore_best(workdir: Path, like: Variables, notice: Callable[[str], None]) 
     with ocp.CheckpointManager(workdir.absolute() / "steps", options=options) as manager:
         for step in sorted(manager.all_steps(), reverse=True):
             try:
-                return _read(manager, step, {"best": jax.tree.map(np.asarray, like)})[0]["best"]
+                tree = {"best": jax.tree.map(np.asarray, like)}
+                return _read(manager, step, _meta(manager, step), tree)["best"]
             except Damaged as damage:
                 notice(f"{workdir}: checkpoint of step {step} {damage}; using the one before")
     return None
 
 
 def _read(
-    manager: ocp.CheckpointManager, step: int, like: dict[str, Tree]
-) -> tuple[dict[str, Tree], dict[str, Any]]:
-    """Returns some items of a checkpoint, and its metadata, once their digests are found right."""
+    manager: ocp.CheckpointManager, step: int, meta: dict[str, Any], like: dict[str, Tree]
+) -> dict[str, Tree]:
+    """Returns some items of a checkpoint, once they are found to be what its metadata says."""
     items = {name: ocp.args.StandardRestore(tree) for name, tree in like.items()}
-    try:
-        args = ocp.args.Composite(**items, meta=ocp.args.JsonRestore())
-        restored = manager.restore(step, args=args)
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Damaged(f"cannot be read ({reason:.100})") from error
-    meta = dict(restored["meta"])
-    if meta.pop("sha256", None) != _sealed(meta)["sha256"]:
-        raise Damaged("its metadata is not what was saved")
+    restored = _restored(manager, step, ocp.args.Composite(**items))
     found = {name: restored[name] for name in like}
     actual = digests(found)
     saved = {
@@ -112,11 +112,50 @@ def _read(
     wrong = [path for path, digest in saved.items() if actual.get(path) != digest]
     if wrong or len(actual) != len(saved):
         raise Damaged(f"{len(wrong)} of {len(actual)} arrays differ from what was saved")
-    return found, meta
+    return found
+
+
+def _meta(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    """Returns the metadata of a checkpoint, once its digest is found right."""
+    restored = _restored(manager, step, ocp.args.Composite(meta=ocp.args.JsonRestore()))
+    meta = dict(restored["meta"])
+    if meta.pop("sha256", None) != _sealed(meta)["sha256"]:
+        raise Damaged("its metadata is not what was saved")
+    return meta
+
+
+def _restored(manager: ocp.CheckpointManager, step: int, args: Any) -> Any:
+    try:
+        return manager.restore(step, args=args)
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Damaged(f"cannot be read ({reason:.100})") from error
+
+
+class _Preserved(PreservationPolicy):
+    """The newest planned checkpoints, and the newest of all."""
+
+    def __init__(self, planned: int, unplanned: set[int]) -> None:
+        self._planned = planned
+        self._unplanned = unplanned
+
+    def should_preserve(
+        self,
+        checkpoints: Sequence[PolicyCheckpointInfo],
+        *,
+        context: PreservationContext,  # noqa: ARG002
+    ) -> Sequence[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        planned = [step for step in steps if step not in self._unplanned]
+        kept = {*planned[-self._planned :], *steps[-1:]}
+        return [step in kept for step in steps]
 
 
 class Checkpoints:
     """The checkpoints of one run, in `<workdir>/steps`; a context manager, because saves are in flight.
+
+    Planned ones are saved at the same steps however often a run is interrupted, so that what goes back
+    to one of them ends in the same place. Those that an interruption makes are kept beside them.
 
     Attributes:
         notice: called with one line about each step that was set aside.
@@ -127,10 +166,13 @@ class Checkpoints:
         self._root = workdir.absolute() / "steps"
         self._aside = workdir.absolute() / "damaged"
         _quieten()
+        self._unplanned: set[int] = set()
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=LatestN(max_to_keep), cleanup_tmp_directories=True
+            preservation_policy=_Preserved(max_to_keep, self._unplanned),
+            cleanup_tmp_directories=True,
         )
         self._manager = ocp.CheckpointManager(self._root, options=options)
+        self._unplanned.update(step for step in self.steps() if not self._is_planned(step))
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -143,20 +185,36 @@ class Checkpoints:
         """Returns the steps saved, rising."""
         return sorted(self._manager.all_steps())
 
-    def save(self, snapshot: Snapshot) -> None:
+    def save(self, snapshot: Snapshot, planned: bool = True) -> None:
         """Saves in the background, unless this step was saved before.
 
-        The snapshot's arrays may be overwritten as soon as this returns.
+        The snapshot's arrays may be overwritten as soon as this returns. A planned checkpoint takes the
+        place of one that is not, because that one may be from before the evaluation at its step.
         """
         step = int(snapshot.state.step)
         if step in self._manager.all_steps():
-            return
+            if not planned or step not in self._unplanned:
+                return
+            self.wait()
+            self._manager.delete(step)
+            self._unplanned.discard(step)
         # A copy, not a view: the training step reuses the memory while Orbax is still writing.
         trees = jax.tree.map(np.array, _trees(snapshot))
-        meta = {"progress": snapshot.progress._asdict(), "digests": digests(trees)}
+        meta = {
+            "format": _FORMAT,
+            "planned": planned,
+            "progress": snapshot.progress._asdict(),
+            "digests": digests(trees),
+        }
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         args = ocp.args.Composite(**items, meta=ocp.args.JsonSave(_sealed(meta)))
+        if not planned:
+            self._unplanned.add(step)
         self._manager.save(step, args=args, force=True)
+
+    def wait(self) -> None:
+        """Returns once all that was saved would survive the end of the process."""
+        self._manager.wait_until_finished()
 
     def restore(self, like: Snapshot) -> Snapshot | None:
         """Returns the newest sound snapshot, on the host, or None where nothing was ever saved.
@@ -165,29 +223,63 @@ class Checkpoints:
             like: any snapshot of this run, for the structure, shapes and dtypes.
 
         Raises:
-            UserError: there are checkpoints, but none is sound.
+            UserError: there are checkpoints, but none is sound, or another version saved them.
         """
-        for step in reversed(self.steps()):
-            try:
-                return self._restore_step(step, like)
-            except Damaged as damage:
-                self._set_aside(step, str(damage))
-        if self._aside.exists():
+        found = self._newest(like, self.steps())
+        if found is None and self._aside.exists():
             raise UserError(
                 f"{self._root}: expected a sound checkpoint, found none; the damaged ones are kept in "
                 f"{self._aside}; restore the run folder from a backup, or remove it to train anew"
             )
+        return found
+
+    def roll_back(self, like: Snapshot) -> Snapshot | None:
+        """Returns the newest sound planned snapshot, on the host, and removes all that are newer.
+
+        None, and no checkpoint left, where there is none.
+
+        Raises:
+            UserError: another version saved them.
+        """
+        self.wait()
+        found = self._newest(like, [s for s in self.steps() if s not in self._unplanned])
+        last = int(found.state.step) if found else -1
+        for step in self.steps():
+            if step > last:
+                self._manager.delete(step)
+        return found
+
+    def _newest(self, like: Snapshot, steps: list[int]) -> Snapshot | None:
+        for step in reversed(steps):
+            try:
+                return self._restore_step(step, like)
+            except Damaged as damage:
+                self._set_aside(step, str(damage))
         return None
 
     def _restore_step(self, step: int, like: Snapshot) -> Snapshot:
+        meta = _meta(self._manager, step)
+        if (its := meta.get("format", 1)) != _FORMAT:
+            raise UserError(
+                f"{self._root / str(step)}: expected a checkpoint of format {_FORMAT}, found one of "
+                f"format {its}; go on with the version of jaxletters that saved it, or choose "
+                "another folder with --workdir"
+            )
         trees = jax.tree.map(np.asarray, _trees(like))
-        found, meta = _read(self._manager, step, trees)
+        found = _read(self._manager, step, meta, trees)
         return Snapshot(
             found["state"]["state"],
             found["state"]["counts"],
             found["best"],
             Progress(**meta["progress"]),
         )
+
+    def _is_planned(self, step: int) -> bool:
+        try:
+            return _meta(self._manager, step).get("planned", True)
+        except Damaged:
+            # It is set aside when it is needed.
+            return True
 
     def _set_aside(self, step: int, why: str) -> None:
         self._aside.mkdir(exist_ok=True)

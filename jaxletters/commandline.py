@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from jaxletters import configfile, overrides, workdir
+from jaxletters import configfile, overrides, preempt, workdir
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError, shown
 from jaxletters.preempt import EXIT_CODE, Interrupted
@@ -28,11 +28,10 @@ def exit_code(action: Callable[[], object]) -> int:
         print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
         return 2
     except Interrupted as interruption:
-        print(f"{interruption}; the same command goes on from there.", file=sys.stderr)
+        print(preempt.message(str(interruption)), file=sys.stderr)
         return EXIT_CODE
     except KeyboardInterrupt:
-        # While training, a signal ends in Interrupted instead.
-        print("Interrupted outside training; the same command goes on from there.", file=sys.stderr)
+        # Of a command that did not install `preempt`, and so has nothing to save.
         return EXIT_CODE
     return 0
 

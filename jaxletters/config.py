@@ -243,6 +243,9 @@ class TrainingConfig:
         min_delta: how much better counts as better.
         monitor: "accuracy" or "loss", on the validation examples.
         ema_decay: decay of the moving average of the weights that is evaluated; 0 for none.
+        max_skips: a step whose loss or gradient is not finite is skipped; after so many in a row the
+            run goes back to the last planned checkpoint, and on with half the learning rate.
+        max_rollbacks: after so many of those, the next one ends the run with an error.
     """
 
     batch_size: int = 128
@@ -251,6 +254,8 @@ class TrainingConfig:
     min_delta: float = 0.0
     monitor: str = "accuracy"
     ema_decay: float = 0.0
+    max_skips: int = field(default=10, metadata=ADDED)
+    max_rollbacks: int = field(default=3, metadata=ADDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -305,6 +310,7 @@ class Config:
         log_every_steps: how often training loss and accuracy are written down.
         test_shift: in pixels; if not 0, accuracy is also given for the mean over each test image and
             itself moved by so many up, down, left and right.
+        time_limit: saves and leaves after so long, as at a signal: "5h", "90m", "1h30m"; empty for never.
     """
 
     seed: int = 0
@@ -319,6 +325,7 @@ class Config:
     stages: tuple[StageConfig, ...] = field(default=(), metadata=ADDED)
     log_every_steps: int = 100
     test_shift: int = field(default=0, metadata=ADDED)
+    time_limit: str = field(default="", metadata=NOT_IDENTITY)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -387,10 +394,12 @@ class StudyConfig:
     Attributes:
         budget: "full" for every experiment as its config says, "quick" for a few minutes of each.
         experiments: in the order of the table; an experiment's base comes before it.
+        time_limit: as in a Config, of all together.
     """
 
     budget: str = "full"
     experiments: tuple[EntryConfig, ...] = ()
+    time_limit: str = field(default="", metadata=NOT_IDENTITY)
 
 
 Experiment = Config | ZeroShotConfig | StudyConfig

@@ -33,19 +33,29 @@ _PACKAGES = (
 class Journal:
     """The records of one run, continued from its checkpoint at step `resumed_at`, 0 for a new run.
 
-    What an interrupted run wrote after that step is dropped, because it will be written again: if
-    records are made, then flushed, then the checkpoint is saved, an interrupted and continued run
-    ends with the same bytes in `metrics.jsonl` as an uninterrupted one.
+    What an interrupted run wrote after that step is dropped, because it will be written again, and so
+    is what it wrote of evaluations after step `evaluated_at`: if records are made, then flushed, then
+    the checkpoint is saved, an interrupted and continued run ends with the same bytes in
+    `metrics.jsonl` as an uninterrupted one.
 
     Raises:
         UserError: a record up to `resumed_at` is damaged, or a file cannot be written.
     """
 
-    def __init__(self, workdir: Path, resumed_at: int) -> None:
-        self._metrics = _reopen(workdir / _METRICS, resumed_at)
-        self._timings = _reopen(workdir / _TIMINGS, resumed_at)
+    def __init__(self, workdir: Path, resumed_at: int, evaluated_at: int) -> None:
+        self._workdir = workdir
+        self._open(resumed_at, evaluated_at)
+
+    def _open(self, resumed_at: int, evaluated_at: int) -> None:
+        self._metrics = _reopen(self._workdir / _METRICS, resumed_at, evaluated_at)
+        self._timings = _reopen(self._workdir / _TIMINGS, resumed_at, resumed_at)
         purge_step = resumed_at + 1 if resumed_at else 0
-        self._events = _Events(workdir / "tensorboard", purge_step)
+        self._events = _Events(self._workdir / "tensorboard", purge_step)
+
+    def go_back(self, step: int, evaluated_at: int) -> None:
+        """Drops all records after a step, as if the run had been interrupted and continued there."""
+        self.close()
+        self._open(step, evaluated_at)
 
     def record(self, step: int, split: str, **values: float) -> None:
         """Writes what follows from the config and the step alone, such as a loss; nothing timed."""
@@ -68,6 +78,10 @@ class Journal:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Flushes and closes the files."""
         self.flush()
         self._metrics.close()
         self._timings.close()
@@ -138,11 +152,17 @@ class _Events:
         self._writer.write(event.SerializeToString())
 
 
-def _reopen(path: Path, last_step: int) -> TextIO:
+def _reopen(path: Path, last_step: int, evaluated_at: int) -> TextIO:
     """Drops the records after `last_step` and opens the file for more, each written as it comes."""
     kept = _whole_lines(path, last_step) if last_step else []
+    if kept and _step(kept[-1]) == last_step > evaluated_at and _is_evaluation(kept[-1]):
+        kept.pop()
     write_bytes(path, b"".join(line + b"\n" for line in kept))
     return path.open("a", encoding="utf-8", newline="\n", buffering=1)
+
+
+def _is_evaluation(line: bytes) -> bool:
+    return json.loads(line).get("split") == "validation"
 
 
 def _whole_lines(path: Path, last_step: int) -> list[bytes]:

@@ -1,20 +1,24 @@
 """The one training loop: train to the next boundary, record, evaluate, save; all else is elsewhere."""
 
 import dataclasses
+import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from jaxletters import journal, metrics, optim, sharding, steps, stopping
+from jaxletters import journal, metrics, optim, preempt, sharding, steps, stopping
 from jaxletters.checkpoint import Checkpoints, Snapshot
 from jaxletters.config import Config
 from jaxletters.console import Console
+from jaxletters.errors import UserError
 from jaxletters.plan import Plan
-from jaxletters.preempt import Guard, Interrupted
+from jaxletters.preempt import Interrupted
 from jaxletters.steps import Task
 from jaxletters.types import Dataset, Examples, Progress, Scores, Variables
 
@@ -53,13 +57,16 @@ def fit(
 
     Raises:
         Interrupted: a signal asked to stop; what was done is saved.
-        UserError: there are checkpoints, but none is sound.
+        UserError: there are checkpoints, but none is sound; or the loss was not finite time and again.
     """
     console = Console(plan.total_steps, plan.examples / plan.batch_size, brief)
     checkpoints = Checkpoints(workdir, config.checkpoint.max_to_keep, console.notice)
-    with Guard() as guard, checkpoints, console:
-        snapshot = _begin_or_resume(task, initial, checkpoints, console)
-        with journal.Journal(workdir, resumed_at=int(snapshot.state.step)) as log:
+    with preempt.polled(), checkpoints, console:
+        fresh = functools.partial(_fresh, task, initial)
+        with preempt.resting(lambda: "Interrupted before training"):
+            snapshot = _begin_or_resume(fresh, task, checkpoints, console)
+        step, evaluated_at = int(snapshot.state.step), snapshot.progress.evaluated_step
+        with journal.Journal(workdir, step, evaluated_at) as log:
             on_host = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
             examples = sharding.replicate(on_host, task.mesh)
             rate = optim.schedule(
@@ -73,7 +80,7 @@ def fit(
                 examples,
                 validation,
                 workdir,
-                guard,
+                fresh,
                 checkpoints,
                 log,
                 console,
@@ -81,19 +88,28 @@ def fit(
             return run.train(snapshot)
 
 
-def _begin_or_resume(
-    task: Task, initial: Variables | None, checkpoints: Checkpoints, console: Console
-) -> Snapshot:
+def _fresh(task: Task, initial: Variables | None) -> Snapshot:
+    """Returns where a run begins."""
     state = steps.init(task, initial)
     # A copy: the state's memory is handed on to the first step.
     best = jax.tree.map(jnp.copy, steps.evaluated(state))
-    fresh = Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
-    restored = checkpoints.restore(fresh)
+    return Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
+
+
+def _begin_or_resume(
+    fresh: Callable[[], Snapshot], task: Task, checkpoints: Checkpoints, console: Console
+) -> Snapshot:
+    first = fresh()
+    restored = checkpoints.restore(first)
     if restored is None:
-        return fresh
+        return first
     console.notice(f"Resumed from step {int(restored.state.step):,}")
-    arrays = (restored.state, restored.counts, restored.best)
-    return Snapshot(*sharding.replicate(arrays, task.mesh), restored.progress)
+    return _on_devices(restored, task)
+
+
+def _on_devices(snapshot: Snapshot, task: Task) -> Snapshot:
+    arrays = (snapshot.state, snapshot.counts, snapshot.best)
+    return Snapshot(*sharding.replicate(arrays, task.mesh), snapshot.progress)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,68 +123,120 @@ class _Run:
     examples: Examples
     validation: Dataset
     workdir: Path
-    guard: Guard
+    fresh: Callable[[], Snapshot]
     checkpoints: Checkpoints
     log: journal.Journal
     console: Console
 
     def train(self, snapshot: Snapshot) -> Snapshot:
         """Goes from boundary to boundary until the end, or until a signal asks to leave."""
-        step = int(snapshot.state.step)
-        while not self._ended(step, snapshot.progress):
-            boundary = self.plan.next_boundary(step)
-            snapshot = self._advance(snapshot, boundary)
+        compiled = False
+        while True:
             step = int(snapshot.state.step)
-            if step == boundary:
-                snapshot = self._at_boundary(snapshot, step)
-            if self.guard.requested:
+            if self.plan.ends_epoch(step) and snapshot.progress.evaluated_step < step:
+                snapshot = self._evaluate(snapshot, step)
+            if self._due(snapshot, step):
                 self._save(snapshot)
-                raise Interrupted(f"Interrupted at step {step:,} of {self.plan.total_steps:,}")
-        return snapshot
+            if self._ended(step, snapshot.progress):
+                return snapshot
+            if preempt.requested():
+                raise Interrupted(self._leave(snapshot))
+            if not compiled:
+                self._compile(snapshot)
+                compiled = True
+            snapshot = self._advance(snapshot, self.plan.next_boundary(step))
+            if int(snapshot.state.in_a_row) >= self.task.max_skips:
+                snapshot = self._roll_back(snapshot)
 
     def _ended(self, step: int, progress: Progress) -> bool:
         out_of_patience = stopping.exhausted(progress, self.config.training.patience)
         return step >= self.plan.total_steps or out_of_patience
 
+    def _compile(self, snapshot: Snapshot) -> None:
+        """Takes a step on copies, only so that the process can be left while its program is compiled."""
+        state, counts = jax.tree.map(jnp.copy, (snapshot.state, snapshot.counts))
+        with preempt.resting(lambda: self._leave(snapshot)):
+            steps.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
+
+    def _due(self, snapshot: Snapshot, step: int) -> bool:
+        """Whether a checkpoint is planned, which no interruption changes."""
+        # Weights that are the best for being the newest cost no more than time to make again.
+        improved = len(self.validation.labels) and snapshot.progress.best_step == step
+        return bool(
+            (step and step % self.plan.save_every == 0)
+            or improved
+            or self._ended(step, snapshot.progress)
+        )
+
     def _advance(self, snapshot: Snapshot, boundary: int) -> Snapshot:
-        """Trains up to the boundary in short calls, which do not show in the result."""
+        """Trains up to the boundary in short calls, which do not show in the result; records there."""
         state, counts = snapshot.state, snapshot.counts
         step = first = int(state.step)
         began = time.perf_counter()
         portion = 1
-        while step < boundary and not self.guard.requested:
-            step = min(step + portion, boundary)
-            state, counts = steps.run_until(self.task, state, counts, self.examples, step)
+        while step < boundary and not preempt.requested():
+            state, counts = steps.run_until(
+                self.task, state, counts, self.examples, min(step + portion, boundary)
+            )
             shown = metrics.means(counts)
+            if int(state.in_a_row) >= self.task.max_skips:
+                break
+            step = int(state.step)
             per_step = (time.perf_counter() - began) / (step - first)
             portion = max(1, int(_CALL_SECONDS / per_step))
             self.console.update(
                 step,
                 images_per_second=self.task.batch_size / per_step,
-                learning_rate=self._learning_rate(step),
+                learning_rate=self._learning_rate(step, int(state.halvings)),
                 **shown,
             )
+        advanced = snapshot._replace(state=state, counts=counts)
         if step == first:
-            return snapshot
+            return advanced
         elapsed = time.perf_counter() - began
         images = (step - first) * self.task.batch_size
         self.log.timing(step, seconds=elapsed, images_per_second=images / elapsed)
-        return snapshot._replace(state=state, counts=counts)
+        recorded = self.plan.ends_epoch(step) or step % self.plan.log_every == 0
+        return self._record(advanced, step) if step == boundary and recorded else advanced
 
-    def _at_boundary(self, snapshot: Snapshot, step: int) -> Snapshot:
-        """Records, evaluates and saves what is due after `step` steps."""
-        ends_epoch = self.plan.ends_epoch(step)
-        if ends_epoch or step % self.plan.log_every == 0:
-            snapshot = self._record(snapshot, step)
-        best_before = snapshot.progress.best_step
-        if ends_epoch:
-            snapshot = self._evaluate(snapshot, step)
-        due = step % self.plan.save_every == 0 or self._ended(step, snapshot.progress)
-        # Weights that are the best for being the newest cost no more than time to make again.
-        improved = len(self.validation.labels) and snapshot.progress.best_step != best_before
-        if due or improved:
-            self._save(snapshot)
-        return snapshot
+    def _leave(self, snapshot: Snapshot) -> str:
+        """Saves what there is; returns what to say of it."""
+        step = int(snapshot.state.step)
+        if step:
+            self._save(snapshot, planned=False)
+            self.checkpoints.wait()
+        return f"Interrupted at step {step:,} of {self.plan.total_steps:,}"
+
+    def _roll_back(self, snapshot: Snapshot) -> Snapshot:
+        """Returns the last planned checkpoint with the learning rate halved once more.
+
+        Planned ones are the same however often the run is interrupted, and a record after them is
+        written again, so that what follows is the same as well.
+
+        Raises:
+            UserError: this has happened too often.
+        """
+        step, halvings = int(snapshot.state.step), int(snapshot.state.halvings)
+        if halvings >= self.config.training.max_rollbacks:
+            self._save(snapshot, planned=False)
+            self.checkpoints.wait()
+            raise UserError(
+                f"{self.workdir}: expected a finite loss and gradient, found none at "
+                f"{self.task.max_skips} steps in a row up to step {step:,}, with the learning rate "
+                f"halved {halvings} times; the state before them is the newest checkpoint, metrics.jsonl "
+                "tells how the loss went; begin anew elsewhere with a smaller "
+                "--config.optimizer.learning_rate"
+            )
+        fresh = self.fresh()
+        good = self.checkpoints.roll_back(fresh) or fresh
+        self.log.go_back(int(good.state.step), good.progress.evaluated_step)
+        self.console.notice(
+            f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}: back to step "
+            f"{int(good.state.step):,}, learning rate halved ({halvings + 1} of "
+            f"{self.config.training.max_rollbacks} times at most)"
+        )
+        state = good.state._replace(halvings=np.int32(halvings + 1))
+        return _on_devices(good._replace(state=state), self.task)
 
     def _record(self, snapshot: Snapshot, step: int) -> Snapshot:
         state, counts = snapshot.state, snapshot.counts
@@ -179,7 +247,8 @@ class _Run:
             epoch=step * self.plan.batch_size / self.plan.examples,
             examples=int(counts.examples),
             skipped=int(state.skipped),
-            learning_rate=self._learning_rate(step - int(state.skipped)),
+            halvings=int(state.halvings),
+            learning_rate=self._learning_rate(step - int(state.skipped), int(state.halvings)),
             loss=scores["loss"],
             accuracy=scores["accuracy"],
         )
@@ -192,9 +261,11 @@ class _Run:
                 self.plan.epochs_done(step), step, **self._epoch(step), validation=None, best=False
             )
             best = jax.tree.map(jnp.copy, variables)
-            return snapshot._replace(progress=Progress(best_step=step), best=best)
+            progress = Progress(best_step=step, evaluated_step=step)
+            return snapshot._replace(progress=progress, best=best)
         began = time.perf_counter()
-        scores = evaluate(self.task, variables, self.validation)
+        with preempt.resting(lambda: self._leave(snapshot)):
+            scores = evaluate(self.task, variables, self.validation)
         elapsed = time.perf_counter() - began
         metric = (
             scores["accuracy"] if self.config.training.monitor == "accuracy" else -scores["loss"]
@@ -225,13 +296,13 @@ class _Run:
             "seconds": sum(seconds(r) for r in timings),
         }
 
-    def _learning_rate(self, step: int) -> float:
-        return float(jnp.asarray(self.rate(step)))
+    def _learning_rate(self, step: int, halvings: int) -> float:
+        return float(jnp.asarray(self.rate(step))) / 2**halvings
 
-    def _save(self, snapshot: Snapshot) -> None:
+    def _save(self, snapshot: Snapshot, planned: bool = True) -> None:
         # Records first: a checkpoint never knows of a step whose records could be lost.
         self.log.flush()
-        self.checkpoints.save(snapshot)
+        self.checkpoints.save(snapshot, planned)
 
 
 def seconds(timing: dict[str, float]) -> float:

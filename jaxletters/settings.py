@@ -1,6 +1,7 @@
 """A config as settings by dotted key, and as nested dicts."""
 
 import dataclasses
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -61,3 +62,12 @@ def _as_declared(value: Any, declared: Any) -> Any:
     if typing.get_origin(declared) is tuple and isinstance(value, list | tuple):
         return tuple(_as_declared(item, typing.get_args(declared)[0]) for item in value)
     return value
+
+
+def seconds(time: str) -> float | None:
+    """Returns the length of a time like "5h", "90m", "1h30m" or "45s"; None if it is not one."""
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", time)
+    if not parts or not any(parts.groups()):
+        return None
+    hours, minutes, rest = (int(part or 0) for part in parts.groups())
+    return 3600.0 * hours + 60 * minutes + rest

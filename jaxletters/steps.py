@@ -29,6 +29,7 @@ class Task(NamedTuple):
         mesh: the devices, along one axis named "data".
         trainable: a regular expression over the paths of parameters, as in `transfer.trainable`.
         prior: what is added to each class's logit in training, as in `losses.prior`; () for nothing.
+        max_skips: after so many skipped steps in a row no further step is taken.
     """
 
     model: Model
@@ -41,6 +42,7 @@ class Task(NamedTuple):
     mesh: Mesh
     trainable: str = ".*"
     prior: tuple[float, ...] = ()
+    max_skips: int = 10
 
 
 def init(task: Task, initial: Variables | None = None) -> TrainState:
@@ -61,6 +63,8 @@ def init(task: Task, initial: Variables | None = None) -> TrainState:
             ema=variables.params if task.ema_decay else None,
             opt_state=task.optimizer.init(variables.params),
             skipped=jnp.int32(0),
+            in_a_row=jnp.int32(0),
+            halvings=jnp.int32(0),
         )
 
     state = jax.jit(create, compiler_options=backend.once_options())(initial)
@@ -96,8 +100,8 @@ def _averaged(ema: Tree | None, params: Tree, step: jax.Array, decay: float) -> 
 def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Counts]:
     """Takes one step of gradient descent.
 
-    A step whose loss or gradient is not finite changes nothing but `step` and `skipped`, and its
-    examples are not counted.
+    A step whose loss or gradient is not finite changes nothing but `step`, `skipped` and `in_a_row`, and its
+    examples are not counted. After `task.max_skips` of them in a row, nothing changes any more.
     """
     key = rng.key(task.seed, rng.Stream.DROPOUT, state.step)
 
@@ -112,16 +116,24 @@ def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState,
         state.variables.params
     )
     updates, opt_state = task.optimizer.update(gradient, state.opt_state, state.variables.params)
+    # As if the learning rate were halved, whatever the optimizer; a power of two, so it is exact.
+    share = jnp.ldexp(jnp.float32(1), -state.halvings)
+    updates = jax.tree.map(lambda update: share * update, updates)
     params = optax.apply_updates(state.variables.params, updates)
+    going = state.in_a_row < task.max_skips
     taken = TrainState(
         step=state.step + 1,
         variables=Variables(params, batch_stats),
         ema=_averaged(state.ema, params, state.step, task.ema_decay),
         opt_state=opt_state,
         skipped=state.skipped,
+        in_a_row=jnp.zeros_like(state.in_a_row),
+        halvings=state.halvings,
     )
-    not_taken = state._replace(step=state.step + 1, skipped=state.skipped + 1)
-    finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
+    not_taken = state._replace(
+        step=state.step + going, skipped=state.skipped + going, in_a_row=state.in_a_row + going
+    )
+    finite = going & jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
     choose = functools.partial(jax.tree.map, functools.partial(jnp.where, finite))
     return (
         choose(taken, not_taken),
@@ -153,7 +165,7 @@ def _program(looping: bool):  # noqa: ANN202, a jitted function's type is privat
         task: Task, state: TrainState, counts: Counts, examples: Examples, stop: jax.Array
     ) -> tuple[TrainState, Counts]:
         return jax.lax.while_loop(
-            lambda carry: carry[0].step < stop,
+            lambda carry: (carry[0].step < stop) & (carry[0].in_a_row < task.max_skips),
             lambda carry: _step(task, *carry, examples),
             (state, counts),
         )
@@ -174,7 +186,8 @@ def run_until(
         stop: the step to stop at; may change from call to call without compiling again.
 
     Returns:
-        the state at `stop`, and `counts` with the examples of these steps added.
+        the state at `stop`, or where `task.max_skips` steps in a row were not finite, and `counts` with
+        the examples of these steps added.
     """
     if backend.loops_on_device():
         return _program(True)(task, state, counts, examples, jnp.int32(stop))

@@ -9,8 +9,9 @@ def update(progress: Progress, metric: float, step: int, min_delta: float) -> Pr
     A metric that is not a number never counts as better.
     """
     if metric > progress.best_metric + min_delta:
-        return Progress(best_metric=metric, best_step=step, evals_since_best=0)
-    return progress._replace(evals_since_best=progress.evals_since_best + 1)
+        return Progress(best_metric=metric, best_step=step, evaluated_step=step)
+    since = progress.evals_since_best + 1
+    return progress._replace(evals_since_best=since, evaluated_step=step)
 
 
 def exhausted(progress: Progress, patience: int) -> bool:

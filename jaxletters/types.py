@@ -90,6 +90,8 @@ class TrainState(NamedTuple):
         ema: exponential moving average of the parameters, or None when it is off.
         opt_state: Optax's state.
         skipped: int32 scalar, steps whose loss or gradient was not finite and which changed nothing.
+        in_a_row: int32 scalar, how many of the newest steps were such, one after another.
+        halvings: int32 scalar, how often the learning rate was halved.
     """
 
     step: jax.Array
@@ -97,6 +99,8 @@ class TrainState(NamedTuple):
     ema: Tree | None
     opt_state: optax.OptState
     skipped: jax.Array
+    in_a_row: jax.Array
+    halvings: jax.Array
 
 
 class Progress(NamedTuple):
@@ -106,8 +110,10 @@ class Progress(NamedTuple):
         best_metric: the best value of the monitored metric so far (larger is better), -inf at first.
         best_step: the step at which it was reached, -1 at first.
         evals_since_best: evaluations since then.
+        evaluated_step: the step of the newest evaluation, 0 at first.
     """
 
     best_metric: float = float("-inf")
     best_step: int = -1
     evals_since_best: int = 0
+    evaluated_step: int = 0

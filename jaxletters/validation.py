@@ -78,6 +78,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "training.batch_size": (1, 10**6),
     "training.epochs": (1, 10**6),
     "training.ema_decay": (0, 0.999999),
+    "training.max_skips": (1, 10**6),
+    "training.max_rollbacks": (0, 100),
     "checkpoint.every_steps": (1, 10**9),
     "checkpoint.max_to_keep": (1, 10**6),
     "optimizer.momentum": (0, 0.999999),
@@ -137,6 +139,8 @@ def _value_problems(config: Experiment) -> Iterator[str]:
             ):
                 limits = f"{low} to {high}" if high < math.inf else f"{low} or more, finite"
                 yield f"config.{key}: expected {limits}, found {number}"
+        if key == "time_limit" and value and settings.seconds(str(value)) is None:
+            yield f"config.{key}: expected a time such as 5h, 90m or 1h30m, found {value!r}"
 
 
 def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:

@@ -29,6 +29,8 @@ def snapshot(step: int, seed: int = 0, ema: bool = True) -> Snapshot:
             ema=moved if ema else None,
             opt_state=optax.chain(optax.clip(1.0), optax.adam(1e-3)).init(params),
             skipped=jnp.int32(3),
+            in_a_row=jnp.int32(1),
+            halvings=jnp.int32(2),
         ),
         counts=Counts(jnp.int32(640), jnp.int32(71), jnp.float32(1 / 3)),
         best=Variables(moved, stats),

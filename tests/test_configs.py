@@ -99,6 +99,8 @@ def test_each_trains_a_step(name):
             ema=before if task.ema_decay else None,
             opt_state=task.optimizer.init(before),
             skipped=np.int32(0),
+            in_a_row=np.int32(0),
+            halvings=np.int32(0),
         )
         for _ in range(2):  # the first step of a warm-up has a rate of zero
             state, counts = tiny.train_step(task, state, batch)

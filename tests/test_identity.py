@@ -30,6 +30,7 @@ def identity(config):
         Config(dataset=DatasetConfig(archives="/a")),
         Config(dataset=DatasetConfig(data_dir="/b")),
         Config(checkpoint=CheckpointConfig(every_steps=7, max_to_keep=1)),
+        Config(time_limit="5h"),
     ],
 )
 def test_where_files_lie_and_how_often_they_are_saved_is_not_the_experiment(same):
@@ -44,6 +45,7 @@ def test_every_other_setting_is_the_experiment():
         "checkpoint.every_steps",
         "checkpoint.max_to_keep",
         "base.workdir",
+        "time_limit",
     }
     assert set(identity(Config())) == {key for key, _, _ in settings.leaves(Config())} - loose - {
         "dataset.npz",
@@ -61,6 +63,8 @@ def test_every_other_setting_is_the_experiment():
         "augment.erase",
         "loss.prior",
         "test_shift",
+        "training.max_skips",
+        "training.max_rollbacks",
     }, "settings that came later do not show at their default"
 
 

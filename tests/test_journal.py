@@ -21,7 +21,7 @@ CHECKPOINT_EVERY = 6
 def run(workdir, start, stop):
     """Runs steps start+1..stop; returns the newest checkpoint's step and the bytes durable then."""
     saved = start, (workdir / "metrics.jsonl").stat().st_size if start else 0
-    with Journal(workdir, start) as book:
+    with Journal(workdir, start, start) as book:
         for step in range(start + 1, stop + 1):
             if step % 2 == 0:
                 book.record(step, "train", loss=1 / step, accuracy=1 - 1 / step)
@@ -68,7 +68,7 @@ def test_interrupted_run_ends_with_the_bytes_of_an_uninterrupted_one(
 
 
 def test_records_come_back(tmp_path):
-    with Journal(tmp_path, 0) as book:
+    with Journal(tmp_path, 0, 0) as book:
         book.record(1, "train", loss=0.1 + 0.2, correct=3)
         book.record(1, "validation", loss=math.nan)
     first, second = journal.read(tmp_path)
@@ -83,14 +83,14 @@ def test_no_journal_is_no_records(tmp_path):
 
 
 def test_a_run_from_the_start_begins_with_empty_files(tmp_path):
-    with Journal(tmp_path, 0) as book:
+    with Journal(tmp_path, 0, 0) as book:
         book.record(0, "validation", loss=1.0)
-    with Journal(tmp_path, 0):
+    with Journal(tmp_path, 0, 0):
         assert journal.read(tmp_path) == []
 
 
 def test_records_can_be_read_while_the_run_goes_on(tmp_path):
-    with Journal(tmp_path, 0) as book:
+    with Journal(tmp_path, 0, 0) as book:
         book.record(7, "train", loss=1.0)
         assert [r["step"] for r in journal.read(tmp_path)] == [7]
 
@@ -99,7 +99,7 @@ def test_a_damaged_record_before_the_checkpoint_is_refused_and_kept(tmp_path):
     content = b'{"step": 1}\n{"ste\x00\x00\n{"step": 3}\n'
     (tmp_path / "metrics.jsonl").write_bytes(content)
     with pytest.raises(UserError, match=r"metrics\.jsonl: line 2 is damaged"):
-        Journal(tmp_path, 3)
+        Journal(tmp_path, 3, 3)
     assert (tmp_path / "metrics.jsonl").read_bytes() == content
 
 
@@ -108,14 +108,14 @@ def test_a_damaged_record_before_the_checkpoint_is_refused_and_kept(tmp_path):
 )
 def test_damage_after_the_checkpoint_is_dropped(tmp_path, tail):
     (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1, "split": "train"}\n' + tail)
-    with Journal(tmp_path, 1):
+    with Journal(tmp_path, 1, 1):
         pass
     assert (tmp_path / "metrics.jsonl").read_bytes() == b'{"step": 1, "split": "train"}\n'
 
 
 def test_tensorboard_shows_each_step_once_after_a_resume(tmp_path):
     for start, stop, value in ((0, 5, 1.0), (3, 8, 2.0), (6, 7, 3.0)):
-        with Journal(tmp_path, start) as book:
+        with Journal(tmp_path, start, start) as book:
             for step in range(start + 1, stop + 1):
                 book.record(step, "train", loss=value)
                 book.timing(step, images_per_second=10 * value)
@@ -130,7 +130,7 @@ def test_what_was_flushed_survives_a_kill(tmp_path):
     program = """if True:
         import os, pathlib, signal, sys
         from jaxletters.journal import Journal
-        book = Journal(pathlib.Path(sys.argv[1]), 0)
+        book = Journal(pathlib.Path(sys.argv[1]), 0, 0)
         for step in range(1, 101):
             book.record(step, "train", loss=1.0)
         book.flush()

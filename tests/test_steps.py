@@ -156,13 +156,19 @@ def test_the_batch_of_a_step_holds_the_examples_of_that_step(task, examples):
     assert not np.allclose(moved.images, tiny.batch_at(plain, examples, jnp.int32(0)).images)
 
 
+def uncounted(state):
+    """A state as it was before steps were counted, or skipped."""
+    zero = np.int32(0)
+    return state._replace(step=zero, skipped=zero, in_a_row=zero)
+
+
 @pytest.mark.parametrize("poison", ["nan", "inf", "-inf"])
 def test_a_batch_that_is_not_finite_changes_nothing(task, start, poison):
     spoiled = batch()
     spoiled.images[3, 2, 1] = float(poison)
     state, counts = tiny.on_host(tiny.train_step(task, start, spoiled))
     assert (state.step, state.skipped) == (1, 1)
-    tiny.assert_same_bits(state._replace(step=start.step, skipped=start.skipped), start)
+    tiny.assert_same_bits(uncounted(state), start)
     assert jax.tree.leaves(counts) == [0, 0, 0]
 
 
@@ -171,7 +177,7 @@ def test_a_loss_that_is_not_finite_changes_nothing(task, start):
     params["logits"]["kernel"][0, 0] = np.nan
     start = start._replace(variables=start.variables._replace(params=params))
     state, counts = tiny.on_host(tiny.train_step(task, start, batch()))
-    tiny.assert_same_bits(state._replace(step=start.step, skipped=start.skipped), start)
+    tiny.assert_same_bits(uncounted(state), start)
     assert jax.tree.leaves(counts) == [0, 0, 0]
 
 
@@ -185,6 +191,34 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
     state, counts = tiny.on_host(tiny.train_step(task, start, huge))
     assert (state.skipped, counts.examples) == (1, 0)
     tiny.assert_same_bits(state.variables, start.variables)
+
+
+def test_after_too_many_skipped_steps_in_a_row_nothing_changes_any_more(task, start):
+    task = task._replace(max_skips=2)
+    spoiled = batch()
+    spoiled.images[0, 0, 0] = np.nan
+    state, counts = start, None
+    for images in (spoiled, batch(), spoiled, spoiled):
+        state, counts = tiny.on_host(tiny.train_step(task, state, images))
+    assert (state.step, state.skipped, state.in_a_row) == (4, 3, 2)
+    after, counts = tiny.on_host(tiny.train_step(task, state, batch()))
+    tiny.assert_same_bits(after, state)
+    assert jax.tree.leaves(counts) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("halvings", [1, 3])
+def test_a_halved_learning_rate_halves_the_step(halvings):
+    task = tiny.task(LINEAR, DESCENT, ema_decay=0.0)
+    start = tiny.on_host(steps.init(task))
+    whole, _ = tiny.on_host(tiny.train_step(task, start, batch()))
+    reduced = start._replace(halvings=np.int32(halvings))
+    part, _ = tiny.on_host(tiny.train_step(task, reduced, batch()))
+    assert part.halvings == halvings
+    for a, b, c in zip(
+        *(jax.tree.leaves(s.variables.params) for s in (start, whole, part)), strict=True
+    ):
+        np.testing.assert_allclose(c - a, (b - a) / 2**halvings, rtol=1e-3, atol=1e-7)
+        assert not np.array_equal(a, b)
 
 
 def test_after_a_skipped_step_training_goes_on(task, start):

@@ -20,9 +20,9 @@ def remembered(metrics, min_delta):
         if better_than_all and metric > -math.inf:
             bests.append(i)
     if not bests:
-        return Progress(-math.inf, -1, len(metrics))
+        return Progress(-math.inf, -1, len(metrics), 10 * len(metrics))
     best = bests[-1]
-    return Progress(metrics[best], 10 * (best + 1), len(metrics) - 1 - best)
+    return Progress(metrics[best], 10 * (best + 1), len(metrics) - 1 - best, 10 * len(metrics))
 
 
 def run(metrics, min_delta):

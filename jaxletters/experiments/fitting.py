@@ -178,6 +178,7 @@ def _task(config: Config, stage: StageConfig, plan: Plan, mesh: Mesh, train: Dat
         mesh=mesh,
         trainable=stage.trainable,
         prior=tuple(config.loss.prior * x for x in prior),
+        max_skips=config.training.max_skips,
     )
 
 
