@@ -4,10 +4,14 @@ Orbax 0.12 restores an array file with a flipped bit as wrong numbers without an
 step stays its `latest_step()`; here such a step is set aside and the one before it is used.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +24,14 @@ from orbax.checkpoint.checkpoint_managers import (
     PreservationPolicy,
 )
 
+from jaxletters import files
 from jaxletters.errors import UserError
 from jaxletters.types import Counts, Progress, TrainState, Tree, Variables
 
 # Of the arrays in a checkpoint; 2 counts the skipped steps in a row and the halvings of the rate.
 _FORMAT = 2
+# Bytes of a checkpoint beside its arrays: metadata, and blocks that are not full.
+_MARGIN = 2**19
 
 
 class Snapshot(NamedTuple):
@@ -179,7 +186,8 @@ class Checkpoints:
 
     def __exit__(self, *exception: object) -> None:
         # Without this the save in flight is lost, and the process still exits with code 0.
-        self._manager.close()
+        with self._saving():
+            self._manager.close()
 
     def steps(self) -> list[int]:
         """Returns the steps saved, rising."""
@@ -187,6 +195,8 @@ class Checkpoints:
 
     def save(self, snapshot: Snapshot, planned: bool = True) -> None:
         """Saves in the background, unless this step was saved before.
+
+        A UserError says what is wrong with the disk, here or at the next call of any method.
 
         The snapshot's arrays may be overwritten as soon as this returns. A planned checkpoint takes the
         place of one that is not, because that one may be from before the evaluation at its step.
@@ -210,11 +220,32 @@ class Checkpoints:
         args = ocp.args.Composite(**items, meta=ocp.args.JsonSave(_sealed(meta)))
         if not planned:
             self._unplanned.add(step)
-        self._manager.save(step, args=args, force=True)
+        with self._saving():
+            self._check_space(sum(leaf.nbytes for leaf in jax.tree.leaves(trees)))
+            self._manager.save(step, args=args, force=True)
 
     def wait(self) -> None:
         """Returns once all that was saved would survive the end of the process."""
-        self._manager.wait_until_finished()
+        with self._saving():
+            self._manager.wait_until_finished()
+
+    def _check_space(self, size: int) -> None:
+        """Raises what writing would raise, because TensorStore's threads print tracebacks of their own."""
+        if shutil.disk_usage(self._root).free < size + _MARGIN:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @contextlib.contextmanager
+    def _saving(self) -> Iterator[None]:
+        """Makes what is wrong with the disk a UserError; a save in the background fails at the next call."""
+        try:
+            yield
+        except Exception as error:
+            if (why := files.trouble(error)) is None:
+                raise
+            raise UserError(
+                f"{self._root}: expected to save a checkpoint, found: {why}; mend that and run the same "
+                "command, which goes on from the newest one there, or choose another folder with --workdir"
+            ) from error
 
     def restore(self, like: Snapshot) -> Snapshot | None:
         """Returns the newest sound snapshot, on the host, or None where nothing was ever saved.

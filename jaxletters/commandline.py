@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from jaxletters import configfile, overrides, preempt, workdir
+from jaxletters import configfile, files, overrides, preempt, workdir
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError, shown
 from jaxletters.preempt import EXIT_CODE, Interrupted
@@ -26,6 +26,12 @@ def exit_code(action: Callable[[], object]) -> int:
         action()
     except UserError as error:
         print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if (why := files.trouble(error)) is None:
+            raise
+        where = error.filename or "a file"
+        print(f"error: {where}: {why}; mend that, or choose another folder", file=sys.stderr)
         return 2
     except Interrupted as interruption:
         print(preempt.message(str(interruption)), file=sys.stderr)

@@ -1,9 +1,11 @@
 """Files that are either whole or not there, and the JSON in them."""
 
 import contextlib
+import errno
 import json
 import math
 import os
+import re
 import shutil
 import time
 import uuid
@@ -15,6 +17,22 @@ from jaxletters.errors import UserError
 
 # Preparing a dataset takes a minute; what has not changed for an hour has no writer left.
 _STALE_SECONDS = 3600
+# What is wrong with a disk or its rights rather than with a program.
+_TROUBLES = {
+    getattr(errno, name)
+    for name in (
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EROFS",
+        "EACCES",
+        "EPERM",
+        "EIO",
+        "ENOTDIR",
+        "ESTALE",
+    )
+    if hasattr(errno, name)
+}
 
 
 @contextlib.contextmanager
@@ -63,9 +81,29 @@ def write_bytes(path: Path, data: bytes) -> None:
         with replacing(path, path.with_name(f".{path.name}.part")) as file:
             file.write(data)
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}); mend that or choose another folder"
-        ) from error
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """Returns the error that tells a user so."""
+    return UserError(
+        f"{path}: cannot be written ({error.strerror}); mend that or choose another folder"
+    )
+
+
+def trouble(error: BaseException | None) -> str | None:
+    """Returns what is wrong with the disk, such as "No space left on device", or None if it is not that.
+
+    TensorStore's errors are ValueErrors that tell the system's number in their text.
+    """
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if found := re.search(r"os_error_code='(\d+)'", str(error)):
+            number = int(found[1])
+        if number is not None and number in _TROUBLES:
+            return os.strerror(number)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -1,33 +1,19 @@
 """What a run writes down beside its checkpoints: metrics, timings, TensorBoard, environment."""
 
-import importlib.metadata
+import contextlib
 import json
 import math
 import os
-import platform
-import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-import jax
-
-from jaxletters import backend
 from jaxletters.errors import UserError
-from jaxletters.files import to_json, write_bytes
+from jaxletters.files import cannot_write, to_json, write_bytes
 
 _METRICS = "metrics.jsonl"
 _TIMINGS = "timings.jsonl"
-_PACKAGES = (
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "orbax-checkpoint",
-    "numpy",
-    "tensorflow-datasets",
-    "jaxletters",
-)
 
 
 class Journal:
@@ -59,20 +45,31 @@ class Journal:
 
     def record(self, step: int, split: str, **values: float) -> None:
         """Writes what follows from the config and the step alone, such as a loss; nothing timed."""
-        self._metrics.write(to_json({"step": step, "split": split, **values}) + "\n")
-        self._events.add(step, split, values)
+        with self._writing():
+            self._metrics.write(to_json({"step": step, "split": split, **values}) + "\n")
+            self._events.add(step, split, values)
 
     def timing(self, step: int, **values: float) -> None:
         """Writes what differs from one execution to the next, such as `images_per_second`."""
-        self._timings.write(to_json({"step": step, **values}) + "\n")
-        self._events.add(step, "timing", values)
+        with self._writing():
+            self._timings.write(to_json({"step": step, **values}) + "\n")
+            self._events.add(step, "timing", values)
 
     def flush(self) -> None:
         """Returns once all that was written would survive the loss of the machine."""
-        for file in (self._metrics, self._timings):
-            file.flush()
-            os.fsync(file.fileno())
-        self._events.flush()
+        with self._writing():
+            for file in (self._metrics, self._timings):
+                file.flush()
+                os.fsync(file.fileno())
+            self._events.flush()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Names the folder where the disk is full."""
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self._workdir, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -83,9 +80,10 @@ class Journal:
     def close(self) -> None:
         """Flushes and closes the files."""
         self.flush()
-        self._metrics.close()
-        self._timings.close()
-        self._events.close()
+        with self._writing():
+            self._metrics.close()
+            self._timings.close()
+            self._events.close()
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:
@@ -96,26 +94,6 @@ def read(workdir: Path) -> list[dict[str, Any]]:
 def read_timings(workdir: Path) -> list[dict[str, Any]]:
     """Returns the records of a run's `timings.jsonl`; steps that were repeated occur once."""
     return _read(workdir / _TIMINGS)
-
-
-def environment() -> dict[str, Any]:
-    """Returns what a run's numbers depend on besides its config: versions, devices and source."""
-    device = jax.devices()[0]
-    return {
-        "versions": {
-            "python": platform.python_version(),
-            **{name: _version(name) for name in _PACKAGES},
-        },
-        "commit": _commit(Path(__file__).parents[1]),
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "backend": jax.default_backend(),
-        "device_kind": device.device_kind,
-        "devices": jax.device_count(),
-        "processes": jax.process_count(),
-        "settings": backend.settings(),
-    }
 
 
 class _Events:
@@ -191,28 +169,3 @@ def _read(path: Path) -> list[dict[str, Any]]:
     lines = path.read_bytes().splitlines()
     records = (json.loads(line) for line in lines if _step(line) is not None)
     return [{k: math.nan if v is None else v for k, v in record.items()} for record in records]
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _commit(checkout: Path) -> str | None:
-    """Returns the checkout's commit, followed by "-dirty" if files differ; None without one."""
-    # An installed package may lie inside a repository that is not this project's.
-    if not (checkout / ".git").exists():
-        return None
-    describe = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    try:
-        answer = subprocess.run(
-            ("git", "-C", checkout, "--no-optional-locks", *describe),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()

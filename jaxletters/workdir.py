@@ -1,13 +1,19 @@
 """The run folder: whose it is, and whether its run is finished."""
 
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from jaxletters import settings
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_json
 from jaxletters.identity import fingerprint, identity
+
+_LOCK = ".lock"
 
 
 def default(config: Path) -> Path:
@@ -23,7 +29,7 @@ def check(workdir: Path, config: Experiment) -> None:
     """
     file = workdir / "config.json"
     if not file.exists():
-        if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+        if not _is_free(workdir):
             raise UserError(
                 f"{workdir}: expected a run folder or an empty one, found other files and no "
                 "config.json; choose another with --workdir"
@@ -42,6 +48,67 @@ def check(workdir: Path, config: Experiment) -> None:
             f"{workdir}: holds a run of another config ({'; '.join(differing)}); "
             "choose another folder with --workdir, or remove this one to train anew"
         )
+
+
+def _is_free(workdir: Path) -> bool:
+    if not workdir.exists():
+        return True
+    return workdir.is_dir() and all(path.name == _LOCK for path in workdir.iterdir())
+
+
+@contextlib.contextmanager
+def locked(workdir: Path) -> Iterator[None]:
+    """Keeps other processes from running in a folder at the same time.
+
+    The system gives a lock back when its process ends, however it ends, so none is ever stale. Where a
+    file system knows no locks, or nothing may be written, there is none.
+
+    Raises:
+        UserError: another process is at it.
+    """
+    if not (workdir / "config.json").exists() and not _is_free(workdir):
+        # Not a run folder; what runs there will say so, and nothing of ours is left in it.
+        yield
+        return
+    made = not workdir.exists()
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        file = (workdir / _LOCK).open("a+")
+    except OSError:
+        yield
+        return
+    with file:
+        _lock(workdir, file)
+        try:
+            yield
+        finally:
+            file.truncate(0)
+            if made:
+                # Nothing came of it, so nothing is left of it.
+                with contextlib.suppress(OSError):
+                    if [path.name for path in workdir.iterdir()] == [_LOCK]:
+                        (workdir / _LOCK).unlink()
+                        workdir.rmdir()
+
+
+def _lock(workdir: Path, file: TextIO) -> None:
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        raise UserError(
+            f"{workdir}: in use by {holder}; wait for it to end, or choose another folder with --workdir"
+        ) from None
+    except OSError:
+        return
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {platform.node()}")
+    file.flush()
 
 
 def claim(workdir: Path, config: Experiment) -> None:

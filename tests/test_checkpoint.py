@@ -1,6 +1,7 @@
 """What was saved comes back bit for bit, or not at all."""
 
 import random
+import shutil
 from pathlib import Path
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 
+from jaxletters import checkpoint
 from jaxletters.checkpoint import Checkpoints, Snapshot, digests
 from jaxletters.errors import UserError
 from jaxletters.types import Counts, Progress, TrainState, Variables
@@ -172,3 +174,48 @@ def test_a_step_is_saved_once(tmp_path):
         checkpoints.save(snapshot(4))
         checkpoints.save(snapshot(4))
     assert_same(restored(tmp_path)[0], snapshot(4))
+
+
+def test_a_full_disk_is_the_user_s_to_mend_and_costs_no_older_checkpoint(tmp_path, monkeypatch):
+    saved(tmp_path, 1)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with (
+        Checkpoints(tmp_path, 3, pytest.fail) as checkpoints,
+        pytest.raises(
+            UserError, match=r"steps: expected to save .*, found: No space left on device; "
+        ),
+    ):
+        checkpoints.save(snapshot(2))
+    monkeypatch.undo()
+    assert_same(restored(tmp_path)[0], snapshot(1))
+
+
+def test_a_planned_checkpoint_takes_the_place_of_one_that_is_not(tmp_path):
+    before = snapshot(5)._replace(progress=Progress())
+    with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
+        checkpoints.save(before, planned=False)
+        checkpoints.save(snapshot(5), planned=False)
+    assert_same(restored(tmp_path)[0], before)
+    with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
+        checkpoints.save(snapshot(5))
+    assert_same(restored(tmp_path)[0], snapshot(5))
+
+
+def test_interruptions_neither_push_planned_checkpoints_out_nor_pile_up(tmp_path):
+    for step in range(1, 12):
+        with Checkpoints(tmp_path, 2, pytest.fail) as checkpoints:
+            checkpoints.save(snapshot(step), planned=step in (2, 4))
+    assert sorted(int(p.name) for p in (tmp_path / "steps").iterdir()) == [2, 4, 11]
+    with Checkpoints(tmp_path, 2, pytest.fail) as checkpoints:
+        assert_same(checkpoints.roll_back(snapshot(0)), snapshot(4))
+        assert checkpoints.steps() == [2, 4]
+
+
+def test_a_checkpoint_of_another_format_is_not_taken_for_damaged(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_FORMAT", 1)
+    saved(tmp_path, 1)
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r"steps/1: expected .* format 2, found .* format 1; "):
+        restored(tmp_path)
+    assert (tmp_path / "steps" / "1").exists()

@@ -1,10 +1,12 @@
+import errno
 import json
 import math
+import os
 
 import pytest
 
 from jaxletters.errors import UserError
-from jaxletters.files import read_json, to_json, write_bytes, write_json
+from jaxletters.files import read_json, to_json, trouble, write_bytes, write_json
 
 
 def test_json_comes_back_in_its_order(tmp_path):
@@ -48,3 +50,25 @@ def test_unreadable_json_is_named(tmp_path, content):
 def test_missing_json_is_named(tmp_path):
     with pytest.raises(UserError, match=r"gone\.json: cannot be read \(No such file"):
         read_json(tmp_path / "gone.json")
+
+
+FULL = os.strerror(errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (OSError(errno.ENOSPC, "any text"), FULL),
+        (PermissionError(errno.EACCES, "any text"), os.strerror(errno.EACCES)),
+        # As TensorStore puts it.
+        (ValueError(f"Failed to write: {FULL} [os_error_code='{errno.ENOSPC}']"), FULL),
+        (FileNotFoundError(errno.ENOENT, "any text"), None),
+        (ValueError("a bug of ours"), None),
+        (OSError("without a number"), None),
+    ],
+)
+def test_what_is_wrong_with_a_disk_is_told_from_bugs(error, what):
+    assert trouble(error) == what
+    outer = RuntimeError("while saving")
+    outer.__cause__ = error
+    assert trouble(outer) == what

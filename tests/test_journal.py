@@ -1,11 +1,9 @@
-import importlib.metadata
 import json
 import math
 import signal
 import subprocess
 import sys
 
-import jax
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -141,59 +139,3 @@ def test_what_was_flushed_survives_a_kill(tmp_path):
     steps = list(range(1, 101))
     assert [r["step"] for r in journal.read(tmp_path)] == steps
     assert [step for step, _ in scalars(tmp_path, "train/loss")] == steps
-
-
-def test_environment_says_what_the_numbers_depend_on():
-    found = json.loads(json.dumps(journal.environment()))
-    assert found["versions"]["jax"] == jax.__version__
-    assert found["versions"]["python"] == sys.version.split()[0]
-    assert found["versions"]["orbax-checkpoint"] == importlib.metadata.version("orbax-checkpoint")
-    assert found["devices"] == len(jax.devices())
-    assert found["device_kind"] == jax.devices()[0].device_kind
-
-
-def test_environment_needs_no_slow_import():
-    slow = (
-        "tensorflow",
-        "tensorflow_datasets",
-        "tensorboardX",
-        "orbax",
-        "matplotlib",
-        "rich",
-        "scipy",
-    )
-    program = f"""if True:
-        import sys
-        import jax
-        before = set(sys.modules)
-        from jaxletters import journal
-        journal.environment()
-        print(*({{*{slow}}} & (set(sys.modules) - before)))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == []
-
-
-def test_commit_of_a_checkout(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    assert journal._commit(tmp_path) is None
-
-    def git(*arguments):
-        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-        command = ("git", "-C", tmp_path, *identity, *arguments)
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    git("init", "--quiet")
-    assert journal._commit(tmp_path) is None
-    (tmp_path / "file").write_text("one")
-    git("add", "file")
-    git("commit", "--quiet", "--message", "first")
-    git("tag", "-a", "v1", "-m", "v1")
-    assert journal._commit(tmp_path) == git("rev-parse", "HEAD")
-    (tmp_path / "file").write_text("two")
-    assert journal._commit(tmp_path) == git("rev-parse", "HEAD") + "-dirty"
-    nested = tmp_path / "site-packages"
-    nested.mkdir()
-    assert journal._commit(nested) is None

@@ -37,6 +37,7 @@ LAYERS = [
         "configfile",
         "console",
         "data",
+        "environment",
         "files",
         "journal",
         "overrides",

@@ -1,5 +1,8 @@
 import dataclasses
 import json
+import platform
+import subprocess
+import sys
 
 import pytest
 
@@ -127,3 +130,54 @@ def test_a_result_is_there_once_it_is_written(tmp_path):
 
 def test_readings_of_the_test_split_are_counted_across_processes(tmp_path):
     assert [workdir.count_test_read(tmp_path) for _ in range(3)] == [1, 2, 3]
+
+
+HOLD = """if True:
+    import pathlib, sys
+    from jaxletters import workdir
+    with workdir.locked(pathlib.Path(sys.argv[1])):
+        print("locked", flush=True)
+        sys.stdin.read()
+"""
+
+
+def holder(folder):
+    """A process that has the lock of a folder until it is told to go, or killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "locked\n"
+    return process
+
+
+def test_a_second_process_is_refused_and_told_of_the_first(tmp_path):
+    folder = begun(tmp_path / "run")
+    process = holder(folder)
+    expected = rf"run: in use by process {process.pid} on {platform.node()}; .*--workdir"
+    with pytest.raises(UserError, match=expected), workdir.locked(folder):
+        pytest.fail("both are in")
+    # Killed, it leaves its name in the file; the system takes the lock from it.
+    process.kill()
+    process.communicate()
+    with workdir.locked(folder):
+        workdir.check(folder, CONFIG)
+    with workdir.locked(folder):
+        pass
+
+
+def test_what_came_to_nothing_leaves_no_folder(tmp_path):
+    folder = tmp_path / "a" / "run"
+    with workdir.locked(folder):
+        workdir.check(folder, CONFIG)
+        assert folder.exists()
+    assert not folder.exists()
+
+
+def test_a_folder_of_other_files_is_not_written_to(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with workdir.locked(tmp_path):
+        refusal(tmp_path, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters import console, journal, loop, sharding, steps, workdir
+from jaxletters import console, environment, loop, sharding, steps, workdir
 from jaxletters.config import CrossvalConfig
 from jaxletters.data import portions, splits
 from jaxletters.errors import UserError
@@ -51,7 +51,7 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     whole = portions.everything(config.dataset, config.seed)
     fold_of = splits.folds(whole.labels, config.folds, config.seed)
     workdir.claim(folder, config)
-    write_json(folder / "env.json", journal.environment())
+    environment.record(folder, console.notice)
     console.model_table(layers)
     folds = [
         _fold(config, begin, whole, fold_of == fold, folder / f"fold{fold + 1:02}", mesh)

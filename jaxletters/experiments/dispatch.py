@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from jaxletters import workdir
 from jaxletters.config import (
     Config,
     CrossvalConfig,
@@ -28,6 +29,7 @@ def run(config: Experiment, folder: Path) -> dict[str, Any]:
         UserError: what the user must mend.
         Interrupted: a signal asked to stop; the same call goes on from there.
     """
-    if isinstance(config, StudyConfig):
-        return study.run(config, folder, run)
-    return _RUN[type(config)](config, folder)
+    with workdir.locked(folder):
+        if isinstance(config, StudyConfig):
+            return study.run(config, folder, run)
+        return _RUN[type(config)](config, folder)

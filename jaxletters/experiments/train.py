@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxletters import console, journal, loop, sharding, steps, workdir
+from jaxletters import console, environment, loop, sharding, steps, workdir
 from jaxletters.config import Config
 from jaxletters.data import portions
 from jaxletters.experiments import fitting, outcome
 from jaxletters.experiments.fitting import Fitted
-from jaxletters.files import write_json
 from jaxletters.report import analysis
 from jaxletters.types import Dataset
 
@@ -42,7 +41,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     train, held_out = portions.training(config.dataset, config.seed)
     fitting.check_lengths(config, len(train.labels))
     workdir.claim(folder, config)
-    write_json(folder / "env.json", journal.environment())
+    environment.record(folder, console.notice)
     if not brief:
         console.model_table(layers)
     fitted = fitting.fit(config, begin, train, held_out, folder, mesh, brief)

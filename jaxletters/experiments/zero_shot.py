@@ -8,7 +8,7 @@ import jax
 from jaxletters import (
     console,
     data,
-    journal,
+    environment,
     loop,
     sharding,
     steps,
@@ -19,7 +19,6 @@ from jaxletters.config import ZeroShotConfig
 from jaxletters.data import portions, splits
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome
-from jaxletters.files import write_json
 from jaxletters.report import analysis
 
 
@@ -47,7 +46,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     _check_fit(config, origin)
     unseen = portions.unseen(config.dataset)
     workdir.claim(folder, config)
-    write_json(folder / "env.json", journal.environment())
+    environment.record(folder, console.notice)
     variables = sharding.replicate(origin.variables, mesh)
     logits = steps.predict(origin.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
     right = logits.argmax(axis=1) == unseen.labels
