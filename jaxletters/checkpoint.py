@@ -6,11 +6,13 @@ step stays its `latest_step()`; here such a step is set aside and the one before
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,9 +66,22 @@ def digests(tree: Tree) -> dict[str, str]:
     return result
 
 
+@functools.cache
 def _quieten() -> None:
-    """Keeps Orbax from announcing what it does."""
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    """Keeps Orbax from announcing what it does, and TensorStore from repeating what Orbax raises.
+
+    Where an array cannot be read or written, Orbax closes its event loop and raises; TensorStore's
+    threads report all other arrays to the closed loop, a traceback each.
+    """
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    report = sys.unraisablehook
+
+    def unless_closed(found: Any) -> None:
+        if str(found.exc_value) != "Event loop is closed":
+            report(found)
+
+    sys.unraisablehook = unless_closed
 
 
 def _sealed(meta: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from jaxletters.errors import UserError
 
 # The names of a split's arrays begin so; a file of a single split has them without.
 _PREFIXES = {"train": "train_", "validation": "validate_", "test": "test_"}
+# As float64, EMNIST Letters takes 0.8 GB; what claims more in one array is damaged or hostile.
+_MOST_BYTES = 2**30
 
 
 def splits(path: Path) -> list[str]:
@@ -46,10 +48,7 @@ def read(path: Path, spec: Spec, split: str) -> tuple[np.ndarray, np.ndarray]:
     """
     prefix = "" if "images" in _names(path) else _PREFIXES[split]
     with _open(path) as file:
-        try:
-            images, labels = file[f"{prefix}images"], file[f"{prefix}labels"]
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: cannot be read ({error}); fetch it again") from error
+        images, labels = (_array(file, path, f"{prefix}{name}") for name in ("images", "labels"))
     return (
         _pixels(images, f"{path}: {prefix}images", spec),
         _classes(labels, f"{path}: {prefix}labels", spec, len(images)),
@@ -62,12 +61,34 @@ def _open(path: Path) -> np.lib.npyio.NpzFile:
         if not zipfile.is_zipfile(path):
             reason = "other content" if path.exists() else "no such file"
             raise UserError(f"{path}: expected a NumPy .npz file, found {reason}; check the path")
+        with zipfile.ZipFile(path) as archive:
+            largest = max((info.file_size for info in archive.infolist()), default=0)
+        if largest > _MOST_BYTES:
+            raise UserError(
+                f"{path}: expected arrays of at most {_MOST_BYTES:,} bytes, found one of {largest:,}; is "
+                "this another dataset's file?"
+            )
         return np.load(path)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"{path}: expected a NumPy .npz file, found damage ({reason}); fetch it again"
         ) from error
+
+
+def _array(file: np.lib.npyio.NpzFile, path: Path, name: str) -> np.ndarray:
+    try:
+        array = file[name]
+    # What NumPy raises on a damaged member is nearly anything.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: {name} cannot be read ({reason}); fetch it again") from error
+    # A member that is no array comes back as its bytes.
+    if not isinstance(array, np.ndarray):
+        raise UserError(
+            f"{path}: expected {name} to be an array, found other content; fetch it again"
+        )
+    return array
 
 
 def _names(path: Path) -> list[str]:

@@ -142,7 +142,7 @@ def test_alpha_letters_are_the_letters_in_the_order_of_the_file(tmp_path, write_
 
 
 def mat_with(path, **variables):
-    scipy.io.savemat(path / "binaryalphadigs.mat", variables)
+    scipy.io.savemat(path / "binaryalphadigs.mat", variables, do_compression=True)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,11 @@ def mat_with(path, **variables):
     [
         (lambda folder, _: mat_with(folder, other=np.zeros(3)), "`dat`, 36 x 39 cells"),
         (lambda folder, _: mat_with(folder, dat=np.zeros((36, 39))), "found float64 of shape"),
+        # 65 kilobytes.
+        (
+            lambda folder, _: mat_with(folder, dat=np.zeros((8192, 8193), np.uint8)),
+            "expected at most 67,108,864 bytes of cells, found a file that says 67,117,",
+        ),
         (lambda folder, write: write(folder, classes=26), r"found object of shape \(26, 39\)"),
         (lambda folder, write: write(folder, shape=(16, 20)), "20 x 16 zeros and ones"),
         (lambda folder, write: write(folder, ink=255), "20 x 16 zeros and ones"),

@@ -1,11 +1,14 @@
 """The course's own files are read, whatever form their pixels and labels have; others are refused."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
 from jaxletters import data
 from jaxletters.config import DatasetConfig
-from jaxletters.data import portions
+from jaxletters.data import npz, portions
 from jaxletters.errors import UserError
 
 
@@ -97,3 +100,53 @@ def test_a_file_that_is_none_is_refused(tmp_path, content):
         UserError, match=r"letters\.npz: expected a NumPy \.npz file, found (no|other)"
     ):
         data.load(DatasetConfig("emnist_letters", npz=str(path)), "train")
+
+
+def rewritten(path, name, content):
+    """The archive of sound letters with other bytes as one of its members."""
+    save(path, images=IMAGES, labels=LABELS)
+    with zipfile.ZipFile(path) as file:
+        members = {each: file.read(each) for each in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for each, before in members.items():
+            file.writestr(each, content if each == f"{name}.npy" else before)
+
+
+def npy(shape, payload):
+    file = io.BytesIO()
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + payload
+
+
+@pytest.mark.parametrize("name", ["images", "labels"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html></html>",
+        b"\x93NUMPY",
+        b"\x93NUMPY\x01\x00\x02\x00{(",
+        npy((26, 28, 28), b"short"),
+        npy((2**60, 28, 28), b"short"),
+        npy((-1, 784), b"short"),
+    ],
+)
+def test_a_member_that_is_no_array_is_refused(tmp_path, name, content):
+    path = tmp_path / "letters.npz"
+    rewritten(path, name, content)
+    with pytest.raises(UserError, match=rf"letters\.npz: (expected )?{name} "):
+        data.load(DatasetConfig("emnist_letters", npz=str(path)), "train")
+
+
+def test_pickled_objects_are_refused(tmp_path):
+    path = save(tmp_path / "letters.npz", images=np.array([{}] * 26, object), labels=LABELS)
+    with pytest.raises(UserError, match=r"images cannot be read .*allow_pickle"):
+        data.load(DatasetConfig("emnist_letters", npz=path), "train")
+
+
+def test_what_says_that_it_is_enormous_is_not_inflated(tmp_path, monkeypatch):
+    path = save(tmp_path / "letters.npz", images=IMAGES, labels=LABELS)
+    monkeypatch.setattr(npz, "_MOST_BYTES", IMAGES.nbytes)
+    with pytest.raises(UserError, match=r"at most 20,384 bytes, found one of 20,512; "):
+        data.load(DatasetConfig("emnist_letters", npz=path), "train")

@@ -1,6 +1,8 @@
 """The capital letters of Binary AlphaDigits (from Sam Roweis's data page)."""
 
 import string
+import struct
+import zlib
 
 import numpy as np
 import scipy.io
@@ -11,6 +13,9 @@ from jaxletters.data.builders import base
 from jaxletters.errors import UserError
 
 _PER_CLASS = 39
+# The published file's cells take half a megabyte, with MATLAB's headers.
+_MOST_BYTES = 2**26
+_COMPRESSED = 15
 
 
 class AlphaLetters(base.ArraysBuilder):
@@ -40,11 +45,13 @@ def _cells(source: Source) -> np.ndarray:
     """Returns the file's images, an object array `[36, 39]`: digits, then letters."""
     expected = f"a MATLAB file with `dat`, 36 x {_PER_CLASS} cells"
     with source.open() as file:
+        _check_size(file.read(), source.name)
+        file.seek(0)
         try:
             cells = scipy.io.loadmat(file, variable_names=["dat"])["dat"]
         # What SciPy raises on a damaged or foreign file is nearly anything.
         except Exception as error:
-            reason = f"damage ({error})"
+            reason = f"damage ({' '.join(str(error).split())})"
             raise UserError(
                 f"{source.name}: expected {expected}, found {reason}; fetch it again"
             ) from error
@@ -54,3 +61,27 @@ def _cells(source: Source) -> np.ndarray:
             "fetch it again"
         )
     return cells
+
+
+def _check_size(content: bytes, name: str) -> None:
+    """Raises a UserError if a MATLAB 5 file's compressed elements say that they are enormous.
+
+    After a header of 128 bytes each element has a type and a length; a compressed one begins, once it
+    is decompressed, with those of what is in it (MathWorks, MAT-File Format, "Level 5").
+    """
+    order = "<" if content[126:128] == b"IM" else ">"
+    place = 128
+    while place + 8 <= len(content):
+        kind, length = struct.unpack_from(f"{order}II", content, place)
+        if kind == _COMPRESSED:
+            try:
+                head = zlib.decompressobj().decompress(content[place + 8 : place + 8 + length], 8)
+            except zlib.error:
+                return  # SciPy says what is wrong with it.
+            inflated = struct.unpack(f"{order}I", head[4:])[0] if len(head) == 8 else 0
+            if inflated > _MOST_BYTES:
+                raise UserError(
+                    f"{name}: expected at most {_MOST_BYTES:,} bytes of cells, found a file that says "
+                    f"{inflated:,}; fetch it again"
+                )
+        place += 8 + length

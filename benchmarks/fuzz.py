@@ -1,0 +1,102 @@
+"""Coverage-guided fuzzing of what reads files from elsewhere: idx, npz and mat.
+
+    pip install atheris
+    python benchmarks/fuzz.py idx -max_total_time=600
+
+Any bytes must be read as what they say or be refused with a UserError, in bounded memory; anything else
+is reported by libFuzzer with the input that did it. Flags after the format are libFuzzer's.
+"""
+
+import gzip
+import io
+import struct
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import atheris
+import numpy as np
+import scipy.sparse  # so that it is not instrumented with what follows
+
+with atheris.instrument_imports(include=["jaxletters.data", "scipy.io.matlab"]):
+    import scipy.io
+
+    from jaxletters.data import builders, idx, npz
+    from jaxletters.data.archives import Source
+    from jaxletters.data.builders import alpha_letters
+    from jaxletters.errors import UserError
+
+_FOLDER = Path(tempfile.mkdtemp())
+
+
+def read_idx(data: bytes) -> None:
+    """Reads images or labels; the fuzzer's bytes are compressed here, as it would never learn to."""
+    shape = ((), (28, 28), (2, 3))[data[0] % 3] if data else ()
+    for file in (data[1:], gzip.compress(data[1:], 1)):
+        try:
+            found = idx.read(io.BytesIO(file), "fuzz", shape)
+        except UserError:
+            continue
+        assert found.dtype == np.uint8
+        assert found.shape[1:] == shape
+
+
+def read_npz(data: bytes) -> None:
+    """Reads a file whose members are the fuzzer's bytes, or which is itself."""
+    path = _FOLDER / "fuzz.npz"
+    half = len(data) // 2
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", data[:half])
+        archive.writestr("labels.npy", data[half:])
+    for content in (path.read_bytes(), data):
+        path.write_bytes(content)
+        try:
+            images, labels = npz.read(path, builders.ALPHA_LETTERS, "train")
+        except UserError:
+            continue
+        assert images.shape == (len(labels), 20, 16)
+        assert images.dtype == np.uint8
+
+
+def read_mat(data: bytes) -> None:
+    """Reads the cells of Binary AlphaDigits."""
+    path = _FOLDER / "fuzz.mat"
+    path.write_bytes(data)
+    try:
+        cells = alpha_letters._cells(Source(path))
+    except UserError:
+        return
+    assert cells.shape == (36, 39)
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """Returns a few sound files of each format, small enough to be changed in every place."""
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    head = struct.pack(">BBBB3I", 0, 0, 8, 3, 2, 2, 3)
+    arrays = []
+    for array in (np.ones((26, 320), np.uint8), np.arange(1, 27)):
+        file = io.BytesIO()
+        np.save(file, array)
+        arrays.append(file.getvalue())
+    cells = np.empty((36, 39), object)
+    for place in np.ndindex(*cells.shape):
+        cells[place] = np.zeros((1, 1), np.uint8)
+    files = []
+    for compressed in (True, False):
+        file = io.BytesIO()
+        scipy.io.savemat(file, {"dat": cells[:2, :2]}, do_compression=compressed)
+        files.append(file.getvalue())
+    return {"idx": [b"\2" + head + pixels.tobytes()], "npz": [b"".join(arrays)], "mat": files}
+
+
+_READERS = {"idx": read_idx, "npz": read_npz, "mat": read_mat}
+
+if __name__ == "__main__":
+    reader = _READERS[sys.argv[1]]
+    corpus = _FOLDER / "corpus"
+    corpus.mkdir()
+    for i, seed in enumerate(seeds()[sys.argv[1]]):
+        (corpus / str(i)).write_bytes(seed)
+    atheris.Setup([sys.argv[0], "-rss_limit_mb=4096", *sys.argv[2:], str(corpus)], reader)
+    atheris.Fuzz()

@@ -1,0 +1,178 @@
+"""Small runs of every kind, what they come to when nothing happens to them, and how to compare."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+LAUNCH = ("launch.py",)
+POISONED = (str(Path(__file__).parent / "poisoned.py"),)
+
+_HEAD = '''"""A small experiment."""
+
+from pathlib import Path
+
+from jaxletters.config import *
+
+HERE = Path(__file__).parent
+NETWORK = DeeperConfig(widths=(4, 8), kernel_sizes=(3, 3), depths=(1, 1), dropout=0.25)
+DATA = DatasetConfig("sketch_letters", size=1040, validation_per_class=5)
+TRAINING = TrainingConfig(batch_size=32, epochs=6, ema_decay=0.9, max_skips=4)
+SAVING = CheckpointConfig(every_steps=20)
+CONFIG = Config(
+    dataset=DATA,
+    model=NETWORK,
+    augment=AugmentConfig(rotation=10, shift=1),
+    optimizer=OptimizerConfig(learning_rate=5e-3),
+    training=TRAINING,
+    checkpoint=SAVING,
+    log_every_steps=1,
+)
+
+
+def get_config():
+    return '''
+# Everything that keeps state or draws at random is on in "full"; the others differ in kind.
+KINDS = {
+    "plain": "dataclasses.replace(CONFIG, model=MLPConfig(hidden=(16,)), augment=AugmentConfig(), "
+    "training=dataclasses.replace(TRAINING, ema_decay=0.0))",
+    "full": "CONFIG",
+    "patience": "dataclasses.replace(CONFIG, training=dataclasses.replace(TRAINING, epochs=20, "
+    "patience=2, min_delta=0.02))",
+    "transfer": "dataclasses.replace(CONFIG, optimizer=OptimizerConfig(), "
+    "training=TrainingConfig(batch_size=32), "
+    "base=BaseConfig(config=str(HERE / 'full.py'), workdir=str(HERE / 'base'), take='stage'), "
+    "stages=(StageConfig('logits', 3), "
+    "StageConfig('.*', 3, OptimizerConfig('adamw', 1e-3, weight_decay=0.1))))",
+    "crossval": "cross_validated(dataclasses.replace(CONFIG, dataset=dataclasses.replace(DATA, "
+    "validation_per_class=0)), folds=3)",
+    "sweep": "SweepConfig(**{**vars(CONFIG), 'training': dataclasses.replace(TRAINING, epochs=2)}, "
+    "variations=grid('rate', {'optimizer.learning_rate': (0.001, 0.02)}))",
+}
+SAVE_EVERY = 20
+
+
+class Subject(NamedTuple):
+    """A kind of run on so many CPU devices."""
+
+    kind: str
+    devices: int
+
+    @property
+    def name(self) -> str:
+        """What its folder is called."""
+        return f"{self.kind}{self.devices}"
+
+
+@dataclasses.dataclass
+class Place:
+    """Where everything lies; the outcomes of uninterrupted runs are made once and kept.
+
+    Attributes:
+        folder: a temporary folder.
+    """
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self._locks: dict[Any, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self.configs = self.folder / "configs"
+        self.configs.mkdir(parents=True, exist_ok=True)
+        for kind, text in KINDS.items():
+            (self.configs / f"{kind}.py").write_text(f"{_HEAD}{text}\n")
+        # The base of the transfer, and the dataset, so that no victim has to prepare it.
+        finish(self, Subject("full", 1), self.configs / "base")
+
+    def command(self, subject: Subject, workdir: Path, *words: str) -> list[str]:
+        """Returns the arguments of a run."""
+        return [f"--config={self.configs / subject.kind}.py", f"--workdir={workdir}", *words]
+
+    def reference(self, subject: Subject, program: tuple[str, ...] = LAUNCH) -> Path:
+        """Returns the folder of the uninterrupted run, which is made if need be."""
+        key = (subject, program)
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        workdir = self.folder / "references" / "_".join([subject.name, *program[1:]]) / "run"
+        with lock:
+            if not (workdir / "report" / "result.json").exists():
+                finish(self, subject, workdir, program)
+        return workdir
+
+
+def start(
+    place: Place,
+    subject: Subject,
+    workdir: Path,
+    program: tuple[str, ...] = LAUNCH,
+    words: tuple[str, ...] = (),
+    data_dir: Path | None = None,
+) -> subprocess.Popen[str]:
+    """Starts a run; its output is read through pipes."""
+    flags = f"--xla_force_host_platform_device_count={subject.devices}"
+    return subprocess.Popen(
+        [sys.executable, *program, *place.command(subject, workdir, *words)],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": flags,
+            "TFDS_DATA_DIR": str(data_dir or place.folder / "data"),
+            "PYTHONPATH": str(ROOT),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(
+    place: Place, subject: Subject, workdir: Path, program: tuple[str, ...] = LAUNCH
+) -> tuple[str, str]:
+    """Runs to the end, which must be a success; returns standard output and error."""
+    process = start(place, subject, workdir, program)
+    output, errors = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{subject} ended with {process.returncode}: {errors}")
+    return output, errors
+
+
+def outcome(workdir: Path) -> dict[str, Any]:
+    """Returns every array's digest, early stopping's memory, all records and results, without clocks."""
+    found: dict[str, Any] = {}
+    for steps in sorted(workdir.glob("**/steps")):
+        newest = max((p for p in steps.iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
+        meta = json.loads((newest / "meta" / "metadata").read_text())
+        found[str(steps.relative_to(workdir))] = (
+            newest.name,
+            meta["digests"],
+            meta["progress"],
+            (steps.parent / "metrics.jsonl").read_bytes(),
+        )
+    for file in sorted(workdir.glob("**/result.json")):
+        found[str(file.relative_to(workdir))] = _without_clocks(json.loads(file.read_text()))
+    return found
+
+
+def files(workdir: Path) -> set[str]:
+    """Returns the names of all files but those that every start adds to, or that are named by content."""
+    return {
+        str(path.relative_to(workdir))
+        for path in workdir.rglob("*")
+        if path.is_file()
+        and not {"tensorboard", "steps", "d"} & {*path.parts}
+        and path.name != "env.json"
+    }
+
+
+def _without_clocks(value: Any) -> Any:
+    if isinstance(value, dict):
+        # How often the test split was read tells of interruptions, and so it should.
+        clocks = {"name", "training_seconds", "seconds", "test_split_reads"}
+        return {k: _without_clocks(v) for k, v in value.items() if k not in clocks}
+    return [_without_clocks(item) for item in value] if isinstance(value, list) else value
