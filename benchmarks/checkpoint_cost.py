@@ -1,0 +1,135 @@
+"""What checkpoints with digests cost: the share of training they take, and how long one takes to restore.
+
+    python benchmarks/checkpoint_cost.py
+
+trains configs/emnist_deeper.py's network on generated images in turns with and without a save among the
+steps; the difference, over the steps between two saves, is the share. Then it restores and verifies a
+state of 10 MB. Writes benchmarks/results/checkpoint_cost.md; three minutes on two CPU cores.
+"""
+
+import dataclasses
+import os
+import statistics
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from jaxletters import backend
+
+backend.prepare()
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+
+from jaxletters import configfile, data, metrics, models, optim, sharding, steps  # noqa: E402
+from jaxletters.checkpoint import Checkpoints, Snapshot  # noqa: E402
+from jaxletters.config import Config, DeeperConfig  # noqa: E402
+from jaxletters.types import Examples, Progress  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "checkpoint_cost.md"
+_ROUNDS = 12
+_STEPS = 24
+
+
+def task_of(config: Config) -> steps.Task:
+    """Returns what a config trains."""
+    classes, shape = len(data.class_names(config.dataset.name)), data.image_shape(config.dataset)
+    return steps.Task(
+        model=models.build(config.model, classes, shape),
+        optimizer=optim.build(config.optimizer, 10**6),
+        loss=config.loss,
+        augment=config.augment,
+        seed=config.seed,
+        batch_size=config.training.batch_size,
+        ema_decay=config.training.ema_decay,
+        mesh=sharding.data_mesh(),
+    )
+
+
+def snapshot(task: steps.Task) -> Snapshot:
+    """Returns where training begins."""
+    state = steps.init(task)
+    best = jax.tree.map(jax.numpy.copy, steps.evaluated(state))
+    return Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
+
+
+def train(
+    task: steps.Task, begin: Snapshot, examples: Examples, checkpoints: Checkpoints | None
+) -> tuple[Snapshot, float]:
+    """Takes some steps, with a save before them if there is where to; returns the seconds as well."""
+    started = time.perf_counter()
+    if checkpoints:
+        checkpoints.save(begin)
+    state, counts = steps.run_until(
+        task, begin.state, begin.counts, examples, int(begin.state.step) + _STEPS
+    )
+    jax.block_until_ready(state)
+    if checkpoints:
+        checkpoints.wait()
+    return begin._replace(state=state, counts=counts), time.perf_counter() - started
+
+
+def overhead(config: Config) -> tuple[float, float]:
+    """Returns the seconds that a save adds, and the seconds of a step."""
+    task = task_of(config)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2000, 28, 28)).astype(np.uint8)
+    labels = rng.integers(1, 27, 2000).astype(np.int32)
+    examples = Examples(*sharding.replicate((images, labels), task.mesh))
+    added, plain = [], []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Checkpoints(Path(folder), 3, print) as checkpoints,
+    ):
+        now, _ = train(task, snapshot(task), examples, checkpoints)
+        for _ in range(_ROUNDS):
+            now, without = train(task, now, examples, None)
+            now, saving = train(task, now, examples, checkpoints)
+            plain.append(without / _STEPS)
+            added.append(saving - without)
+    return statistics.median(added), statistics.median(plain)
+
+
+def restoring(config: Config) -> tuple[float, float]:
+    """Returns the megabytes of a state of about ten, and the seconds to restore and verify it."""
+    task = task_of(dataclasses.replace(config, model=DeeperConfig(widths=(64, 96, 160))))
+    begin = snapshot(task)
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(begin[:3])) / 1e6
+    taken = []
+    with tempfile.TemporaryDirectory() as folder:
+        with Checkpoints(Path(folder), 3, print) as checkpoints:
+            checkpoints.save(begin)
+        for _ in range(_ROUNDS):
+            with Checkpoints(Path(folder), 3, print) as checkpoints:
+                started = time.perf_counter()
+                checkpoints.restore(begin)
+                taken.append(time.perf_counter() - started)
+    return size, statistics.median(taken)
+
+
+def main() -> None:
+    """Measures, prints and writes."""
+    config = configfile.load(ROOT / "configs" / "emnist_deeper.py")
+    assert isinstance(config, Config)
+    added, step = overhead(config)
+    every = config.checkpoint.every_steps
+    size, seconds = restoring(config)
+    lines = [
+        f"{date.today()}, `benchmarks/checkpoint_cost.py`, {os.cpu_count()} CPU cores.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| a step of `emnist_deeper` | {1000 * step:.0f} ms |",
+        f"| what a save adds, digests and all | {1000 * added:.0f} ms |",
+        f"| share of training, a save every {every} steps | {added / (every * step):.2%} |",
+        f"| restoring and verifying {size:.1f} MB | {1000 * seconds:.0f} ms |",
+    ]
+    RESULT.write_text("\n".join(lines) + "\n")
+    print(*lines, sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
