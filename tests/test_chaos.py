@@ -17,7 +17,7 @@ def place(tmp_path_factory):
     return Place(tmp_path_factory.mktemp("place"))
 
 
-@pytest.mark.parametrize(("name", "count"), [("damage", 25), ("inputs", 15), ("signals", 1)])
+@pytest.mark.parametrize(("name", "count"), [("damage", 25), ("inputs", 15), ("preparation", 1)])
 def test_nothing_is_lost(place, name, count):
     trials = [
         trial

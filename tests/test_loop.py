@@ -101,3 +101,42 @@ def test_a_run_that_keeps_diverging_ends_with_an_error_and_its_state(task, tmp_p
     with pytest.raises(UserError, match="halved 1 times"):
         fit(task, tmp_path, max_rollbacks=1)
     assert {p: p.read_bytes() for p in (tmp_path / "steps").rglob("*") if p.is_file()} == before
+
+
+# Nothing improves by nine tenths, so patience runs out after the third evaluation.
+PATIENT = {"patience": 2, "min_delta": 0.9}
+
+
+@pytest.mark.parametrize("looks", [6, 13])
+def test_early_stopping_survives_an_interruption(tmp_path, monkeypatch, task, looks):
+    task = task._replace(loss=LossConfig())
+    whole = fit(task, tmp_path / "whole", **PATIENT)
+    interrupt(monkeypatch, looks)
+    with pytest.raises(Interrupted):
+        fit(task, tmp_path / "parts", **PATIENT)
+    monkeypatch.undo()
+    parts = fit(task, tmp_path / "parts", **PATIENT)
+    tiny.assert_same_bits(parts[0], whole[0])
+    assert parts[1:] == whole[1:]
+    assert whole[1].evals_since_best == 2
+    assert whole[0][0].step == PLAN.epoch_end(3)
+
+
+def test_a_flipped_bit_in_the_newest_checkpoint_costs_time_but_no_bit(
+    task, tmp_path, monkeypatch, capsys, uninterrupted
+):
+    interrupt(monkeypatch, 40)
+    with pytest.raises(Interrupted):
+        fit(task, tmp_path)
+    monkeypatch.undo()
+    newest = max((tmp_path / "steps").iterdir(), key=lambda p: int(p.name))
+    file = max((newest / "state").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else -1)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0b100
+    file.write_bytes(data)
+    found = fit(task, tmp_path)
+    output = capsys.readouterr().out
+    assert f"Checkpoint of step {newest.name} " in output
+    assert str(tmp_path / "damaged" / newest.name) in output
+    tiny.assert_same_bits(found[0], uninterrupted[0])
+    assert found[1:] == uninterrupted[1:]

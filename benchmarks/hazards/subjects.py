@@ -86,8 +86,6 @@ class Place:
         self.configs.mkdir(parents=True, exist_ok=True)
         for kind, text in KINDS.items():
             (self.configs / f"{kind}.py").write_text(f"{_HEAD}{text}\n")
-        # The base of the transfer, and the dataset, so that no victim has to prepare it.
-        finish(self, Subject("full", 1), self.configs / "base")
 
     def command(self, subject: Subject, workdir: Path, *words: str) -> list[str]:
         """Returns the arguments of a run."""
@@ -104,6 +102,15 @@ class Place:
                 finish(self, subject, workdir, program)
         return workdir
 
+    def prepare(self, subject: Subject) -> None:
+        """Makes the base of a transfer, which would end in an error without it."""
+        if subject.kind == "transfer" and not (self.configs / "base").exists():
+            with self._lock:
+                if not (self.configs / "base").exists():
+                    base = self.configs / "base.part"
+                    finish(self, Subject("full", 1), base)
+                    base.rename(self.configs / "base")
+
 
 def start(
     place: Place,
@@ -114,6 +121,7 @@ def start(
     data_dir: Path | None = None,
 ) -> subprocess.Popen[str]:
     """Starts a run; its output is read through pipes."""
+    place.prepare(subject)
     flags = f"--xla_force_host_platform_device_count={subject.devices}"
     return subprocess.Popen(
         [sys.executable, *program, *place.command(subject, workdir, *words)],
