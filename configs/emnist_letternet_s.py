@@ -20,14 +20,16 @@ def get_config() -> Config:
     return Config(
         dataset=DatasetConfig(name="emnist_letters"),
         model=LetterNetConfig(),
-        augment=AugmentConfig(rotation=11, shear=0.2, scale=0.12, shift=2, elastic=0.6),
-        loss=LossConfig(label_smoothing=0.1, prior=1.0),
+        augment=AugmentConfig(
+            rotation=11, shear=0.2, scale=0.12, shift=2, elastic=0.6, low_resolution=0.1
+        ),
+        loss=LossConfig(prior=1.0),
         optimizer=OptimizerConfig(
-            name="adamw",
+            name="muon",
             learning_rate=4e-3,
             weight_decay=0.02,
             schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
         ),
-        training=TrainingConfig(batch_size=128, epochs=20, ema_decay=0.999),
+        training=TrainingConfig(batch_size=128, epochs=16, ema_decay=0.999),
         test_shift=1,
     )
