@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -85,21 +86,28 @@ class _Guard:
     def _request(self, why: str) -> None:
         if self.requested:
             return
+        self._lock.acquire()
         self.requested = True
         _say(f"\n{why}: saving, then leaving (Ctrl-C again: leave at once)")
-        # In a thread of its own, so that this one hears the second Ctrl-C.
-        threading.Thread(target=self._leave, daemon=True, name="leave").start()
+        if self._leave_by is None:
+            # The main thread will find out, and leave.
+            self._lock.release()
+            return
+        # The lock is never given back, so the main thread stays as it is. In a thread of its own, so
+        # that this one hears the second Ctrl-C.
+        threading.Thread(target=self._leave, args=(self._leave_by,), daemon=True).start()
 
-    def _leave(self) -> None:
-        with self._lock:
-            if self._leave_by is None:
-                return
-            try:
-                _say(message(self._leave_by()))
-            except UserError as error:
-                _say(f"error: {error}")
-                _exit(2)
-            _exit()
+    def _leave(self, save: Callable[[], str]) -> None:
+        code = EXIT_CODE
+        try:
+            _say(message(save()))
+        except UserError as error:
+            _say(f"error: {error}")
+            code = 2
+        except Exception:
+            traceback.print_exc()
+            code = 1
+        _exit(code)
 
 
 def message(interruption: str) -> str:
