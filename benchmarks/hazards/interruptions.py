@@ -60,13 +60,16 @@ def poison(draw: random.Random, place: Place) -> Iterator[Trial]:
     """Yields one trial: batches that are not numbers, with an interruption or two on top."""
     subject = Subject(draw.choice(("plain", "full", "patience")), 1)
     count, halvings = draw.choice((1, 2, 3, 4, 9)), draw.randint(1, 3)
-    program = (*subjects.POISONED, str(draw.randint(1, 110)), str(count), str(halvings))
+    first = draw.randint(1, 110)
+    program = (*subjects.POISONED, str(first), str(count), str(halvings))
     blows = [draw.choice((_kill, _request))(draw) for _ in range(draw.randint(0, 2))]
     trials = list(_victim(draw, place, blows, subject, program))
     records = (place.reference(subject, program) / "metrics.jsonl").read_text().splitlines()
     last = [record for record in map(json.loads, records) if record["split"] == "train"][-1]
     why = "; ".join(trial.why for trial in trials if trial.why)
-    if (last["halvings"] > 0) != (count >= 4):
+    # A run out of patience may have ended before.
+    poisoned = last["step"] >= first + count
+    if poisoned and (last["halvings"] > 0) != (count >= subjects.MAX_SKIPS):
         why = f"{count} steps that are not finite, {last['halvings']} halvings"
     yield Trial("NaN at random steps", why)
 
@@ -74,7 +77,8 @@ def poison(draw: random.Random, place: Place) -> Iterator[Trial]:
 def preparation(draw: random.Random, place: Place) -> Iterator[Trial]:
     """Yields one trial: a process killed while it prepares the dataset; the next one must manage."""
     subject = Subject("plain", 1)
-    workdir, data = (place.folder / "victims" / uuid.uuid4().hex / n for n in ("run", "data"))
+    workdir = place.folder / "victims" / uuid.uuid4().hex / "run"
+    data = workdir.with_name("data")
     process = subjects.start(place, subject, workdir, data_dir=data)
     _until(process, data.exists)
     time.sleep(draw.uniform(0, 1.0))

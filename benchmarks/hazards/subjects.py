@@ -54,7 +54,8 @@ KINDS = {
     "sweep": "SweepConfig(**{**vars(CONFIG), 'training': dataclasses.replace(TRAINING, epochs=2)}, "
     "variations=grid('rate', {'optimizer.learning_rate': (0.001, 0.02)}))",
 }
-SAVE_EVERY = 20
+# As in the configs above.
+MAX_SKIPS = 4
 
 
 class Subject(NamedTuple):
