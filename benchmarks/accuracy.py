@@ -3,8 +3,8 @@
     python benchmarks/accuracy.py configs/emnist_letternet_s.py --seeds 0 1 2
 
 trains and tests the config once for each seed (a run that is finished is not repeated, an interrupted
-one goes on) and adds its row to benchmarks/results/accuracy.md. With --everything it trains on the
-validation examples, too, as one may once every setting is fixed.
+one goes on), in the config's own run folder and, for another seed than the config's, one beside it, and
+adds its row to benchmarks/results/accuracy.md.
 """
 
 import argparse
@@ -41,13 +41,12 @@ class Run(NamedTuple):
     logits: np.ndarray
 
 
-def train(config: Path, seed: int, everything: bool) -> Run:
+def train(file: Path, seed: int) -> Run:
     """Returns the run of a config with a seed, which is trained first if need be."""
-    kind = "everything" if everything else "train"
-    folder = ROOT / "checkpoints" / "accuracy" / f"{config.stem}_{kind}_seed{seed}"
-    command = [f"--config={config}", f"--workdir={folder}", f"--config.seed={seed}"]
-    if everything:
-        command.append("--config.dataset.validation_per_class=0")
+    config = configfile.load(file)
+    name = file.stem if seed == config.seed else f"{file.stem}_seed{seed}"
+    folder = ROOT / "checkpoints" / name
+    command = [f"--config={file}", f"--workdir={folder}", f"--config.seed={seed}"]
     subprocess.run([sys.executable, "launch.py", *command], cwd=ROOT, check=True)
     result = json.loads((folder / "report" / "result.json").read_text())
     with np.load(folder / "report" / "predictions.npz") as found:
@@ -97,8 +96,7 @@ def write(new: dict[str, str]) -> None:
     """Puts a row into the table in the place of the config's earlier one, and prints the table."""
     file = RESULTS / "accuracy.json"
     rows = json.loads(file.read_text()) if file.exists() else []
-    key = ("config", "trained on")
-    rows = [old for old in rows if any(old[k] != new[k] for k in key)] + [new]
+    rows = [old for old in rows if old["config"] != new["config"]] + [new]
     file.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     cells = [HEADING, ("---",) * len(HEADING), *([r[name] for name in HEADING] for r in rows)]
     table = [f"| {' | '.join(line)} |" for line in cells]
@@ -110,6 +108,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--everything", action="store_true")
     given = parser.parse_args()
-    write(row(given.config, [train(given.config, s, given.everything) for s in given.seeds]))
+    write(row(given.config, [train(given.config, seed) for seed in given.seeds]))

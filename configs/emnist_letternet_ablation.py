@@ -36,7 +36,7 @@ def get_config() -> SweepConfig:
     assert isinstance(whole, Config)
     short = dataclasses.replace(
         whole,
-        dataset=dataclasses.replace(whole.dataset, test_on="validation"),
+        dataset=dataclasses.replace(whole.dataset, validation_per_class=800, test_on="validation"),
         training=dataclasses.replace(whole.training, epochs=_EPOCHS),
         test_shift=0,
     )

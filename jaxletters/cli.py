@@ -44,15 +44,15 @@ def _inspect(known: argparse.Namespace, words: Sequence[str]) -> None:
     # Here, because a mistyped flag should not cost the time that these take.
     from jaxletters import data, files, validation
     from jaxletters.data import portions
-    from jaxletters.report import figures
+    from jaxletters.report import drawing, mosaics
 
     validation.check(config, device_count=1)
     splits = {name: data.load(config.dataset, name) for name in data.split_names(config.dataset)}
     note = portions.note(config.dataset)
     title = f"{known.name} ({note})" if note else known.name
     path = (known.output or Path(f"{known.name}.png")).absolute()
-    with figures.style():
-        files.write_bytes(path, figures.png(figures.contact_sheet(splits["train"]), title))
+    with drawing.style():
+        files.write_bytes(path, drawing.png(mosaics.contact_sheet(splits["train"]), title))
     counts = {
         name: np.bincount(split.labels, minlength=len(split.class_names))
         for name, split in splits.items()

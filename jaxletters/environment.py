@@ -3,7 +3,9 @@
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,7 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def describe() -> dict[str, Any]:
-    """Returns what a run's numbers depend on besides its config: versions, devices and source."""
+    """Returns what a run's numbers depend on besides its config, and the command that began it."""
     device = jax.devices()[0]
     return {
         "versions": {
@@ -74,7 +76,13 @@ def describe() -> dict[str, Any]:
         "devices": jax.device_count(),
         "processes": jax.process_count(),
         "settings": backend.settings(),
+        "command": _command(),
     }
+
+
+def _command() -> str:
+    """Returns what was typed; "" where the program is another, such as a notebook."""
+    return shlex.join(("python", *sys.argv)) if Path(sys.argv[0]).name == "launch.py" else ""
 
 
 def _version(distribution: str) -> str | None:

@@ -21,7 +21,7 @@ def identity(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     loose = _marked(Config(), NOT_IDENTITY)
     # 10 and 10.0 are one number, so a config that says either is the same experiment.
-    flat = _flatten(_plain(values))
+    flat = settings.flatten(_plain(values))
     added = _plain(_marked(Config(), ADDED))
     return {
         k: v
@@ -56,13 +56,3 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 def _whole_as_int(text: str) -> float | int:
     number = float(text)
     return int(number) if number.is_integer() else number
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -86,6 +86,29 @@ class Journal:
             self._events.close()
 
 
+def show(workdir: Path, step: int, pictures: dict[str, bytes], settings: dict[str, Any]) -> None:
+    """Shows a finished run's pictures and settings on TensorBoard.
+
+    Args:
+        workdir: the run folder.
+        step: the run's last.
+        pictures: PNG files by what they are called there.
+        settings: by dotted key.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    try:
+        events = _Events(workdir / "tensorboard", None)
+        for name, png in pictures.items():
+            events.image(step, name, png)
+        rows = "".join(f"| {key} | `{value}` |\n" for key, value in settings.items())
+        events.text(step, "config", f"| setting | value |\n|---|---|\n{rows}")
+        events.close()
+    except OSError as error:
+        raise cannot_write(workdir, error) from error
+
+
 def read(workdir: Path) -> list[dict[str, Any]]:
     """Returns the records of a run's `metrics.jsonl`; what was not finite comes back as NaN."""
     return _read(workdir / _METRICS)
@@ -97,13 +120,13 @@ def read_timings(workdir: Path) -> list[dict[str, Any]]:
 
 
 class _Events:
-    """A TensorBoard event file that hides what the files before it hold from `purge_step` on.
+    """A TensorBoard event file that hides what the files before it hold from `purge_step` on, if any.
 
     tensorboardX's SummaryWriter has a purge step as well, but its `flush` does not wait for the
     queue that its events pass through, so the last of them are lost when the process is killed.
     """
 
-    def __init__(self, folder: Path, purge_step: int) -> None:
+    def __init__(self, folder: Path, purge_step: int | None) -> None:
         from tensorboardX.proto import event_pb2
         from tensorboardX.record_writer import RecordWriter
 
@@ -113,11 +136,22 @@ class _Events:
         # TensorBoard reads a folder's files in the order of their names.
         self._writer = RecordWriter(str(folder / f"events.out.tfevents.{time.time_ns()}"))
         self._write(file_version="brain.Event:2")
-        self._write(step=purge_step, session_log={"status": "START"})
+        if purge_step is not None:
+            self._write(step=purge_step, session_log={"status": "START"})
 
     def add(self, step: int, group: str, values: dict[str, float]) -> None:
         scalars = [{"tag": f"{group}/{k}", "simple_value": v} for k, v in values.items()]
         self._write(step=step, summary={"value": scalars})
+
+    def image(self, step: int, tag: str, png: bytes) -> None:
+        height, width = (int.from_bytes(png[i : i + 4], "big") for i in (20, 16))
+        image = {"height": height, "width": width, "encoded_image_string": png}
+        self._write(step=step, summary={"value": [{"tag": tag, "image": image}]})
+
+    def text(self, step: int, tag: str, markdown: str) -> None:
+        from tensorboardX.summary import text
+
+        self._write(step=step, summary=text(tag, markdown))
 
     def flush(self) -> None:
         self._writer.flush()

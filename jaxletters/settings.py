@@ -36,6 +36,17 @@ def to_dict(config: Any) -> Any:
     return config
 
 
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns a nested mapping's values by dotted key, depth first."""
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
 def from_dict(values: Mapping[str, Any], like: Any) -> Any:
     """Returns a copy of the dataclass `like` with the values of a nested mapping of the same keys.
 

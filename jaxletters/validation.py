@@ -99,6 +99,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "augment.erase": (0, 28),
     "loss.prior": (0, 1),
     "model.blocks": (1, 100),
+    "model.crop": (0, 13),
     "loss.label_smoothing": (0, 0.999999),
     "dataset.size": (0, 10**7),
     "dataset.limit": (0, 10**9),

@@ -1,3 +1,4 @@
+import io
 import json
 import math
 import signal
@@ -122,6 +123,24 @@ def test_tensorboard_shows_each_step_once_after_a_resume(tmp_path):
     expected = [(1, 1.0), (2, 1.0), (3, 1.0), (4, 2.0), (5, 2.0), (6, 2.0), (7, 3.0)]
     assert scalars(tmp_path, "train/loss") == expected
     assert scalars(tmp_path, "timing/images_per_second") == [(s, 10 * v) for s, v in expected]
+
+
+def test_tensorboard_shows_a_finished_runs_pictures_and_settings_beside_its_scalars(tmp_path):
+    from PIL import Image
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with Journal(tmp_path, 0, 0) as book:
+        book.record(1, "train", loss=1.0)
+    file = io.BytesIO()
+    Image.new("L", (40, 30)).save(file, "PNG")
+    journal.show(tmp_path, 9, {"worst_mistakes": file.getvalue()}, {"model.name": "mlp"})
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    (image,) = events.Images("worst_mistakes")
+    assert (image.step, image.width, image.height) == (9, 40, 30)
+    assert image.encoded_image_string == file.getvalue()
+    (text,) = events.Tensors("config/text_summary")
+    assert b"| model.name | `mlp` |" in text.tensor_proto.string_val[0]
+    assert scalars(tmp_path, "train/loss") == [(1, 1.0)]
 
 
 def test_what_was_flushed_survives_a_kill(tmp_path):

@@ -89,7 +89,7 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
     assert done.stdout.splitlines()[-1] == "no TF"
     assert "stage1_conv1" in done.stdout
     assert "test accuracy" in done.stdout
-    assert str(workdir / "report") in done.stdout
+    assert str(workdir / "report" / "index.html") in done.stdout
     for name in (
         "config.json",
         "env.json",
@@ -99,9 +99,13 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
         "steps",
     ):
         assert (workdir / name).exists(), name
-    drawn = ("contact_sheet", "learning_curves", "confusion_matrix", "worst_mistakes")
+    drawn = {
+        *("contact_sheet", "learning_curves", "class_accuracy", "confusion_matrix"),
+        *("reliability", "worst_mistakes", "augmentation", "kernels"),
+    }
     assert {p.name for p in (workdir / "report").iterdir()} == {
         *(f"{name}.png" for name in drawn),
+        "index.html",
         "predictions.npz",
         "result.json",
         "result.txt",

@@ -136,6 +136,6 @@ def _show(result: dict[str, Any], folder: Path, state: str) -> None:
             "all folds together": f"{result['test_accuracy']:.2%} of {result['test_examples']:,} images",
             "training time": console.duration(result["training_seconds"]),
             "run folder": str(folder),
-            "report": str(folder / "report"),
+            "report": str(folder / "report" / "index.html"),
         }
     )

@@ -3,12 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxletters import identity, report, workdir
-from jaxletters.config import Config, ZeroShotConfig
+from jaxletters import augment, backend, identity, journal, report, rng, settings, workdir
+from jaxletters.config import AugmentConfig, Config, ZeroShotConfig
 from jaxletters.data import portions
-from jaxletters.types import Dataset
+from jaxletters.files import read_json
+from jaxletters.types import Dataset, Variables
+
+# How many images the report shows augmented, and how often each.
+_AUGMENTED, _VARIANTS = 8, 15
+# Of the report's pictures, on TensorBoard too.
+_SHOWN = ("contact_sheet", "augmentation", "worst_mistakes")
 
 
 def write(
@@ -19,6 +27,7 @@ def write(
     seen: Dataset,
     test: Dataset,
     logits: np.ndarray,
+    variables: Variables | None = None,
 ) -> dict[str, Any]:
     """Writes the report of an experiment on one dataset and returns its result.
 
@@ -30,12 +39,12 @@ def write(
         seen: images for the contact sheet, which shows the first of every class.
         test: the examples tested on.
         logits: float32 `[n, classes]`, of these.
+        variables: of the network; None where there were several.
 
     Raises:
         UserError: a file cannot be written.
     """
-    report.write(
-        folder / "report",
+    files = report.of_run(
         report.RunReport(
             name=folder.name,
             dataset_note=portions.note(config.dataset),
@@ -48,9 +57,36 @@ def write(
                 **facts,
                 "fingerprint": identity.fingerprint(config),
             },
-        ),
+            config=settings.to_dict(config),
+            environment=read_json(folder / "env.json"),
+            augmented=_augmented(config, seen) if isinstance(config, Config) else None,
+            kernels=None if variables is None else _first_kernels(variables),
+        )
     )
+    pictures = {name: files[f"{name}.png"] for name in _SHOWN if f"{name}.png" in files}
+    values = settings.flatten(settings.to_dict(config))
+    journal.show(folder, facts.get("steps", 0), pictures, values)
+    report.write(folder / "report", files)
     return read(folder)
+
+
+def _augmented(config: Config, seen: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns an image of each of the first classes, and what augmentation makes of it."""
+    if config.augment == AugmentConfig():
+        return None
+    _, first = np.unique(seen.labels, return_index=True)
+    images = seen.images[first[:_AUGMENTED]]
+    many = jnp.repeat(images.astype(np.float32) / 255, _VARIANTS, axis=0)
+    change = jax.jit(augment.augment, static_argnums=2, compiler_options=backend.once_options())
+    changed = change(rng.key(config.seed, rng.Stream.AUGMENT), many, config.augment)
+    variants = np.rint(255 * np.clip(changed, 0, 1)).astype(np.uint8)
+    return images, variants.reshape(len(images), _VARIANTS, *images.shape[1:])
+
+
+def _first_kernels(variables: Variables) -> np.ndarray | None:
+    """Returns the kernels that look at pixels, which are the only ones of one channel."""
+    found = [x for x in jax.tree.leaves(variables.params) if x.ndim == 4 and x.shape[2] == 1]
+    return np.asarray(found[0])[:, :, 0] if found else None
 
 
 def write_comparison(folder: Path, compared: report.Comparison) -> dict[str, Any]:
@@ -59,7 +95,7 @@ def write_comparison(folder: Path, compared: report.Comparison) -> dict[str, Any
     Raises:
         UserError: a file cannot be written.
     """
-    report.write_comparison(folder / "report", compared)
+    report.write(folder / "report", report.of_several(compared))
     return read(folder)
 
 

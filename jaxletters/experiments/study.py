@@ -122,7 +122,7 @@ def _check_base(where: Path, finished: dict[str, Any], base: dict[str, Any]) -> 
 def _rows(name: str, page: str, result: dict[str, Any], reference: float) -> list[Row]:
     if "rows" in result:
         return [Row(_trial(row), name, row) for row in result["rows"]]
-    return [Row(name, result["dataset"], result, reference, f"{page}/result.txt")]
+    return [Row(name, result["dataset"], result, reference, f"{page}/index.html")]
 
 
 def _trial(row: dict[str, Any]) -> str:

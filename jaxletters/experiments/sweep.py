@@ -46,7 +46,7 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         else:
             console.notice(state)
             result = train.run(trial, folder / name, brief=True)
-        page = f"../{name}/report/result.txt"
+        page = f"../{name}/report/index.html"
         compared.append(Row(variation.name, variation.technique, result, page=page))
     result = outcome.write_comparison(
         folder,

@@ -66,7 +66,9 @@ def _test_and_report(
     facts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
     if config.test_shift:
         facts["accuracy_over_shifts"] = _over_shifts(fitted, test, logits, config.test_shift)
-    return outcome.write(config, folder, facts, fitted.history, train, test, logits)
+    return outcome.write(
+        config, folder, facts, fitted.history, train, test, logits, fitted.variables
+    )
 
 
 def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
@@ -96,7 +98,7 @@ def _show(result: dict[str, Any], folder: Path, state: str) -> None:
             "best validation": _best(result),
             "training time": console.duration(result["training_seconds"]),
             "run folder": str(folder),
-            "report": str(folder / "report"),
+            "report": str(folder / "report" / "index.html"),
         }
     )
 

@@ -58,7 +58,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
         **analysis.over_folds(accuracies),
     }
-    result = outcome.write(config, folder, facts, [], unseen, unseen, logits)
+    result = outcome.write(config, folder, facts, [], unseen, unseen, logits, origin.variables)
     _show(result, folder, "finished")
     return result
 
@@ -84,6 +84,6 @@ def _show(result: dict[str, Any], folder: Path, state: str) -> None:
             "accuracy": f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%}) of "
             f"{result['test_examples']:,} images",
             "run folder": str(folder),
-            "report": str(folder / "report"),
+            "report": str(folder / "report" / "index.html"),
         }
     )

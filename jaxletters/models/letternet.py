@@ -12,10 +12,10 @@ _HE = nn.initializers.he_normal()
 class LetterNet(nn.Module):
     """A 3x3 stem at full size, stages of residual blocks that each halve it, an average, the logits.
 
-    A block is two 3x3 convolutions with BatchNorm and what they are added to (He et al., Deep Residual
-    Learning, 2015, figure 5 left), a 1x1 convolution where shapes change. The scale of its second
-    BatchNorm begins at zero, so that it begins as what it is added to (Goyal et al., Accurate, Large
-    Minibatch SGD, 2017, section 5.1).
+    The stem sees the images without their margin. A block is two 3x3 convolutions with BatchNorm and what
+    they are added to (He et al., Deep Residual Learning, 2015, figure 5 left), a 1x1 convolution where
+    shapes change. The scale of its second BatchNorm begins at zero, so that it begins as what it is added
+    to (Goyal et al., Accurate, Large Minibatch SGD, 2017, section 5.1).
     """
 
     config: LetterNetConfig
@@ -25,7 +25,9 @@ class LetterNet(nn.Module):
     def __call__(self, images: jax.Array, train: bool) -> jax.Array:
         """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
         stem, *widths = self.config.widths
-        x = self._conv(images[..., None], stem, 3, 1, "stem_conv")
+        crop, (height, width) = self.config.crop, images.shape[1:]
+        inner = images[:, crop : height - crop, crop : width - crop, None]
+        x = self._conv(inner, stem, 3, 1, "stem_conv")
         x = nn.relu(BatchNorm(name="stem_norm")(x, train))
         for stage, width in enumerate(widths, 1):
             for block in range(1, self.config.blocks + 1):

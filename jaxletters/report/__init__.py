@@ -1,4 +1,4 @@
-"""What a finished run leaves for its reader: figures, and the result as JSON and as text."""
+"""What a finished run leaves for its reader: a page with pictures, the result as JSON and as text."""
 
 import io
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxletters.files import to_json, write_bytes
-from jaxletters.report import analysis, comparison, text
+from jaxletters.report import analysis, comparison, page, text
 from jaxletters.types import Dataset
 
 
@@ -17,12 +17,17 @@ class RunReport(NamedTuple):
     Attributes:
         name: of the run's config.
         dataset_note: what must be said wherever the data appear, such as "generated data", or "".
-        history: the records of `metrics.jsonl`, as `figures.learning_curves` wants them; none where
+        history: the records of `metrics.jsonl`, as `charts.learning_curves` wants them; none where
             there was no one training to draw.
         train_sample: some training examples, for the contact sheet.
         test: the test split.
         test_logits: float32 `[n, classes]`, of the test split.
         result: further facts, ready for JSON, "best_step" among them.
+        config: the run's settings, nested.
+        environment: the content of its `env.json`.
+        augmented: training images uint8 `[n, h, w]` and what augmentation makes of them, uint8
+            `[n, k, h, w]`; None without augmentation.
+        kernels: float32 `[kh, kw, n]`, of the first convolution; None without one.
     """
 
     name: str
@@ -32,44 +37,98 @@ class RunReport(NamedTuple):
     test: Dataset
     test_logits: np.ndarray
     result: dict[str, Any]
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    augmented: tuple[np.ndarray, np.ndarray] | None = None
+    kernels: np.ndarray | None = None
 
 
-def write(folder: Path, run: RunReport) -> list[Path]:
-    """Writes the report's files, over those of an earlier report, and returns their paths.
-
-    Equal runs give equal bytes; each file is either the old one or the new one, whole.
-
-    Raises:
-        UserError: a file cannot be written.
-    """
-    from jaxletters.report import figures  # Matplotlib takes half a second to import
-
-    predicted = run.test_logits.argmax(axis=1)
-    with figures.style():
-        drawn = {"contact_sheet.png": figures.contact_sheet(run.train_sample)}
-        if run.history:
-            curves = figures.learning_curves(run.history, run.result["best_step"])
-            drawn["learning_curves.png"] = curves
-        drawn |= {
-            "confusion_matrix.png": figures.confusion_matrix(
-                run.test.labels, predicted, run.test.class_names
-            ),
-            "worst_mistakes.png": figures.worst_mistakes(run.test, run.test_logits),
-        }
-        caption = f"{run.name} ({run.dataset_note})" if run.dataset_note else run.name
-        files = {name: figures.png(figure, caption) for name, figure in drawn.items()}
-
+def of_run(run: RunReport) -> dict[str, bytes]:
+    """Returns the files of a run's report, by their names; equal runs give equal bytes."""
     result = {
         "name": run.name,
         "dataset_note": run.dataset_note,
         **run.result,
         **analysis.score(run.test, run.test_logits),
     }
+    files, sections = _shown(run, result)
+    files["index.html"] = page.of_run(result, sections, run.config, run.environment).encode()
     predictions = io.BytesIO()
     np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
     files["predictions.npz"] = predictions.getvalue()
     files["result.txt"] = "".join(f"{line}\n" for line in text.lines(result)).encode()
-    return _write_all(folder, files, result)
+    return _ended(files, result)
+
+
+def _shown(run: RunReport, result: dict[str, Any]) -> tuple[dict[str, bytes], list[page.Section]]:
+    """Returns the PNG files of a report, and the parts of its page, in their order."""
+    # Matplotlib takes half a second to import.
+    from jaxletters.report import charts, drawing, mosaics
+
+    labels, names = run.test.labels, run.test.class_names
+    predicted = run.test_logits.argmax(axis=1)
+    with drawing.style():
+        drawn = [
+            ("class_accuracy", charts.class_accuracy(labels, predicted, names), _CLASSES),
+            (
+                "confusion_matrix",
+                charts.confusion_matrix(labels, predicted, names),
+                _confusions(result),
+            ),
+            ("reliability", charts.reliability(labels, run.test_logits), _RELIABILITY),
+            ("worst_mistakes", mosaics.worst_mistakes(run.test, run.test_logits), _MISTAKES),
+            ("contact_sheet", mosaics.contact_sheet(run.train_sample), _CONTACT_SHEET),
+        ]
+        if run.history:
+            curves = charts.learning_curves(run.history, run.result["best_step"])
+            drawn.insert(0, ("learning_curves", curves, page.Section("Training")))
+        if run.augmented:
+            drawn.append(("augmentation", mosaics.augmented(*run.augmented), _AUGMENTATION))
+        if run.kernels is not None:
+            drawn.append(("kernels", mosaics.kernels(run.kernels), _KERNELS))
+        caption = f"{run.name} ({run.dataset_note})" if run.dataset_note else run.name
+        files = {f"{name}.png": drawing.png(figure, caption) for name, figure, _ in drawn}
+    sections = [
+        section._replace(file=f"{name}.png", width=drawing.css_width(figure))
+        for name, figure, section in drawn
+    ]
+    return files, sections
+
+
+_CLASSES = page.Section("Class by class")
+_RELIABILITY = page.Section(
+    "Can its probabilities be believed?",
+    "Of all predictions made with a probability of about 80%, about 80% should be right.",
+)
+_MISTAKES = page.Section(
+    "Its most confident mistakes",
+    "Look whether you would have read them otherwise: some labels are wrong.",
+)
+_CONTACT_SHEET = page.Section(
+    "What it was given",
+    "Upright, and in each row the class named at its left? Then the data are right.",
+)
+_AUGMENTATION = page.Section("What it saw in training")
+_KERNELS = page.Section(
+    "What its first layer looks for", "Dark: ink counts for the feature; light: against it."
+)
+
+
+def _confusions(result: dict[str, Any]) -> page.Section:
+    if not result["confusions"]:
+        return page.Section("What it takes for what")
+    rows = [
+        (f"{c['label']} taken for {c['predicted']}", f"{c['times']:,}", f"{c['share']:.1%}")
+        for c in result["confusions"]
+    ]
+    one, other = result["most_confused"]["pair"]
+    as_one = result["most_confused"]["test_accuracy_as_one"]
+    return page.Section(
+        "What it takes for what",
+        f"If {one} and {other} counted as one, the test accuracy would be {as_one:.2%}.",
+        heading=("", "times", "of the class"),
+        rows=rows,
+    )
 
 
 class Comparison(NamedTuple):
@@ -92,33 +151,40 @@ class Comparison(NamedTuple):
     result: dict[str, Any]
 
 
-def write_comparison(folder: Path, compared: Comparison) -> list[Path]:
-    """Writes the report of several experiments as `write` does that of one.
+def of_several(compared: Comparison) -> dict[str, bytes]:
+    """Returns the files of a report of several experiments as `of_run` does those of one."""
+    from jaxletters.report import charts, drawing, mosaics
 
-    Raises:
-        UserError: a file cannot be written.
-    """
-    from jaxletters.report import figures
-
-    with figures.style():
-        drawn = {"comparison.png": figures.comparison(compared.rows, compared.baseline)}
-        pictures = [("comparison.png", "Accuracy on test")]
+    with drawing.style():
+        drawn = {"comparison.png": charts.comparison(compared.rows, compared.baseline)}
+        pictures = [page.Picture("comparison.png", "Accuracy on test")]
         for name, dataset in compared.sheets.items():
-            drawn[f"{name}.png"] = figures.contact_sheet(dataset)
-            pictures.append((f"{name}.png", f"{name}: each row must show the class at its left"))
-        files = {name: figures.png(figure, compared.title) for name, figure in drawn.items()}
-    page = comparison.page(compared.title, compared.remark, compared.rows, pictures)
-    files["index.html"] = page.encode()
+            drawn[f"{name}.png"] = mosaics.contact_sheet(dataset)
+            caption = f"{name}: each row must show the class at its left"
+            pictures.append(page.Picture(f"{name}.png", caption))
+        files = {name: drawing.png(figure, compared.title) for name, figure in drawn.items()}
+    shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
+    files["index.html"] = shown.encode()
     rows = [
         {**row.result, "name": row.name, "group": row.group, "reference": row.reference}
         for row in compared.rows
     ]
-    return _write_all(folder, files, {"name": compared.title, **compared.result, "rows": rows})
+    return _ended(files, {"name": compared.title, **compared.result, "rows": rows})
 
 
-def _write_all(folder: Path, files: dict[str, bytes], result: dict[str, Any]) -> list[Path]:
+def _ended(files: dict[str, bytes], result: dict[str, Any]) -> dict[str, bytes]:
     # Last, because it is what says that a run is finished.
-    files = {**files, "result.json": f"{to_json(result, indent=2)}\n".encode()}
+    return {**files, "result.json": f"{to_json(result, indent=2)}\n".encode()}
+
+
+def write(folder: Path, files: dict[str, bytes]) -> list[Path]:
+    """Writes the files of a report, in their order, over those of an earlier one; returns their paths.
+
+    Each is either the old one or the new one, whole.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
     for name, data in files.items():
         write_bytes(folder / name, data)
     return [folder / name for name in files]

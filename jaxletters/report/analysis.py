@@ -22,6 +22,14 @@ class Confusion(NamedTuple):
     share: float
 
 
+class Reliability(NamedTuple):
+    """Of so many `examples`, predicted with the mean probability `confidence`, so many are `right`."""
+
+    examples: int
+    right: int
+    confidence: float
+
+
 class Mistake(NamedTuple):
     """One misclassified example and the probability given to the class it was taken for."""
 
@@ -98,23 +106,40 @@ def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[M
     ]
 
 
+def reliability(labels: np.ndarray, logits: np.ndarray) -> list[Reliability]:
+    """Returns what predictions of about the same probability came to, by 15 equal bins of it.
+
+    Args:
+        labels: int32 `[n]`.
+        logits: float32 `[n, classes]`.
+
+    Returns:
+        the bins that hold any, rising; none where a probability is not finite.
+    """
+    confidence = np.exp(log_probabilities(logits).max(axis=1))
+    if not np.isfinite(confidence).all():
+        return []
+    right = logits.argmax(axis=1) == labels
+    bins = np.minimum(_CALIBRATION_BINS - 1, np.int64(confidence * _CALIBRATION_BINS))
+    return [
+        Reliability(int(inside.sum()), int(right[inside].sum()), float(confidence[inside].mean()))
+        for inside in (bins == i for i in np.unique(bins))
+    ]
+
+
 def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
     """Returns how far, on average, the probability of the predicted class is from how often it is right.
 
     The expected calibration error over 15 equal bins of probability (Guo et al., On Calibration of
-    Modern Neural Networks, 2017, section 2), in [0, 1].
+    Modern Neural Networks, 2017, section 2), in [0, 1]; NaN where a probability is not finite.
 
     Args:
         labels: int32 `[n]`.
         logits: float32 `[n, classes]`.
     """
-    confidence = np.exp(log_probabilities(logits).max(axis=1))
-    right = logits.argmax(axis=1) == labels
-    if not np.isfinite(confidence).all():
-        return math.nan
-    bins = np.minimum(_CALIBRATION_BINS - 1, np.int64(confidence * _CALIBRATION_BINS))
-    gaps = np.bincount(bins, right - confidence, _CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    found = reliability(labels, logits)
+    gaps = [abs(one.right - one.confidence * one.examples) for one in found]
+    return sum(gaps) / len(labels) if found else math.nan
 
 
 def over_folds(accuracies: list[float]) -> dict[str, Any]:

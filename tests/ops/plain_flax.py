@@ -86,6 +86,9 @@ class Residual(nn.Module):
             return nn.BatchNorm(not train, momentum=0.9, name=name)(x)
 
         stem, *widths = self.config.widths
+        c = self.config.crop
+        if c:
+            images = images[:, c:-c, c:-c]
         x = nn.relu(norm(conv(images[..., None], stem, 3, 1, "stem_conv"), "stem_norm"))
         for stage, width in enumerate(widths, 1):
             for block in range(1, self.config.blocks + 1):

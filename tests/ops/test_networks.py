@@ -29,6 +29,7 @@ NETWORKS = {
     ),
     "not monotone": DeeperConfig(widths=(4,), kernel_sizes=(4,), depths=(2,), activation="gelu"),
     "residual": LetterNetConfig(widths=(8, 12, 40), blocks=2, dropout=0.2),
+    "residual, uncropped": LetterNetConfig(widths=(8, 12), crop=0),
     "flagship": emnist_deeper.get_config().model,
 }
 

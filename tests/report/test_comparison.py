@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxletters.report import comparison, figures
+from jaxletters.report import charts, comparison, drawing
 from jaxletters.report.comparison import Row
 
 RUN = {
@@ -59,21 +59,11 @@ def test_what_was_never_trained_has_no_time_or_epochs():
     assert found["training"] == found["epochs"] == ""
 
 
-def test_the_page_names_data_and_rows_once_and_escapes_them():
-    rows = [Row("<a> & b", "letters", RUN, page="../a/x.txt"), Row("folds", "letters", FOLDS)]
-    page = comparison.page("<title>", "a remark", rows, [("c.png", "caption")])
-    assert "&lt;a&gt; &amp; b</a>" in page
-    assert "<title>&lt;title&gt;</title>" in page
-    assert page.count("letters: emnist_letters, rebuilt split") == 1
-    assert 'src="c.png"' in page
-    assert page.count("<tr>") == 1 + len(rows)
-
-
 @pytest.mark.parametrize("baseline", [None, Row("one", "", RUN)])
 def test_the_figure_has_a_point_for_every_row_in_its_order(baseline):
     rows = [Row("one", "", RUN, reference=93.69), Row("two", "", FOLDS)]
-    with figures.style():
-        axes = figures.comparison(rows, baseline).axes[0]
+    with drawing.style():
+        axes = charts.comparison(rows, baseline).axes[0]
     names = {
         text.get_text(): y
         for text, y in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)

@@ -1,91 +1,27 @@
-"""A run's figures as functions of data; nothing here touches a file or pyplot's current figure."""
+"""Charts of a run's records and results."""
 
-import io
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from jaxletters.report import analysis
+from jaxletters.report import analysis, drawing
 from jaxletters.report.comparison import Row, accuracy
-from jaxletters.types import Dataset
 
-_DPI = 150
-# Two of Okabe and Ito's colours: they differ for every kind of colour vision, and in lightness.
-_TRAINING, _VALIDATION = "#E69F00", "#0072B2"
-_INK, _FAINT = "#222222", "#767676"
 _RING = {
     "linestyle": "",
     "marker": "o",
     "markersize": 10,
     "markerfacecolor": "none",
-    "markeredgecolor": _INK,
+    "markeredgecolor": drawing.INK,
 }
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _FAINT,
-    "ytick.color": _FAINT,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "legend.frameon": False,
-}
-
-_EXAMPLES_PER_CLASS = 16
-_EXAMPLE_HEIGHT = 56  # on screen, in pixels, as near as whole multiples come
-_MISTAKES = 32
-_MISTAKES_PER_ROW = 8
-_MISTAKE_HEIGHT = 112
 _NOTABLE_SHARE = 0.01
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """The context to make and render figures in, whatever style the caller has set."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        yield
-
-
-def png(figure: Figure, caption: str) -> bytes:
-    """Returns a figure with `caption` at its foot as a PNG file; equal figures give equal bytes."""
-    figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color=_FAINT)
-    file = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
-    return file.getvalue()
-
-
-def contact_sheet(data: Dataset) -> Figure:
-    """Draws the first examples of each class that occurs, a row per class."""
-    labels = np.unique(data.labels)
-    examples = [np.flatnonzero(data.labels == label)[:_EXAMPLES_PER_CLASS] for label in labels]
-    figure, axes, corners = _mosaic(
-        "Training images: each row must show the class named at its left",
-        [list(data.images[chosen]) for chosen in examples],
-        columns=_EXAMPLES_PER_CLASS,
-        height=_EXAMPLE_HEIGHT,
-        gap=(4, 4),
-    )
-    middles = corners[:, 0, 1] + data.images.shape[1] / 2
-    axes.set_yticks(middles, [data.class_names[label] for label in labels], fontweight="bold")
-    return figure
 
 
 def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure:
@@ -97,7 +33,7 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
             "stage" where the run has several, whose ends get a line.
         best_step: the step of the best validation.
     """
-    figure = Figure(figsize=(9, 3.8), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(9, 3.8), dpi=drawing.DPI, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     history = analysis.smoothed(history)
     ends = _stage_ends(history)
@@ -107,8 +43,16 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
         best = _series([r for r in history if r["step"] == best_step], "validation", quantity)
         best_label = f"best, epoch {best[0, 0]:.3g}" if len(best) else ""
         for series, label, look in (
-            (training, "training", {"color": _TRAINING, "marker": "o" * (len(training) == 1)}),
-            (validation, "validation", {"color": _VALIDATION, "marker": "o", "markersize": 4}),
+            (
+                training,
+                "training",
+                {"color": drawing.TRAINING, "marker": "o" * (len(training) == 1)},
+            ),
+            (
+                validation,
+                "validation",
+                {"color": drawing.VALIDATION, "marker": "o", "markersize": 4},
+            ),
             (best, best_label, _RING),
         ):
             if len(series):
@@ -119,8 +63,7 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
         axes.set_xlabel("epoch; dotted: a stage ends" if ends else "epoch")
         axes.set_xlim(0, 1.03 * max([1.0, *(record["epoch"] for record in history)]))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-        axes.set_axisbelow(True)
+        _grid(axes)
 
     losses.set_title("Loss")
     losses.set_ylabel("cross-entropy (nats)")
@@ -133,11 +76,11 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
         losses.legend()
     accuracies.set_title("Accuracy")
     accuracies.set_ylabel("correct (%)")
-    accuracies.yaxis.set_major_formatter(_percent)
+    accuracies.yaxis.set_major_formatter(drawing.percent)
     _leave_out_the_start(accuracies, history)
     for axes in (losses, accuracies):
         for end in ends:
-            axes.axvline(end, color=_FAINT, linewidth=0.8, linestyle=":", zorder=0)
+            axes.axvline(end, color=drawing.FAINT, linewidth=0.8, linestyle=":", zorder=0)
     return figure
 
 
@@ -151,7 +94,7 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
 
     size = len(shown)
     side = min(7.5, max(3.4, 0.5 * size))
-    figure = Figure(figsize=(side + 1.6, side + 0.9), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(side + 1.6, side + 0.9), dpi=drawing.DPI, layout="constrained")
     axes = figure.subplots()
     axes.set_facecolor("#ececec")
     worst = max(np.nanmax(mistakes, initial=0.0), 0.05)  # a good network's chart stays pale
@@ -159,7 +102,7 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
     font_size = min(9.0, 0.32 * 72 * side / size)
     for (row, column), share in np.ndenumerate(shares):
         if row == column or share >= _NOTABLE_SHARE:
-            colour = "white" if row != column and math.sqrt(share / worst) > 0.6 else _INK
+            colour = "white" if row != column and math.sqrt(share / worst) > 0.6 else drawing.INK
             text = "" if np.isnan(share) else f"{round(100 * share, 1):g}"
             axes.text(column, row, text, size=font_size, color=colour, ha="center", va="center")
     shown_names = [names[int(label)] for label in shown]
@@ -170,39 +113,65 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
     axes.set_xlabel("taken for")
     axes.set_ylabel("true class")
     wrong = int(counts.sum() - counts.trace())
-    _headline(figure, f"{wrong:,} of {counts.sum():,} test images are misread")
+    drawing.headline(figure, f"{wrong:,} of {counts.sum():,} test images are misread")
     axes.set_title("% of the true class; grey: read correctly; blank: below 1%", fontsize=8)
     ticks = [share for share in (0, 0.01, 0.05, 0.2, 0.5, 1) if share <= worst]
-    bar = figure.colorbar(image, shrink=0.6, ticks=ticks, format=_percent)
+    bar = figure.colorbar(image, shrink=0.6, ticks=ticks, format=drawing.percent)
     bar.set_label("share of the true class misread so (%)")
     bar.outline.set_visible(False)
     return figure
 
 
-def worst_mistakes(test: Dataset, logits: np.ndarray) -> Figure:
-    """Draws the most confident mistakes with true class, predicted class and its probability."""
-    mistakes = analysis.worst_mistakes(test.labels, logits, _MISTAKES)
-    if not mistakes:
-        figure = Figure(figsize=(8, 0.6), dpi=_DPI)
-        _headline(figure, f"No mistakes: all {len(test.labels):,} test images are read correctly")
-        return figure
-    images = [test.images[mistake.example] for mistake in mistakes]
-    figure, axes, corners = _mosaic(
-        f"The {len(mistakes)} most confident mistakes: true class → taken for, its probability",
-        [images[i : i + _MISTAKES_PER_ROW] for i in range(0, len(images), _MISTAKES_PER_ROW)],
-        columns=_MISTAKES_PER_ROW,
-        height=_MISTAKE_HEIGHT,
-        gap=(14, 8),
+def class_accuracy(labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Figure:
+    """Draws the share of each class's examples that is read right, with its 95% interval, worst first."""
+    confusion = analysis.confusion_matrix(labels, predicted, len(names))
+    shown = np.flatnonzero(confusion.sum(axis=1))
+    right, total = confusion.diagonal()[shown], confusion.sum(axis=1)[shown]
+    order = np.argsort(right / total, kind="stable")
+    figure = Figure(
+        figsize=(max(4.0, 1.4 + 0.3 * len(shown)), 3.2), dpi=drawing.DPI, layout="constrained"
     )
-    for (left, top), mistake in zip(corners.reshape(-1, 2), mistakes, strict=False):
-        label, predicted = (test.class_names[i] for i in (mistake.label, mistake.predicted))
-        axes.text(
-            left + test.images.shape[2] / 2,
-            top - 1,
-            f"{label} → {predicted}\n{mistake.probability:.1%}",
-            fontsize=8,
-            ha="center",
-        )
+    axes = figure.subplots()
+    for place, i in enumerate(order):
+        low, high = analysis.wilson_interval(int(right[i]), int(total[i]))
+        axes.plot([place, place], [low, high], "-", color=drawing.VALIDATION, linewidth=1.2)
+        axes.plot([place], [right[i] / total[i]], "o", color=drawing.VALIDATION, markersize=4.5)
+    axes.set_xticks(range(len(order)), [names[int(shown[i])] for i in order])
+    axes.set_xlim(-0.7, len(order) - 0.3)
+    axes.set_ylabel("correct (%), 95% interval")
+    axes.yaxis.set_major_formatter(drawing.percent)
+    _grid(axes)
+    axes.tick_params(axis="x", length=0)
+    return figure
+
+
+def reliability(labels: np.ndarray, logits: np.ndarray) -> Figure:
+    """Draws how often predictions of a probability are right, and how many there are of each.
+
+    The reliability diagram of DeGroot and Fienberg (The Comparison and Evaluation of Forecasters, 1983).
+    """
+    found = analysis.reliability(labels, logits)
+    figure = Figure(figsize=(4.6, 4.6), dpi=drawing.DPI, layout="constrained")
+    shares, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    shares.plot([0, 1], [0, 1], "--", color=drawing.FAINT, linewidth=0.8)
+    for one in found:
+        low, high = analysis.wilson_interval(one.right, one.examples)
+        shares.plot([one.confidence] * 2, [low, high], "-", color=drawing.VALIDATION, linewidth=1.2)
+    places = [one.confidence for one in found]
+    right = [one.right / one.examples for one in found]
+    shares.plot(places, right, "o-", color=drawing.VALIDATION, markersize=4.5)
+    shares.set_ylim(0, 1.02)
+    shares.set_ylabel("of them correct (%), 95% interval")
+    shares.set_title("below the dashed line: too sure; above: not sure enough", fontsize=8)
+    counts.bar(places, [one.examples for one in found], width=0.04, color=drawing.VALIDATION)
+    counts.set_yscale("log")
+    counts.set_ylabel("images")
+    counts.set_xlabel("probability of the class predicted (%)")
+    counts.set_xlim(0, 1.02)
+    for axes in (shares, counts):
+        axes.xaxis.set_major_formatter(drawing.percent)
+        _grid(axes)
+    shares.yaxis.set_major_formatter(drawing.percent)
     return figure
 
 
@@ -213,9 +182,9 @@ def comparison(rows: Sequence[Row], baseline: Row | None) -> Figure:
         rows: from top to bottom.
         baseline: what the others are compared with, or None.
     """
-    own, other = _VALIDATION, _TRAINING
+    own, other = drawing.VALIDATION, drawing.TRAINING
     height = 1.1 + 0.24 * len(rows)
-    drawn = Figure(figsize=(8, height), dpi=_DPI, layout="constrained")
+    drawn = Figure(figsize=(8, height), dpi=drawing.DPI, layout="constrained")
     axes = drawn.subplots()
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows, strict=True):
@@ -236,62 +205,14 @@ def comparison(rows: Sequence[Row], baseline: Row | None) -> Figure:
     axes.set_yticks(places, [row.name for row in rows])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xlabel("correct on test (%), 95% interval or every fold; diamond: reference")
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
+    _grid(axes)
     axes.tick_params(axis="y", length=0)
     return drawn
 
 
-def _headline(figure: Figure, text: str) -> None:
-    figure.suptitle(text, x=0.01, ha="left", fontsize=10)
-
-
-def _percent(share: float, position: int) -> str:  # noqa: ARG001 - Matplotlib passes a tick's position
-    return f"{100 * share:.6g}"
-
-
-def _mosaic(
-    headline: str,
-    rows: Sequence[Sequence[np.ndarray]],
-    columns: int,
-    height: int,
-    gap: tuple[int, int],
-) -> tuple[Figure, Axes, np.ndarray]:
-    """Draws rows of at most `columns` images, each image pixel as a square of whole screen pixels.
-
-    Args:
-        headline: what is seen.
-        rows: uint8 images `[h, w]` of one size, 0 = paper, 255 = ink.
-        columns: images that a row has room for.
-        height: about how many screen pixels an image is to measure.
-        gap: image pixels of paper above each image, and at its right.
-
-    Returns:
-        The figure, its axes in units of image pixels, and each place's top left corner (x, y) in
-        them: int `[rows, columns, 2]`.
-    """
-    h, w = rows[0][0].shape
-    places = np.indices((len(rows), columns))
-    corners = np.stack([places[1] * (w + gap[1]), places[0] * (h + gap[0]) + gap[0]], axis=-1)
-    sheet = np.zeros((len(rows) * (h + gap[0]), columns * (w + gap[1])), np.uint8)
-    for row, images in enumerate(rows):
-        for (x, y), image in zip(corners[row], images, strict=False):
-            sheet[y : y + h, x : x + w] = image
-
-    zoom = max(1, round(height / h))
-    left, right, bottom, top = 60, 20, 40, 40
-    size = sheet.shape[1] * zoom + left + right, sheet.shape[0] * zoom + bottom + top
-    figure = Figure(figsize=(size[0] / _DPI, size[1] / _DPI), dpi=_DPI)
-    figure.text(left / size[0], 1 - 10 / size[1], headline, fontsize=10, va="top")
-    box = (left, bottom, sheet.shape[1] * zoom, sheet.shape[0] * zoom)
-    axes = figure.add_axes(tuple(np.divide(box, size * 2)))
-    extent = (0, sheet.shape[1], sheet.shape[0], 0)
-    axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest", extent=extent)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    return figure, axes, corners
+def _grid(axes: Axes) -> None:
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def _series(history: Sequence[dict[str, Any]], split: str, quantity: str) -> np.ndarray:

@@ -1,0 +1,145 @@
+"""Figures of images: labelled sheets of examples, of mistakes, and of a network's first kernels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jaxletters.report import analysis, drawing
+from jaxletters.types import Dataset
+
+_EXAMPLES_PER_CLASS = 16
+_EXAMPLE_HEIGHT = 56  # on screen, in pixels, as near as whole multiples come
+_KERNEL_HEIGHT = 48
+_MISTAKES = 32
+_MISTAKES_PER_ROW = 8
+_MISTAKE_HEIGHT = 112
+
+
+def contact_sheet(data: Dataset) -> Figure:
+    """Draws the first examples of each class that occurs, a row per class."""
+    labels = np.unique(data.labels)
+    examples = [np.flatnonzero(data.labels == label)[:_EXAMPLES_PER_CLASS] for label in labels]
+    figure, axes, corners = _mosaic(
+        "Training images: each row must show the class named at its left",
+        [list(data.images[chosen]) for chosen in examples],
+        columns=_EXAMPLES_PER_CLASS,
+        height=_EXAMPLE_HEIGHT,
+        gap=(4, 4),
+    )
+    middles = corners[:, 0, 1] + data.images.shape[1] / 2
+    axes.set_yticks(middles, [data.class_names[label] for label in labels], fontweight="bold")
+    return figure
+
+
+def augmented(originals: np.ndarray, variants: np.ndarray) -> Figure:
+    """Draws images, a row each, and at their right what augmentation made of them.
+
+    Args:
+        originals: uint8 `[n, h, w]`.
+        variants: uint8 `[n, k, h, w]`.
+    """
+    rows = [[image, *changed] for image, changed in zip(originals, variants, strict=True)]
+    figure, _, _ = _mosaic(
+        "As the network sees them in training: at the left the image, then random changes of it",
+        rows,
+        columns=len(rows[0]),
+        height=_EXAMPLE_HEIGHT,
+        gap=(4, 4),
+    )
+    return figure
+
+
+def kernels(weights: np.ndarray) -> Figure:
+    """Draws the kernels of a first layer, dark where ink counts for, light where it counts against.
+
+    Args:
+        weights: float32 `[kh, kw, n]`.
+    """
+    height, width, count = weights.shape
+    each = np.moveaxis(weights, 2, 0)
+    largest = np.maximum(np.abs(each).max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
+    shades = np.rint(127.5 + 127.5 * each / largest).astype(np.uint8)
+    columns = min(_EXAMPLES_PER_CLASS, count)
+    figure, _, _ = _mosaic(
+        f"The first layer's {count} kernels of {height}x{width}, each to its own scale",
+        [list(shades[i : i + columns]) for i in range(0, count, columns)],
+        columns=max(columns, 8),
+        height=_KERNEL_HEIGHT,
+        gap=(1, 1),
+    )
+    return figure
+
+
+def worst_mistakes(test: Dataset, logits: np.ndarray) -> Figure:
+    """Draws the most confident mistakes with true class, predicted class and its probability."""
+    mistakes = analysis.worst_mistakes(test.labels, logits, _MISTAKES)
+    if not mistakes:
+        figure = Figure(figsize=(8, 0.6), dpi=drawing.DPI)
+        drawing.headline(
+            figure, f"No mistakes: all {len(test.labels):,} test images are read correctly"
+        )
+        return figure
+    images = [test.images[mistake.example] for mistake in mistakes]
+    figure, axes, corners = _mosaic(
+        f"The {len(mistakes)} most confident mistakes: true class → taken for, its probability",
+        [images[i : i + _MISTAKES_PER_ROW] for i in range(0, len(images), _MISTAKES_PER_ROW)],
+        columns=_MISTAKES_PER_ROW,
+        height=_MISTAKE_HEIGHT,
+        gap=(14, 8),
+    )
+    for (left, top), mistake in zip(corners.reshape(-1, 2), mistakes, strict=False):
+        label, predicted = (test.class_names[i] for i in (mistake.label, mistake.predicted))
+        axes.text(
+            left + test.images.shape[2] / 2,
+            top - 1,
+            f"{label} → {predicted}\n{mistake.probability:.1%}",
+            fontsize=8,
+            ha="center",
+        )
+    return figure
+
+
+def _mosaic(
+    headline: str,
+    rows: Sequence[Sequence[np.ndarray]],
+    columns: int,
+    height: int,
+    gap: tuple[int, int],
+) -> tuple[Figure, Axes, np.ndarray]:
+    """Draws rows of at most `columns` images, each image pixel as a square of whole screen pixels.
+
+    Args:
+        headline: what is seen.
+        rows: uint8 images `[h, w]` of one size, 0 = paper, 255 = ink.
+        columns: images that a row has room for.
+        height: about how many screen pixels an image is to measure.
+        gap: image pixels of paper above each image, and at its right.
+
+    Returns:
+        The figure, its axes in units of image pixels, and each place's top left corner (x, y) in
+        them: int `[rows, columns, 2]`.
+    """
+    h, w = rows[0][0].shape
+    places = np.indices((len(rows), columns))
+    corners = np.stack([places[1] * (w + gap[1]), places[0] * (h + gap[0]) + gap[0]], axis=-1)
+    sheet = np.zeros((len(rows) * (h + gap[0]), columns * (w + gap[1])), np.uint8)
+    for row, images in enumerate(rows):
+        for (x, y), image in zip(corners[row], images, strict=False):
+            sheet[y : y + h, x : x + w] = image
+
+    zoom = max(1, round(height / h))
+    left, right, bottom, top = 60, 20, 40, 40
+    size = sheet.shape[1] * zoom + left + right, sheet.shape[0] * zoom + bottom + top
+    figure = Figure(figsize=(size[0] / drawing.DPI, size[1] / drawing.DPI), dpi=drawing.DPI)
+    figure.text(left / size[0], 1 - 10 / size[1], headline, fontsize=10, va="top")
+    box = (left, bottom, sheet.shape[1] * zoom, sheet.shape[0] * zoom)
+    axes = figure.add_axes(tuple(np.divide(box, size * 2)))
+    extent = (0, sheet.shape[1], sheet.shape[0], 0)
+    axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest", extent=extent)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return figure, axes, corners

@@ -1,0 +1,151 @@
+"""The HTML pages of a run and of several, each one file that needs nothing but its pictures."""
+
+import functools
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jinja2
+
+from jaxletters import settings
+from jaxletters.console import duration
+from jaxletters.report import comparison
+from jaxletters.report.comparison import Row
+
+
+class Section(NamedTuple):
+    """A part of a run's page: a title, a sentence, a picture, a table; all but the title may lack.
+
+    Attributes:
+        title: its heading.
+        text: a sentence below.
+        file: of its picture, beside the page.
+        width: of its picture, in CSS pixels.
+        heading: of the table's columns.
+        rows: of the table.
+    """
+
+    title: str
+    text: str = ""
+    file: str = ""
+    width: int = 0
+    heading: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+class Fact(NamedTuple):
+    """One of the figures at the head of a page."""
+
+    label: str
+    value: str
+    remark: str = ""
+
+
+class Picture(NamedTuple):
+    """A picture's file beside the page, and what it shows."""
+
+    file: str
+    caption: str
+
+
+def of_run(
+    result: dict[str, Any],
+    sections: Sequence[Section],
+    config: dict[str, Any],
+    environment: dict[str, Any],
+) -> str:
+    """Returns the page of one run.
+
+    Args:
+        result: the content of its `result.json`.
+        sections: what follows the headline figures.
+        config: its settings, nested.
+        environment: the content of its `env.json`.
+    """
+    note = f" ({result['dataset_note']})" if result["dataset_note"] else ""
+    commit = environment.get("commit") or ""
+    return _template("run.html").render(
+        title=result["name"],
+        subtitle=f"{result['experiment']} on {result['dataset']}{note}",
+        facts=_facts(result),
+        sections=sections,
+        command=environment.get("command", ""),
+        repeat=(f"At commit {commit}. " if commit else "")
+        + "The same settings, versions and devices end with the same bits; the network, its data and "
+        "everything random follow from the settings.",
+        settings=[
+            {"title": "Settings", "rows": settings.flatten(config).items()},
+            {"title": "Environment", "rows": settings.flatten(environment).items()},
+        ],
+    )
+
+
+def of_several(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[Picture]) -> str:
+    """Returns a page with the table of all rows, and pictures below.
+
+    Args:
+        title: of the page.
+        remark: a sentence about how the figures came about.
+        rows: each change of group or data has a line of its own.
+        pictures: what stands below.
+    """
+    # The data are those of a whole group, and named in its line.
+    data = comparison.HEADING.index("data")
+
+    def cells(row: Row) -> tuple[str, ...]:
+        found = comparison.cells(row)
+        return (*found[1:data], *found[data + 1 :])
+
+    def label(row: Row) -> str:
+        name = comparison.cells(row)[data]
+        return name if not row.group or name.startswith(row.group) else f"{row.group}: {name}"
+
+    groups = [
+        {
+            "label": key,
+            "rows": [{"name": row.name, "page": row.page, "cells": cells(row)} for row in members],
+        }
+        for key, members in itertools.groupby(rows, key=label)
+    ]
+    heading = [name for name in comparison.HEADING if name != "data"]
+    return _template("comparison.html").render(
+        title=title, remark=remark, heading=heading, groups=groups, pictures=pictures
+    )
+
+
+def _facts(result: dict[str, Any]) -> list[Fact]:
+    low, high = result["test_accuracy_interval"]
+    interval = f"95% interval {100 * low:.2f} to {100 * high:.2f}"
+    facts = [
+        Fact("test accuracy", f"{result['test_accuracy']:.2%}", interval),
+        Fact("misread", f"{result['test_errors']:,}", f"of {result['test_examples']:,} images"),
+    ]
+    if "fold_mean" in result:
+        spread = (
+            f"sd {100 * result['fold_deviation']:.2f} over {len(result['fold_accuracies'])} folds"
+        )
+        facts.append(Fact("mean over folds", f"{result['fold_mean']:.2%}", spread))
+    if result.get("validation_accuracy") is not None:
+        chosen = f"best, at step {result['best_step']:,}"
+        facts.append(Fact("validation accuracy", f"{result['validation_accuracy']:.2%}", chosen))
+    error = result["test_calibration_error"]
+    # What is not finite has no place in JSON.
+    if error is not None and error == error:
+        facts.append(Fact("calibration error", f"{error:.2%}", "expected, 15 bins"))
+    facts.append(Fact("parameters", f"{result['parameters']:,}"))
+    if "training_seconds" in result:
+        epochs = f"{result['epochs']:.3g} epochs, {result['steps']:,} steps"
+        facts.append(Fact("training", duration(result["training_seconds"]), epochs))
+    return facts
+
+
+@functools.cache
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("jaxletters.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
