@@ -18,6 +18,6 @@ def get_config() -> Config:
     assert isinstance(small, Config)
     return dataclasses.replace(
         small,
-        model=LetterNetConfig(widths=(64, 128, 208, 272)),
+        model=LetterNetConfig(widths=(64, 96, 192, 288)),
         training=dataclasses.replace(small.training, epochs=2 * small.training.epochs),
     )
