@@ -314,6 +314,7 @@ class Config:
         test_shift: in pixels; if not 0, accuracy is also given for the mean over each test image and
             itself moved by so many up, down, left and right.
         time_limit: saves and leaves after so long, as at a signal: "5h", "90m", "1h30m"; empty for never.
+        profile: whether some steps are traced, into the run folder's "profile", for XProf or Perfetto.
     """
 
     seed: int = 0
@@ -329,6 +330,7 @@ class Config:
     log_every_steps: int = 100
     test_shift: int = field(default=0, metadata=ADDED)
     time_limit: str = field(default="", metadata=NOT_IDENTITY)
+    profile: bool = field(default=False, metadata=NOT_IDENTITY)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,6 +27,7 @@ EVALUATION_BATCH = 512
 
 # How long the devices train, in seconds, between two looks at signals and the progress bar.
 _CALL_SECONDS = 0.25
+_TRACED_STEPS = 10
 
 
 def fit(
@@ -144,6 +145,9 @@ class _Run:
             if not compiled:
                 self._compile(snapshot)
                 compiled = True
+                if self.config.profile:
+                    snapshot = self._trace(snapshot)
+                    continue
             snapshot = self._advance(snapshot, self.plan.next_boundary(step))
             if int(snapshot.state.in_a_row) >= self.task.max_skips:
                 snapshot = self._roll_back(snapshot)
@@ -157,6 +161,15 @@ class _Run:
         state, counts = jax.tree.map(jnp.copy, (snapshot.state, snapshot.counts))
         with preempt.resting(lambda: self._leave(snapshot)):
             steps.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
+
+    def _trace(self, snapshot: Snapshot) -> Snapshot:
+        """Takes some steps while what the devices do is written down."""
+        folder, step = self.workdir / "profile", int(snapshot.state.step)
+        with jax.profiler.trace(str(folder), create_perfetto_trace=True):
+            last = min(step + _TRACED_STEPS, self.plan.next_boundary(step))
+            snapshot = self._advance(snapshot, last)
+        self.console.notice(f"Trace of steps {step + 1:,} to {last:,}: {folder}")
+        return snapshot
 
     def _due(self, snapshot: Snapshot, step: int) -> bool:
         """Whether a checkpoint is planned, which no interruption changes."""

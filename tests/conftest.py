@@ -1,9 +1,15 @@
 """What the whole suite shares: its backend, its cache of compiled programs, hypothesis' settings."""
 
 import os
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+# Some tests are short portions of benchmarks, or share what these compare by.
+_BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path[:0] = [str(_BENCHMARKS), str(_BENCHMARKS / "hazards")]
 
 # New examples on every run find what is wrong on somebody's own machine; where a change is judged,
 # it is always on the same ones.

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from outcomes import outcome as outcome
+
 ROOT = Path(__file__).parents[1]
 
 # Small, but with everything on that keeps state or draws at random.

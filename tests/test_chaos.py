@@ -1,15 +1,11 @@
 """A short, seeded portion of benchmarks/chaos.py, where every kind of thing is tried by the hundred."""
 
 import random
-import sys
 
+import chaos
 import pytest
-import runs
-
-sys.path[:0] = [str(runs.ROOT / "benchmarks"), str(runs.ROOT / "benchmarks" / "hazards")]
-import chaos  # noqa: E402
-from interruptions import Trial  # noqa: E402
-from subjects import Place  # noqa: E402
+from interruptions import Trial
+from subjects import Place
 
 
 @pytest.fixture(scope="module")

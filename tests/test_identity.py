@@ -31,6 +31,7 @@ def identity(config):
         Config(dataset=DatasetConfig(data_dir="/b")),
         Config(checkpoint=CheckpointConfig(every_steps=7, max_to_keep=1)),
         Config(time_limit="5h"),
+        Config(profile=True),
     ],
 )
 def test_where_files_lie_and_how_often_they_are_saved_is_not_the_experiment(same):
@@ -46,6 +47,7 @@ def test_every_other_setting_is_the_experiment():
         "checkpoint.max_to_keep",
         "base.workdir",
         "time_limit",
+        "profile",
     }
     assert set(identity(Config())) == {key for key, _, _ in settings.leaves(Config())} - loose - {
         "dataset.npz",

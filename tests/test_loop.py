@@ -1,6 +1,7 @@
 """The training loop in this process: losses that are not finite, and requests to leave at any moment."""
 
 import dataclasses
+import gzip
 import itertools
 import json
 import random
@@ -91,6 +92,17 @@ def test_interruptions_anywhere_change_nothing(task, tmp_path, monkeypatch, unin
     assert found[1:] == uninterrupted[1:]
     with Checkpoints(tmp_path, 2, pytest.fail) as checkpoints:
         assert len(checkpoints.steps()) <= 3
+
+
+def test_a_traced_run_ends_as_any_other_and_leaves_what_perfetto_reads(
+    task, tmp_path, uninterrupted
+):
+    config = dataclasses.replace(CONFIG, profile=True)
+    found = loop.fit(config, task, PLAN, dataset(37, 0), dataset(11, 1), tmp_path, brief=True)
+    tiny.assert_same_bits(tiny.on_host(found[:3]), uninterrupted[0])
+    (trace,) = (tmp_path / "profile").rglob("perfetto_trace.json.gz")
+    with gzip.open(trace) as file:
+        assert len(json.load(file)["traceEvents"]) > 100
 
 
 def test_a_run_that_keeps_diverging_ends_with_an_error_and_its_state(task, tmp_path):

@@ -1,9 +1,7 @@
 """An interrupted run ends where an uninterrupted one does, to the last bit: real processes, real signals."""
 
-import json
 import random
 import signal
-from pathlib import Path
 
 import pytest
 import runs
@@ -15,26 +13,9 @@ from jaxletters.preempt import EXIT_CODE
 def uninterrupted(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("uninterrupted") / "run"
     runs.finish(workdir)
+    _, arrays, *_ = runs.outcome(workdir)["steps"]
+    assert len(arrays) > 40, "parameters, statistics, average and optimizer state are all there"
     return workdir
-
-
-def outcome(workdir: Path) -> dict:
-    """Everything that must be equal: every array, early stopping's memory, all records, the result."""
-    newest = runs.newest_step(workdir)
-    meta = json.loads((newest / "meta" / "metadata").read_text())
-    assert len(meta["digests"]) > 40, (
-        "parameters, statistics, average and optimizer state are all there"
-    )
-    result = json.loads((workdir / "report" / "result.json").read_text())
-    for clock in ("name", "training_seconds"):
-        result.pop(clock)
-    return {
-        "step": newest.name,
-        "arrays": meta["digests"],
-        "progress": meta["progress"],
-        "records": (workdir / "metrics.jsonl").read_bytes(),
-        "result": result,
-    }
 
 
 def test_three_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
@@ -48,7 +29,7 @@ def test_three_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
         runs.stop_at(process, workdir, moment, signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
     assert "Resumed from step" in runs.finish(workdir)
-    assert outcome(workdir) == outcome(uninterrupted)
+    assert runs.outcome(workdir) == runs.outcome(uninterrupted)
 
 
 def test_a_signal_saves_at_once_and_the_run_goes_on_from_there(uninterrupted, tmp_path):
@@ -60,7 +41,7 @@ def test_a_signal_saves_at_once_and_the_run_goes_on_from_there(uninterrupted, tm
     assert f"Interrupted at step {step} of" in errors
     assert "Traceback" not in errors
     assert f"Resumed from step {step}\n" in runs.finish(workdir)
-    assert outcome(workdir) == outcome(uninterrupted)
+    assert runs.outcome(workdir) == runs.outcome(uninterrupted)
 
 
 def test_a_finished_run_says_so_and_changes_nothing(uninterrupted):
@@ -88,4 +69,4 @@ def test_eight_devices_resume_exactly_too(tmp_path):
     process = runs.start(parts, *short, devices=8)
     runs.stop_at(process, parts, 12, signal.SIGKILL)
     runs.finish(parts, *short, devices=8)
-    assert outcome(parts) == outcome(whole)
+    assert runs.outcome(parts) == runs.outcome(whole)

@@ -37,7 +37,8 @@ def bad_input(draw: random.Random, place: Place) -> Iterator[Trial]:
     shutil.rmtree(folder)
 
 
-def _idx(array: np.ndarray, magic: bytes = b"\0\0\x08") -> bytes:
+def idx(array: np.ndarray, magic: bytes = b"\0\0\x08") -> bytes:
+    """Returns a uint8 array as the bytes of an idx file."""
     header = magic + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.tobytes()
 
@@ -57,7 +58,7 @@ def _archive(draw: random.Random, folder: Path) -> str:
     images, labels = _letters()
     for split in ("train", "test"):
         for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
-            (folder / _EMNIST.format(split, kind)).write_bytes(gzip.compress(_idx(array)))
+            (folder / _EMNIST.format(split, kind)).write_bytes(gzip.compress(idx(array)))
     victims = [_EMNIST.format("train", kind) for kind in ("images-idx3", "labels-idx1")]
     file = folder / draw.choice(victims)
     good = file.read_bytes()
@@ -69,9 +70,9 @@ def _archive(draw: random.Random, folder: Path) -> str:
         "noise": draw.randbytes(draw.randint(1, 5000)),
         "gzip of noise": gzip.compress(draw.randbytes(draw.randint(1, 5000))),
         "gzip of a web page": gzip.compress(_PAGE),
-        "another magic number": gzip.compress(_idx(labels if label else images, draw.randbytes(3))),
-        "one item less": gzip.compress(_idx((labels if label else images)[:-1])),
-        "labels out of range": gzip.compress(_idx(labels + 200 if label else images[:, :27])),
+        "another magic number": gzip.compress(idx(labels if label else images, draw.randbytes(3))),
+        "one item less": gzip.compress(idx((labels if label else images)[:-1])),
+        "labels out of range": gzip.compress(idx(labels + 200 if label else images[:, :27])),
         "a bomb": _bomb(2**30 + draw.randrange(2**20), label),
         "more after the end": good + draw.randbytes(9),
         "a flipped bit": _flipped(draw, good),
@@ -121,7 +122,7 @@ def _zip(draw: random.Random, folder: Path) -> str:
                 name = _EMNIST.format(split, kind)
                 if what == "missing" and draw.random() < 0.7:
                     continue
-                file.writestr(names.get(what, "gzip/{}").format(name), gzip.compress(_idx(array)))
+                file.writestr(names.get(what, "gzip/{}").format(name), gzip.compress(idx(array)))
     content = buffer.getvalue()
     if what == "damaged":
         content = content[: draw.randrange(len(content))]

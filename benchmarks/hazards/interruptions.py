@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import outcomes
 import subjects
 from subjects import Place, Subject
 
@@ -264,7 +265,7 @@ def _difference(
     if process is not None and process.returncode:
         return f"exit code {process.returncode}: {errors[-600:]}"
     reference = place.reference(subject, program)
-    expected, found = subjects.outcome(reference), subjects.outcome(workdir)
+    expected, found = outcomes.outcome(reference), outcomes.outcome(workdir)
     if differing := [key for key in expected if found.get(key) != expected[key]]:
         return f"other than uninterrupted: {', '.join(differing)} in {workdir}"
     if litter := subjects.files(workdir) - subjects.files(reference):

@@ -1,7 +1,6 @@
 """Small runs of every kind, what they come to when nothing happens to them, and how to compare."""
 
 import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -151,23 +150,6 @@ def finish(
     return output, errors
 
 
-def outcome(workdir: Path) -> dict[str, Any]:
-    """Returns every array's digest, early stopping's memory, all records and results, without clocks."""
-    found: dict[str, Any] = {}
-    for steps in sorted(workdir.glob("**/steps")):
-        newest = max((p for p in steps.iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
-        meta = json.loads((newest / "meta" / "metadata").read_text())
-        found[str(steps.relative_to(workdir))] = (
-            newest.name,
-            meta["digests"],
-            meta["progress"],
-            (steps.parent / "metrics.jsonl").read_bytes(),
-        )
-    for file in sorted(workdir.glob("**/result.json")):
-        found[str(file.relative_to(workdir))] = _without_clocks(json.loads(file.read_text()))
-    return found
-
-
 def files(workdir: Path) -> set[str]:
     """Returns the names of all files but those that every start adds to, or that are named by content."""
     return {
@@ -177,11 +159,3 @@ def files(workdir: Path) -> set[str]:
         and not {"tensorboard", "steps", "d"} & {*path.parts}
         and path.name != "env.json"
     }
-
-
-def _without_clocks(value: Any) -> Any:
-    if isinstance(value, dict):
-        # How often the test split was read tells of interruptions, and so it should.
-        clocks = {"name", "training_seconds", "seconds", "test_split_reads"}
-        return {k: _without_clocks(v) for k, v in value.items() if k not in clocks}
-    return [_without_clocks(item) for item in value] if isinstance(value, list) else value

@@ -2,24 +2,19 @@
 
 import gzip
 import os
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
+from inputs import idx
 
 from jaxletters.config import DatasetConfig
 
 
-def _idx(array):
-    """Returns a uint8 array as the bytes of an idx file."""
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 @pytest.fixture(scope="session")
 def idx_bytes():
-    return _idx
+    return idx
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +29,8 @@ def write_emnist():
             images = rng.integers(0, 256, (n, 28, 28)).astype(np.uint8)
             labels = rng.integers(1, 27, n).astype(np.uint8)
             name = f"emnist-letters-{split}-"
-            (folder / f"{name}images-idx3-ubyte.gz").write_bytes(gzip.compress(_idx(images), 1))
-            (folder / f"{name}labels-idx1-ubyte.gz").write_bytes(gzip.compress(_idx(labels), 1))
+            (folder / f"{name}images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), 1))
+            (folder / f"{name}labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels), 1))
             written[split] = (images, labels)
         return written
 
@@ -53,8 +48,8 @@ def write_mnist():
         for split, prefix, n in (("train", "train", n_train), ("test", "t10k", n_test)):
             images = rng.integers(0, 256, (n, 28, 28)).astype(np.uint8)
             labels = rng.integers(0, 10, n).astype(np.uint8)
-            (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(_idx(images), 1))
-            (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(_idx(labels), 1))
+            (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), 1))
+            (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels), 1))
             written[split] = (images, labels)
         return written
 

@@ -118,29 +118,6 @@ def uninterrupted(configs, tmp_path_factory):
     return root, finish(configs, root)
 
 
-def outcome(root: Path) -> dict:
-    """Every array of the newest checkpoint of every run, all records, all results but their clocks."""
-    found = {}
-    for steps in sorted(root.glob("**/steps")):
-        newest = runs.newest_step(steps.parent)
-        meta = json.loads((newest / "meta" / "metadata").read_text())
-        records = (steps.parent / "metrics.jsonl").read_bytes()
-        found[str(steps.relative_to(root))] = (
-            newest.name,
-            meta["digests"],
-            meta["progress"],
-            records,
-        )
-    for file in sorted(root.glob("**/result.json")):
-        found[str(file.relative_to(root))] = without_clocks(json.loads(file.read_text()))
-    return found
-
-
-def without_clocks(result):
-    kept = {k: v for k, v in result.items() if k not in ("training_seconds", "base")}
-    return {**kept, "rows": [without_clocks(row) for row in result.get("rows", ())]}
-
-
 def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path):
     """SIGKILL in the second fold, in the second stage of a transfer, and in a sweep."""
     for place, records in (
@@ -155,7 +132,7 @@ def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path
     assert output.count(": finished earlier") == 4 + 1, (
         "four experiments, and the baseline of the sweep"
     )
-    assert outcome(tmp_path) == outcome(uninterrupted[0])
+    assert runs.outcome(tmp_path) == runs.outcome(uninterrupted[0])
 
 
 def test_a_base_that_is_missing_is_trained_first_and_once(uninterrupted):
