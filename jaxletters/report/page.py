@@ -66,7 +66,7 @@ def of_run(
     commit = environment.get("commit") or ""
     return _template("run.html").render(
         title=result["name"],
-        subtitle=f"{result['experiment']} on {result['dataset']}{note}",
+        subtitle=f"{result['experiment']} on {result['dataset']}{note}{_reads(result)}",
         facts=_facts(result),
         sections=sections,
         command=environment.get("command", ""),
@@ -78,6 +78,14 @@ def of_run(
             {"title": "Environment", "rows": settings.flatten(environment).items()},
         ],
     )
+
+
+def _reads(result: dict[str, Any]) -> str:
+    if "test_split_reads" not in result:
+        return ""
+    times = {0: "was not read", 1: "was read once"}
+    reads = result["test_split_reads"]
+    return f"; the test split {times.get(reads, f'was read {reads} times')}"
 
 
 def of_several(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[Picture]) -> str:
@@ -133,6 +141,10 @@ def _facts(result: dict[str, Any]) -> list[Fact]:
     if error is not None and error == error:
         facts.append(Fact("calibration error", f"{error:.2%}", "expected, 15 bins"))
     facts.append(Fact("parameters", f"{result['parameters']:,}"))
+    if "train_examples" in result:
+        others = result["validation_examples"]
+        held_out = f"{others:,} others held out to validate" if others else "all, nothing held out"
+        facts.append(Fact("trained on", f"{result['train_examples']:,}", held_out))
     if "training_seconds" in result:
         epochs = f"{result['epochs']:.3g} epochs, {result['steps']:,} steps"
         facts.append(Fact("training", duration(result["training_seconds"]), epochs))

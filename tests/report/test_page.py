@@ -17,6 +17,9 @@ RUN = {
     "steps": 100,
     "best_step": 80,
     "training_seconds": 75.2,
+    "train_examples": 5000,
+    "validation_examples": 600,
+    "test_split_reads": 1,
     "validation_accuracy": 0.951,
     "test_accuracy": 0.9425,
     "test_accuracy_interval": [0.93, 0.95],
@@ -64,7 +67,10 @@ def run_page(result=RUN, sections=(), config=None, environment=None):
 
 def test_a_runs_page_shows_its_figures_with_their_uncertainty():
     texts = run_page().texts
-    assert texts[:2] == ["deeper <1>", "train on emnist_letters (rebuilt split)"]
+    assert texts[:2] == [
+        "deeper <1>",
+        "train on emnist_letters (rebuilt split); the test split was read once",
+    ]
     place = texts.index("test accuracy")
     assert texts[place : place + 3] == [
         "test accuracy",
@@ -73,6 +79,15 @@ def test_a_runs_page_shows_its_figures_with_their_uncertainty():
     ]
     assert "1.23%" in texts
     assert "1:15" in texts
+    assert "600 others held out to validate" in texts
+
+
+@pytest.mark.parametrize(("reads", "said"), [(0, "was not read"), (3, "was read 3 times")])
+def test_a_page_says_what_a_run_was_trained_on_and_how_often_its_test_split_was_read(reads, said):
+    result = {**RUN, "validation_examples": 0, "test_split_reads": reads}
+    texts = run_page(result).texts
+    assert texts[1].endswith(f"; the test split {said}")
+    assert "all, nothing held out" in texts
 
 
 @pytest.mark.parametrize("error", [None, float("nan")])
