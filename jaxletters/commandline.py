@@ -20,6 +20,12 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{shown(message)}; see {self.prog} --help")
 
 
+def nothing_more(words: Sequence[str]) -> None:
+    """Raises a UserError if there are arguments that no parser knows."""
+    if words:
+        raise UserError(f"unknown argument {shown(words[0])}; see --help")
+
+
 def exit_code(action: Callable[[], object]) -> int:
     """Returns what the process exits with after an action; an error of the user's is printed."""
     try:

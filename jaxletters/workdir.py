@@ -91,6 +91,23 @@ def locked(workdir: Path) -> Iterator[None]:
                         workdir.rmdir()
 
 
+def in_use(workdir: Path) -> bool:
+    """Returns whether a process is running in a folder; False where its file system knows no locks."""
+    file = workdir / _LOCK
+    if not file.exists():
+        return False
+    with file.open() as opened:
+        try:
+            import fcntl
+
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except (ImportError, OSError):
+            return False
+    return False
+
+
 def _lock(workdir: Path, file: TextIO) -> None:
     try:
         import fcntl

@@ -1,11 +1,16 @@
 """The command `jaxletters` as its user meets it."""
 
+import json
 import subprocess
 import sys
 
 import matplotlib.image
 import pytest
 import runs
+
+from jaxletters import workdir
+from jaxletters.config import Config, DatasetConfig
+from jaxletters.files import write_json
 
 
 def jaxletters(*arguments, cwd=runs.ROOT):
@@ -32,9 +37,62 @@ def test_inspect_draws_every_class_and_counts_it(tmp_path):
     assert min(height, width) > 500
 
 
+RESULT = {
+    "dataset": "mnist",
+    "dataset_note": "",
+    "parameters": 1234,
+    "epochs": 5,
+    "training_seconds": 75.2,
+    "validation_accuracy": 0.951,
+    "test_accuracy": 0.9425,
+    "test_accuracy_interval": [0.93, 0.95],
+}
+RECORDS = [
+    {"step": 5, "epoch": 1.0, "split": "train", "examples": 5, "loss": 0.5, "accuracy": 0.9},
+    {"step": 5, "epoch": 1.0, "split": "validation", "loss": 0.6, "accuracy": 0.8},
+]
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A folder with two finished runs, one of them without validation."""
+    for name, records in (("one", RECORDS), ("two", RECORDS[:1])):
+        workdir.claim(tmp_path / name, Config(dataset=DatasetConfig("mnist")))
+        write_json(tmp_path / name / "report" / "result.json", RESULT)
+        lines = "".join(f"{json.dumps(record)}\n" for record in records)
+        (tmp_path / name / "metrics.jsonl").write_text(lines)
+    return tmp_path
+
+
+def test_runs_lists_what_there_is(finished):
+    done = jaxletters("runs", str(finished))
+    assert done.returncode == 0, done.stderr
+    _, heading, *rows = done.stdout.splitlines()
+    assert heading.split()[:2] == ["run", "state"]
+    figures = ["5", "1:15", "95.10", "94.25", "93.00", "to", "95.00"]
+    assert [row.split() for row in rows] == [
+        [name, "finished", "mnist", *figures] for name in ("one", "two")
+    ]
+
+
+def test_report_compares_runs_on_a_page(finished):
+    done = jaxletters("report", "one", "two", "--to", "both", cwd=finished)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(finished / "both" / "index.html")
+    page = (finished / "both" / "index.html").read_text()
+    for name in ("one", "two"):
+        assert f'<a href="../{name}/report/index.html">{name}</a>' in page
+    for picture in ("comparison.png", "learning_curves.png"):
+        assert f'src="{picture}"' in page
+        assert matplotlib.image.imread(finished / "both" / picture).size
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (["runs", "nowhere"], "nowhere: expected a folder of runs, found none"),
+        (["runs", "--alll"], "--alll"),
+        (["report", "nowhere"], "nowhere: expected a finished run, found none"),
         (["inspect", "emnist_leters"], "emnist_leters"),
         (["inspekt", "mnist"], "inspekt"),
         (["inspect", "mnist", "--config.dataset.sise=3"], "did you mean 'dataset.size'"),

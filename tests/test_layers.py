@@ -41,13 +41,14 @@ LAYERS = [
         "files",
         "journal",
         "overrides",
+        "overview",
         "preempt",
         "report",
         "workdir",
     ],
     ["loop"],
     ["experiments"],
-    ["cli", "commandline", "launch"],
+    ["cli", "commandline", "commands", "launch"],
 ]
 PURE = [name for layer in LAYERS[:2] for name in layer]
 

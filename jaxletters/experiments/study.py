@@ -16,7 +16,6 @@ from jaxletters.data import portions
 from jaxletters.errors import UserError
 from jaxletters.experiments import outcome
 from jaxletters.report import comparison
-from jaxletters.report.comparison import Row
 from jaxletters.types import Dataset
 
 # What is left of an experiment when there are only minutes for all of them.
@@ -58,7 +57,8 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
     for entry in config.experiments:
         name = Path(entry.file).stem
         page = f"../../{name}" if config.budget == "full" else f"../{name}"
-        found.extend(_rows(name, f"{page}/report", results[entry.file], entry.reference))
+        page = f"{page}/report/index.html"
+        found.extend(comparison.rows(name, page, results[entry.file], entry.reference))
     remark = {
         "full": "Every figure was measured by the experiment that its row names.",
         "quick": "A quick budget: every experiment is cut short, so these figures show that it works and "
@@ -117,17 +117,6 @@ def _check_base(where: Path, finished: dict[str, Any], base: dict[str, Any]) -> 
             f"{where}: expected what begins with the run in {finished['base']['folder']} as its config is "
             "now, found what began with it as it was; remove the folder to run it anew"
         )
-
-
-def _rows(name: str, page: str, result: dict[str, Any], reference: float) -> list[Row]:
-    if "rows" in result:
-        return [Row(_trial(row), name, row) for row in result["rows"]]
-    return [Row(name, result["dataset"], result, reference, f"{page}/index.html")]
-
-
-def _trial(row: dict[str, Any]) -> str:
-    group, name = row["group"], row["name"]
-    return name if group == name else f"{group}: {name}"
 
 
 def _place(file: str, root: Path) -> Path:

@@ -141,6 +141,8 @@ class Comparison(NamedTuple):
         baseline: the row that the others are compared with, or None.
         sheets: some examples of every dataset, for contact sheets.
         result: further facts, ready for JSON.
+        histories: the records of runs' `metrics.jsonl` by their names, for learning
+            curves; None for none.
     """
 
     title: str
@@ -149,6 +151,10 @@ class Comparison(NamedTuple):
     baseline: comparison.Row | None
     sheets: dict[str, Dataset]
     result: dict[str, Any]
+    histories: dict[str, list[dict[str, Any]]] | None = None
+
+
+_ACCURACY = "Accuracy on the test examples"
 
 
 def of_several(compared: Comparison) -> dict[str, bytes]:
@@ -156,13 +162,20 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
     from jaxletters.report import charts, drawing, mosaics
 
     with drawing.style():
-        drawn = {"comparison.png": charts.comparison(compared.rows, compared.baseline)}
-        pictures = [page.Picture("comparison.png", "Accuracy on test")]
+        drawn = {"comparison": (charts.comparison(compared.rows, compared.baseline), _ACCURACY)}
+        if compared.histories:
+            drawn["learning_curves"] = charts.several_curves(compared.histories), "Learning curves"
         for name, dataset in compared.sheets.items():
-            drawn[f"{name}.png"] = mosaics.contact_sheet(dataset)
             caption = f"{name}: each row must show the class at its left"
-            pictures.append(page.Picture(f"{name}.png", caption))
-        files = {name: drawing.png(figure, compared.title) for name, figure in drawn.items()}
+            drawn[name] = mosaics.contact_sheet(dataset), caption
+        files = {
+            f"{name}.png": drawing.png(figure, compared.title)
+            for name, (figure, _) in drawn.items()
+        }
+    pictures = [
+        page.Picture(f"{name}.png", drawing.css_width(figure), caption)
+        for name, (figure, caption) in drawn.items()
+    ]
     shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
     files["index.html"] = shown.encode()
     rows = [

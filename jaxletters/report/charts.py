@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ _RING = {
     "markeredgecolor": drawing.INK,
 }
 _NOTABLE_SHARE = 0.01
+# Okabe and Ito's colours without the palest.
+_SEVERAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 
 
 def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure:
@@ -81,6 +83,34 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
     for axes in (losses, accuracies):
         for end in ends:
             axes.axvline(end, color=drawing.FAINT, linewidth=0.8, linestyle=":", zorder=0)
+    return figure
+
+
+def several_curves(histories: Mapping[str, Sequence[dict[str, Any]]]) -> Figure:
+    """Draws several runs' accuracy against the epoch: on validation where there is any, else in training.
+
+    Args:
+        histories: records as for `learning_curves`, by the name of the run.
+    """
+    figure = Figure(figsize=(9, 4.2), dpi=drawing.DPI, layout="constrained")
+    axes = figure.subplots()
+    for i, (name, history) in enumerate(histories.items()):
+        colour = _SEVERAL[i % len(_SEVERAL)]
+        series, label = _series(history, "validation", "accuracy"), name
+        line = "-"
+        if not len(series):
+            series = _series(analysis.smoothed(history), "train", "accuracy")
+            label, line = f"{name} (training)", ":"
+        axes.plot(series[:, 0], series[:, 1], line, color=colour, label=label)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("correct (%)")
+    axes.yaxis.set_major_formatter(drawing.percent)
+    # The first values would squeeze the rest.
+    shown = [y for line in axes.lines for y in np.asarray(line.get_ydata())[1:]]
+    if shown:
+        _fit(axes, np.array(shown))
+    _grid(axes)
+    axes.legend()
     return figure
 
 
@@ -237,5 +267,9 @@ def _leave_out_the_start(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
     validation = _series(history, "validation", "accuracy")[:, 1]
     if len(validation) > 1:
         shown = np.concatenate([validation, training[len(training) // 2 :]])
-        margin = max(0.05 * np.ptp(shown), 0.002)
-        axes.set_ylim(shown.min() - margin, shown.max() + margin)
+        _fit(axes, shown)
+
+
+def _fit(axes: Axes, shown: np.ndarray) -> None:
+    margin = max(0.05 * np.ptp(shown), 0.002)
+    axes.set_ylim(shown.min() - margin, shown.max() + margin)

@@ -29,6 +29,18 @@ class Row(NamedTuple):
     page: str = ""
 
 
+def rows(name: str, page: str, result: dict[str, Any], reference: float = 0.0) -> list[Row]:
+    """Returns the row of an experiment, or those of all its trials if it is a sweep or a study."""
+    if "rows" in result:
+        return [Row(_trial(row), name, row) for row in result["rows"]]
+    return [Row(name, result["dataset"], result, reference, page)]
+
+
+def _trial(row: dict[str, Any]) -> str:
+    group, name = row["group"], row["name"]
+    return name if group == name else f"{group}: {name}"
+
+
 def accuracy(row: Row) -> float:
     """Returns the share of test examples read rightly; of a cross-validation, the mean over folds."""
     return row.result.get("fold_mean", row.result["test_accuracy"])

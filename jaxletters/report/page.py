@@ -42,9 +42,10 @@ class Fact(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A picture's file beside the page, and what it shows."""
+    """A picture's file beside the page, its width in CSS pixels, and what it shows."""
 
     file: str
+    width: int
     caption: str
 
 
@@ -97,25 +98,28 @@ def of_several(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[
         rows: each change of group or data has a line of its own.
         pictures: what stands below.
     """
-    # The data are those of a whole group, and named in its line.
+    table = [comparison.cells(row) for row in rows]
+    # The data are those of a whole group, and named in its line; what no row has is not shown.
     data = comparison.HEADING.index("data")
+    shown = [
+        i for i in range(len(comparison.HEADING)) if i != data and any(line[i] for line in table)
+    ]
 
-    def cells(row: Row) -> tuple[str, ...]:
-        found = comparison.cells(row)
-        return (*found[1:data], *found[data + 1 :])
-
-    def label(row: Row) -> str:
-        name = comparison.cells(row)[data]
-        return name if not row.group or name.startswith(row.group) else f"{row.group}: {name}"
+    def label(entry: tuple[Row, tuple[str, ...]]) -> str:
+        group, name = entry[0].group, entry[1][data]
+        return name if not group or name.startswith(group) else f"{group}: {name}"
 
     groups = [
         {
             "label": key,
-            "rows": [{"name": row.name, "page": row.page, "cells": cells(row)} for row in members],
+            "rows": [
+                {"name": row.name, "page": row.page, "cells": [line[i] for i in shown[1:]]}
+                for row, line in members
+            ],
         }
-        for key, members in itertools.groupby(rows, key=label)
+        for key, members in itertools.groupby(zip(rows, table, strict=True), key=label)
     ]
-    heading = [name for name in comparison.HEADING if name != "data"]
+    heading = [comparison.HEADING[i] for i in shown]
     return _template("comparison.html").render(
         title=title, remark=remark, heading=heading, groups=groups, pictures=pictures
     )

@@ -133,14 +133,14 @@ def test_a_page_says_how_to_repeat_the_run():
 
 
 def test_a_page_needs_nothing_from_elsewhere():
-    pictures = [page.Picture("c.png", "caption")]
+    pictures = [page.Picture("c.png", 400, "caption")]
     for found in (run_page(), Checked(page.of_several("t", "r", [Row("a", "", RUN)], pictures))):
         assert not any(":" in link for link in found.links)
 
 
 def test_the_page_of_several_names_data_and_rows_once_and_escapes_them():
     rows = [Row("<a> & b", "letters", RUN, page="../a/x.txt"), Row("folds", "letters", FOLDS)]
-    pictures = [page.Picture("c.png", "caption")]
+    pictures = [page.Picture("c.png", 400, "caption")]
     found = Checked(page.of_several("<title>", "a remark", rows, pictures))
     assert found.texts[:2] == ["<title>", "a remark"]
     assert found.texts.count("<a> & b") == 1

@@ -1,0 +1,65 @@
+"""Draw a dataset's images beside their labels, and count its classes."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxletters import config as schema
+from jaxletters import console, overrides
+from jaxletters.config import Config, DatasetConfig
+
+HELP = "draw a dataset's images beside their labels, and count its classes"
+_SKETCHES = 10_400
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.epilog = "Settings of the dataset as for launch.py: --config.dataset.npz=letters.npz"
+    parser.add_argument(
+        "name", choices=schema.DATASETS, help="a dataset: %(choices)s", metavar="NAME"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, help="the PNG to write (./<NAME>.png)"
+    )
+
+
+def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+    """Writes the contact sheet of a dataset's training images, and prints how many of each class there are.
+
+    Raises:
+        UserError: settings that cannot be, data that are not there, a file that cannot be written.
+    """
+    size = _SKETCHES if known.name == "sketch_letters" else 0
+    config = overrides.apply(Config(dataset=DatasetConfig(known.name, size=size)), words)
+    from jaxletters import data, files, validation
+    from jaxletters.data import portions
+    from jaxletters.report import drawing, mosaics
+
+    validation.check(config, device_count=1)
+    splits = {name: data.load(config.dataset, name) for name in data.split_names(config.dataset)}
+    note = portions.note(config.dataset)
+    title = f"{known.name} ({note})" if note else known.name
+    path = (known.output or Path(f"{known.name}.png")).absolute()
+    with drawing.style():
+        files.write_bytes(path, drawing.png(mosaics.contact_sheet(splits["train"]), title))
+    counts = {
+        name: np.bincount(split.labels, minlength=len(split.class_names))
+        for name, split in splits.items()
+    }
+    rows = [
+        (name, str(label), *(f"{count[label]:,}" for count in counts.values()))
+        for label, name in enumerate(splits["train"].class_names)
+        if any(count[label] for count in counts.values())
+    ]
+    total = ("all", "", *(f"{count.sum():,}" for count in counts.values()))
+    console.table(("class", "label", *splits), [*rows, total], left=1)
+    height, width = data.image_shape(config.dataset)
+    console.result_table(
+        {
+            "dataset": title,
+            "images": f"{height}x{width}",
+            "contact sheet": f"{path} (an A must stand beside A, upright)",
+        }
+    )

@@ -1,0 +1,57 @@
+"""What runs there are under a folder, how far they are, and what came of them."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxletters import workdir
+from jaxletters.errors import UserError
+from jaxletters.files import read_json
+
+
+class Run(NamedTuple):
+    """A run folder.
+
+    Attributes:
+        folder: where it lies.
+        state: "finished", "running, past step 1,200", "stopped at step 1,200", or "begun".
+        dataset: that it is about; "" for a study, which is about several.
+        result: the content of its `result.json`; None until it is finished.
+    """
+
+    folder: Path
+    state: str
+    dataset: str
+    result: dict[str, Any] | None
+
+
+def find(root: Path) -> list[Run]:
+    """Returns the runs that lie in a folder, not those inside of other runs, by name.
+
+    Raises:
+        UserError: there is no such folder, or a file in it cannot be read.
+    """
+    if not root.is_dir():
+        raise UserError(
+            f"{root}: expected a folder of runs, found none; name it: jaxletters runs FOLDER"
+        )
+    return [of(file.parent) for file in sorted(root.glob("*/config.json"))]
+
+
+def of(folder: Path) -> Run:
+    """Returns what there is to say of a run folder.
+
+    Raises:
+        UserError: a file in it cannot be read.
+    """
+    config, result = read_json(folder / "config.json"), workdir.result(folder)
+    dataset = config.get("dataset", {}).get("name", "") if isinstance(config, dict) else ""
+    return Run(folder, _state(folder, result), dataset, result)
+
+
+def _state(folder: Path, result: dict[str, Any] | None) -> str:
+    if result is not None:
+        return "finished"
+    steps = [int(path.name) for path in folder.glob("steps/*") if path.name.isdigit()]
+    if workdir.in_use(folder):
+        return f"running, past step {max(steps):,}" if steps else "running"
+    return f"stopped at step {max(steps):,}" if steps else "begun"

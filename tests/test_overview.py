@@ -1,0 +1,46 @@
+"""What there is to say of a folder of runs."""
+
+import json
+
+import pytest
+
+from jaxletters import overview, workdir
+from jaxletters.config import Config, DatasetConfig
+from jaxletters.errors import UserError
+from jaxletters.files import write_json
+
+CONFIG = Config(dataset=DatasetConfig("mnist"))
+
+
+def states(root):
+    return {run.folder.name: run.state for run in overview.find(root)}
+
+
+def test_every_run_says_how_far_it_is(tmp_path):
+    for name in ("begun", "stopped", "finished", "running"):
+        workdir.claim(tmp_path / name, CONFIG)
+    for step in (7, 1200):
+        (tmp_path / "stopped" / "steps" / str(step)).mkdir(parents=True)
+    write_json(tmp_path / "finished" / "report" / "result.json", {"test_accuracy": 0.5})
+    (tmp_path / "not a run").mkdir()
+    with workdir.locked(tmp_path / "running"):
+        assert states(tmp_path) == {
+            "begun": "begun",
+            "finished": "finished",
+            "running": "running",
+            "stopped": "stopped at step 1,200",
+        }
+        (tmp_path / "running" / "steps" / "40").mkdir(parents=True)
+        assert states(tmp_path)["running"] == "running, past step 40"
+    assert states(tmp_path)["running"] == "stopped at step 40"
+    (finished,) = [run for run in overview.find(tmp_path) if run.result]
+    assert (finished.dataset, finished.result) == ("mnist", {"test_accuracy": 0.5})
+
+
+def test_a_folder_that_is_not_there_or_not_readable_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"none: expected a folder of runs, found none"):
+        overview.find(tmp_path / "none")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(json.dumps({})[:1])
+    with pytest.raises(UserError, match=r"config\.json"):
+        overview.find(tmp_path)
