@@ -3,44 +3,79 @@
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation
 
 writes benchmarks/results/ablation.md: for each ingredient left out, the mean over seeds of the mean of all
-classes' accuracies on the validation examples, and how far that is from leaving out nothing.
+classes' accuracies on the validation examples, and how far that is from leaving out nothing; beside it how
+many letters of Binary AlphaDigits the same networks read, which they never saw.
 """
 
 import json
 import math
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
-RESULT = Path(__file__).parent / "results" / "ablation.md"
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "ablation.md"
 NOTHING = "without nothing"
 
 
+def read_elsewhere(trial: Path) -> float:
+    """Returns the share of Binary AlphaDigits' letters that a trial's network reads right."""
+    folder = trial / "alphadigits"
+    words = [
+        "--config=configs/alphadigits_letternet_zero_shot.py",
+        f"--config.base.workdir={trial}",
+    ]
+    subprocess.run(
+        [sys.executable, "launch.py", *words, f"--workdir={folder}"], cwd=ROOT, check=True
+    )
+    return json.loads((folder / "report" / "result.json").read_text())["test_accuracy"]
+
+
 def table(rows: list[dict]) -> list[str]:
-    """Returns the lines of a Markdown table of a sweep's rows, an ingredient a line."""
-    seeds: dict[str, list[float]] = {}
+    """Returns the lines of a Markdown table, an ingredient a line.
+
+    Args:
+        rows: of a sweep's result, each with its share "elsewhere", too.
+    """
+    seeds: dict[str, list[dict]] = {}
     for row in rows:
         group = NOTHING if row["group"] == "baseline" else row["group"]
-        seeds.setdefault(group, []).append(100 * row["test_balanced_accuracy"])
-    whole = seeds[NOTHING]
+        seeds.setdefault(group, []).append(row)
     lines = [
-        "| left out | balanced validation accuracy | each seed | difference, standard error |",
-        "|---|---|---|---|",
+        "| left out | balanced validation accuracy | each seed | difference, standard error | "
+        "AlphaDigits, zero-shot | difference, standard error |",
+        "|---|---|---|---|---|---|",
     ]
     for group, found in seeds.items():
-        each = ", ".join(f"{value:.2f}" for value in found)
         name = "nothing" if group == NOTHING else group.removeprefix("without ")
-        difference = ""
-        if group != NOTHING:
-            error = math.sqrt(sum(statistics.variance(v) / len(v) for v in (found, whole)))
-            gap = statistics.mean(found) - statistics.mean(whole)
-            difference = f"{gap:+.2f} ± {error:.2f}"
-        lines.append(f"| {name} | {statistics.mean(found):.2f} | {each} | {difference} |")
+        here, there = (
+            _cells([row[key] for row in found], [row[key] for row in seeds[NOTHING]])
+            for key in ("test_balanced_accuracy", "elsewhere")
+        )
+        each = ", ".join(f"{100 * row['test_balanced_accuracy']:.2f}" for row in found)
+        lines.append(f"| {name} | {here[0]} | {each} | {here[1]} | {there[0]} | {there[1]} |")
     return lines
 
 
+def _cells(found: list[float], whole: list[float]) -> tuple[str, str]:
+    """Returns a mean and its difference to that of the whole, in percent."""
+    mean = 100 * statistics.mean(found)
+    if found == whole:
+        return f"{mean:.2f}", ""
+    error = 100 * math.sqrt(sum(statistics.variance(v) / len(v) for v in (found, whole)))
+    return f"{mean:.2f}", f"{mean - 100 * statistics.mean(whole):+.2f} ± {error:.2f}"
+
+
 if __name__ == "__main__":
-    result = json.loads((Path(sys.argv[1]) / "report" / "result.json").read_text())
-    lines = table(result["rows"])
+    sweep = Path(sys.argv[1]).absolute()
+    rows = json.loads((sweep / "report" / "result.json").read_text())["rows"]
+    trials = {
+        json.loads(file.read_text())["fingerprint"]: file.parents[1]
+        for file in sweep.glob("*/report/result.json")
+    }
+    for row in rows:
+        row["elsewhere"] = read_elsewhere(trials[row["fingerprint"]])
+    lines = table(rows)
     RESULT.write_text("\n".join(lines) + "\n")
     print(*lines, sep="\n")

@@ -43,8 +43,8 @@ def get_config() -> SweepConfig:
     kinds = {"nothing": (), **_WITHOUT}
     variations = [
         VariationConfig(f"without {name}", f"without {name}, seed {seed}", (f"seed={seed}", *left))
-        for name, left in kinds.items()
         for seed in (0, 1)
+        for name, left in kinds.items()
         if (name, seed) != ("nothing", 0)  # the baseline
     ]
     return SweepConfig(**vars(plain(short)), variations=tuple(variations))
