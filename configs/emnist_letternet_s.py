@@ -27,10 +27,10 @@ def get_config() -> Config:
         loss=LossConfig(prior=1.0),
         optimizer=OptimizerConfig(
             name="muon",
-            learning_rate=4e-3,
+            learning_rate=1.2e-2,
             weight_decay=0.02,
             schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
         ),
-        training=TrainingConfig(batch_size=128, epochs=18, ema_decay=0.999),
+        training=TrainingConfig(batch_size=128, epochs=22, ema_decay=0.999),
         test_shift=1,
     )
