@@ -7,6 +7,7 @@ import sys
 import matplotlib.image
 import pytest
 import runs
+from results import RUN
 
 from jaxletters import workdir
 from jaxletters.config import Config, DatasetConfig
@@ -37,16 +38,6 @@ def test_inspect_draws_every_class_and_counts_it(tmp_path):
     assert min(height, width) > 500
 
 
-RESULT = {
-    "dataset": "mnist",
-    "dataset_note": "",
-    "parameters": 1234,
-    "epochs": 5,
-    "training_seconds": 75.2,
-    "validation_accuracy": 0.951,
-    "test_accuracy": 0.9425,
-    "test_accuracy_interval": [0.93, 0.95],
-}
 RECORDS = [
     {"step": 5, "epoch": 1.0, "split": "train", "examples": 5, "loss": 0.5, "accuracy": 0.9},
     {"step": 5, "epoch": 1.0, "split": "validation", "loss": 0.6, "accuracy": 0.8},
@@ -58,7 +49,7 @@ def finished(tmp_path):
     """A folder with two finished runs, one of them without validation."""
     for name, records in (("one", RECORDS), ("two", RECORDS[:1])):
         workdir.claim(tmp_path / name, Config(dataset=DatasetConfig("mnist")))
-        write_json(tmp_path / name / "report" / "result.json", RESULT)
+        write_json(tmp_path / name / "report" / "result.json", RUN)
         lines = "".join(f"{json.dumps(record)}\n" for record in records)
         (tmp_path / name / "metrics.jsonl").write_text(lines)
     return tmp_path
@@ -71,7 +62,8 @@ def test_runs_lists_what_there_is(finished):
     assert heading.split()[:2] == ["run", "state"]
     figures = ["5", "1:15", "95.10", "94.25", "93.00", "to", "95.00"]
     assert [row.split() for row in rows] == [
-        [name, "finished", "mnist", *figures] for name in ("one", "two")
+        [name, "finished", "emnist_letters,", "rebuilt", "split", *figures]
+        for name in ("one", "two")
     ]
 
 

@@ -2,28 +2,10 @@
 
 import numpy as np
 import pytest
+from results import FOLDS, RUN
 
 from jaxletters.report import charts, comparison, drawing
 from jaxletters.report.comparison import Row
-
-RUN = {
-    "dataset": "emnist_letters",
-    "dataset_note": "rebuilt split",
-    "parameters": 1234,
-    "epochs": 5,
-    "training_seconds": 75.2,
-    "validation_accuracy": 0.951,
-    "test_accuracy": 0.9425,
-    "test_accuracy_interval": [0.93, 0.95],
-}
-FOLDS = {
-    **RUN,
-    "dataset_note": "",
-    "validation_accuracy": None,
-    "fold_accuracies": [0.9, 0.94],
-    "fold_mean": 0.92,
-    "fold_deviation": 0.0283,
-}
 
 
 def cells(row):
