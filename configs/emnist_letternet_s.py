@@ -31,6 +31,6 @@ def get_config() -> Config:
             weight_decay=0.02,
             schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
         ),
-        training=TrainingConfig(batch_size=128, epochs=22, ema_decay=0.999),
+        training=TrainingConfig(batch_size=128, epochs=24, ema_decay=0.999),
         test_shift=1,
     )
