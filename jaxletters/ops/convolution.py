@@ -37,7 +37,7 @@ def _valid(layer: Layer) -> bool:
 
 _THREES, _FOURS = winograd.Tiles(3), winograd.Tiles(4)
 
-# The first row that holds, as measured on two AVX2 cores with jaxlib 0.10.2.
+# The first row that holds, as measured on two cores with AVX2 or AVX-512, jaxlib 0.10.2.
 CHOICES = (
     Choice(_narrow, patches.forward, patches.input_gradient, patches.kernel_gradient),
     Choice(
@@ -47,7 +47,13 @@ CHOICES = (
         _THREES.kernel_gradient,
     ),
     Choice(
-        lambda layer: _wide_3x3(layer, 64) and 3 < max(layer.out) <= 12,
+        lambda layer: _wide_3x3(layer, 64) and 3 < max(layer.out) <= 6,
+        _THREES.forward,
+        winograd.rows_input_gradient,
+        _THREES.kernel_gradient,
+    ),
+    Choice(
+        lambda layer: _wide_3x3(layer, 64) and 6 < max(layer.out) <= 12,
         _FOURS.forward,
         _FOURS.input_gradient,
         _FOURS.kernel_gradient,
@@ -65,10 +71,22 @@ CHOICES = (
         direct.kernel_gradient,
     ),
     Choice(
+        lambda layer: _wide_3x3(layer, 32) and max(layer.out) > 3 and max(layer.out) % 4 == 0,
+        winograd.rows_forward,
+        winograd.rows_input_gradient,
+        _FOURS.kernel_gradient,
+    ),
+    Choice(
         lambda layer: _wide_3x3(layer, 32) and max(layer.out) > 3,
         winograd.rows_forward,
         winograd.rows_input_gradient,
         direct.kernel_gradient,
+    ),
+    Choice(
+        lambda layer: layer.stride > 1 and layer.edge == 1,
+        direct.forward,
+        patches.input_gradient,
+        patches.kernel_gradient,
     ),
     Choice(
         lambda layer: layer.stride > 1 or _valid(layer),
