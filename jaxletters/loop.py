@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters import journal, metrics, optim, preempt, sharding, steps, stopping
+from jaxletters import inference, journal, metrics, optim, preempt, sharding, steps, stopping
 from jaxletters.checkpoint import Checkpoints, Snapshot
 from jaxletters.config import Config
 from jaxletters.console import Console
@@ -325,5 +325,5 @@ def seconds(timing: dict[str, float]) -> float:
 
 def evaluate(task: Task, variables: Variables, dataset: Dataset) -> Scores:
     """Returns the mean `loss` (nats) and `accuracy` (0 to 1) on a dataset, every example once."""
-    logits = steps.predict(task.model, variables, dataset.images, EVALUATION_BATCH, task.mesh)
+    logits = inference.predict(task.model, variables, dataset.images, EVALUATION_BATCH, task.mesh)
     return metrics.evaluate(logits, dataset.labels)

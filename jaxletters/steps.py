@@ -1,11 +1,10 @@
-"""The compiled programs: initialise, train until a step, predict."""
+"""The compiled programs of training: initialise, train until a step."""
 
 import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax.sharding import Mesh
 
@@ -194,39 +193,3 @@ def run_until(
     for _ in range(int(state.step), stop):
         state, counts = _program(False)(task, state, counts, examples)
     return state, counts
-
-
-@functools.cache
-def evaluation():  # noqa: ANN201, a jitted function's type is private to JAX
-    """Returns `logits` as the compiled program that `predict` uses."""
-    return jax.jit(logits, static_argnums=0, compiler_options=backend.options())
-
-
-def logits(model: Model, variables: Variables, images: jax.Array) -> jax.Array:
-    """Returns the logits of a batch of images: uint8 `[b, h, w]` to float32 `[b, classes]`."""
-    return model.apply(variables, images.astype(jnp.float32) / 255, train=False)[0]
-
-
-def predict(
-    model: Model, variables: Variables, images: np.ndarray, batch_size: int, mesh: Mesh
-) -> np.ndarray:
-    """Returns the logits of every image exactly once: float32 `[n, classes]`, on the host.
-
-    The last batch is filled up with blank images whose logits are dropped, so one compiled program
-    serves any number of images.
-
-    Args:
-        model: the network.
-        variables: its weights, on the devices of `mesh`.
-        images: uint8 `[n, h, w]`.
-        batch_size: images per call; rounded up to a multiple of the device count.
-        mesh: the devices.
-    """
-    batch_size += -batch_size % mesh.size
-    parts = []
-    for start in range(0, len(images), batch_size):
-        part = images[start : start + batch_size]
-        padding = ((0, batch_size - len(part)), (0, 0), (0, 0))
-        filled = sharding.split(np.pad(part, padding), mesh)
-        parts.append(np.asarray(evaluation()(model, variables, filled))[: len(part)])
-    return np.concatenate(parts)

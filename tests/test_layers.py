@@ -31,7 +31,7 @@ LAYERS = [
         "data.splits",
         "data.strokes",
     ],
-    ["backend", "sharding", "steps"],
+    ["backend", "inference", "sharding", "steps"],
     [
         "checkpoint",
         "configfile",
@@ -43,7 +43,9 @@ LAYERS = [
         "overrides",
         "overview",
         "preempt",
+        "reader",
         "report",
+        "trained",
         "workdir",
     ],
     ["loop"],

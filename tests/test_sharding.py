@@ -21,7 +21,7 @@ PROGRAM = f"""
 import sys
 import jax, jax.numpy as jnp, numpy as np
 import tiny
-from jaxletters import metrics, sharding, steps
+from jaxletters import inference, metrics, sharding, steps
 from jaxletters.data import sampling
 
 task, examples = tiny.task(), tiny.examples()
@@ -50,7 +50,7 @@ found["loss"] = counts.loss
 variables = sharding.replicate(tiny.variables(task.model), task.mesh)
 for n in {ROWS}:
     images, _ = tiny.arrays(n)
-    found[f"logits{{n}}"] = steps.predict(task.model, variables, images, 5, task.mesh)
+    found[f"logits{{n}}"] = inference.predict(task.model, variables, images, 5, task.mesh)
 np.savez(sys.argv[1], **found)
 """
 

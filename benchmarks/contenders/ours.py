@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import networks
 import protocol
 
-from jaxletters import backend, metrics, models, optim, sharding, steps
+from jaxletters import backend, inference, metrics, models, optim, sharding, steps
 from jaxletters.config import AugmentConfig, LossConfig, OptimizerConfig
 from jaxletters.types import Examples
 
@@ -56,7 +56,7 @@ class Jaxletters:
         """Computes the logits of a batch, a number of times, one after the other."""
         variables = steps.evaluated(self._state)
         for _ in range(calls):
-            jax.block_until_ready(steps.evaluation()(self._task.model, variables, self._batch))
+            jax.block_until_ready(inference.evaluation()(self._task.model, variables, self._batch))
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters import console, environment, loop, sharding, steps, workdir
+from jaxletters import console, environment, inference, loop, sharding, workdir
 from jaxletters.config import CrossvalConfig
 from jaxletters.data import portions, splits
 from jaxletters.errors import UserError
@@ -92,7 +92,7 @@ def _fold(
     train, validation = splits.take(others, kept), splits.take(others, held_out)
     fitted = fitting.fit(config, begin, train, validation, folder, mesh, brief=True)
     examples = splits.take(whole, np.flatnonzero(unseen))
-    logits = steps.predict(
+    logits = inference.predict(
         fitted.model, fitted.variables, examples.images, loop.EVALUATION_BATCH, mesh
     )
     right = int((logits.argmax(axis=1) == examples.labels).sum())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxletters import console, environment, loop, sharding, steps, workdir
+from jaxletters import console, environment, inference, loop, sharding, workdir
 from jaxletters.config import Config
 from jaxletters.data import portions
 from jaxletters.experiments import fitting, outcome
@@ -72,7 +72,9 @@ def _test_and_report(
 
 
 def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
-    return steps.predict(fitted.model, fitted.variables, images, loop.EVALUATION_BATCH, fitted.mesh)
+    return inference.predict(
+        fitted.model, fitted.variables, images, loop.EVALUATION_BATCH, fitted.mesh
+    )
 
 
 def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int) -> float:

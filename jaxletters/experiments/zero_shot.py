@@ -9,9 +9,9 @@ from jaxletters import (
     console,
     data,
     environment,
+    inference,
     loop,
     sharding,
-    steps,
     validation,
     workdir,
 )
@@ -20,6 +20,7 @@ from jaxletters.data import portions, splits
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome
 from jaxletters.report import analysis
+from jaxletters.trained import Trained
 
 
 def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     workdir.claim(folder, config)
     environment.record(folder, console.notice)
     variables = sharding.replicate(origin.variables, mesh)
-    logits = steps.predict(origin.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
+    logits = inference.predict(origin.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
     right = logits.argmax(axis=1) == unseen.labels
     fold_of = splits.folds(unseen.labels, config.folds, config.seed)
     accuracies = [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
@@ -63,7 +64,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     return result
 
 
-def _check_fit(config: ZeroShotConfig, origin: base.Base) -> None:
+def _check_fit(config: ZeroShotConfig, origin: Trained) -> None:
     seen, names = data.image_shape(origin.dataset), data.class_names(origin.dataset.name)
     here, classes = data.image_shape(config.dataset), data.class_names(config.dataset.name)
     if (seen, names) != (here, classes):

@@ -1,0 +1,72 @@
+"""The network of a finished run, read back from its folder."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxletters import checkpoint, console, data, models, settings, workdir
+from jaxletters.config import MODEL_CONFIGS, DatasetConfig
+from jaxletters.errors import UserError
+from jaxletters.files import read_json
+from jaxletters.types import Model, Variables
+
+
+class Trained(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        folder: where it lies.
+        result: the content of its `result.json`.
+        dataset: that it was trained on.
+        model: its network.
+        variables: its best weights, on the host.
+    """
+
+    folder: Path
+    result: dict[str, Any]
+    dataset: DatasetConfig
+    model: Model
+    variables: Variables
+
+
+def load(folder: Path) -> Trained:
+    """Returns the network of a finished run; nothing in the folder is changed.
+
+    Raises:
+        UserError: there is no finished run, it trained no network or several, or it cannot be read.
+    """
+    result = workdir.result(folder)
+    if result is None:
+        raise UserError(
+            f"{folder}: expected a finished run, found none; see jaxletters runs {folder.parent}"
+        )
+    if result.get("experiment") != "train":
+        raise UserError(
+            f"{folder}: expected a run that trained one network, found one of the kind "
+            f"{result.get('experiment')!r}; name another: see jaxletters runs {folder.parent}"
+        )
+    values = read_json(folder / "config.json")
+    try:
+        network = settings.from_dict(values["model"], MODEL_CONFIGS[values["model"]["name"]]())
+        dataset = settings.from_dict(values["dataset"], DatasetConfig())
+        stages = len(values.get("stages", ()))
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder / 'config.json'}: expected the config of a run of this version, found none of "
+            f"{error}; train it anew in another folder"
+        ) from error
+    shape, names = data.image_shape(dataset), data.class_names(dataset.name)
+    model = models.build(network, len(names), shape)
+    like = jax.tree.map(
+        lambda x: np.zeros(x.shape, x.dtype), jax.eval_shape(model.init, jax.random.key(0))
+    )
+    last = folder / f"stage{stages}" if stages else folder
+    variables = checkpoint.restore_best(last, like, console.notice)
+    if variables is None:
+        raise UserError(
+            f"{last / 'steps'}: expected a sound checkpoint, found none; remove {folder} and train it "
+            "anew"
+        )
+    return Trained(folder, result, dataset, model, variables)
