@@ -98,6 +98,21 @@ def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[
     return np.concatenate(images)[:count], np.concatenate(labels)[:count]
 
 
+def paths(form: str) -> list[Floats]:
+    """Returns the pen's path through a form of `strokes.LETTERS`, a stroke an array.
+
+    Args:
+        form: its text.
+
+    Returns:
+        float32 `[n, 2]`, points (x, y) close together on a smooth curve, for each stroke. The larger side
+        of the letter is 1 long, y grows downwards.
+    """
+    points, _, basis, drawn = _trace(form, len(form.replace("|", " ").split()))
+    strokes = np.split((basis @ points).astype(np.float32), np.flatnonzero(drawn == 0) + 1)
+    return [stroke for stroke in strokes if len(stroke) > 1]
+
+
 def _draw_block(
     alphabet: _Alphabet, lean: tuple[float, float], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
