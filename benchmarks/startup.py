@@ -136,11 +136,11 @@ def rows(folder: Path) -> list[tuple[str, str]]:
 
 def main() -> None:
     """Measures, prints, and writes the result."""
-    from jaxletters import journal
+    from jaxletters import environment
 
     with tempfile.TemporaryDirectory() as folder:
         figures = rows(Path(folder))
-    versions = journal.environment()["versions"]
+    versions = environment.describe()["versions"]
     stack = ", ".join(
         f"{name} {versions[name]}" for name in ("python", "jaxlib", "flax", "orbax-checkpoint")
     )

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 
 from jaxletters import commandline
-from jaxletters.commands import inspect, report, runs
+from jaxletters.commands import inspect, predict, report, runs
 
-_COMMANDS = {"inspect": inspect, "runs": runs, "report": report}
+_COMMANDS = {"inspect": inspect, "runs": runs, "report": report, "predict": predict}
 
 
 def main() -> int:

@@ -27,3 +27,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("xla"))
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small run that is finished; nothing in it may be changed."""
+    import runs  # not above, because it needs the environment that pytest_configure sets
+
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    runs.finish(folder, "--config.training.epochs=1")
+    return folder

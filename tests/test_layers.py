@@ -46,6 +46,7 @@ LAYERS = [
         "overview",
         "preempt",
         "reader",
+        "reading",
         "report",
         "trained",
         "workdir",

@@ -14,17 +14,9 @@ from jaxletters.files import write_json
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A small run, finished."""
-    where = tmp_path_factory.mktemp("runs") / "small"
-    runs.finish(where, "--config.training.epochs=1")
-    return where
-
-
-@pytest.fixture(scope="module")
-def tested(folder):
+def tested(finished_run):
     """The logits of its test examples, as its report has them, and their labels."""
-    with np.load(folder / "report" / "predictions.npz") as found:
+    with np.load(finished_run / "report" / "predictions.npz") as found:
         return found["logits"], found["labels"]
 
 
@@ -35,16 +27,16 @@ def images():
     return sketch.draw(156, "test", 0)
 
 
-def test_it_reads_as_the_run_was_tested(folder, tested, images):
-    found = reader.load(folder)
+def test_it_reads_as_the_run_was_tested(finished_run, tested, images):
+    found = reader.load(finished_run)
     np.testing.assert_array_equal(images[1], tested[1])
     np.testing.assert_allclose(found.logits(images[0]), tested[0], rtol=1e-4, atol=1e-5)
     assert (found.name, found.image_shape, len(found.class_names)) == ("small", (28, 28), 27)
 
 
 @pytest.mark.parametrize("count", [1, 16, 17])
-def test_how_many_images_come_together_does_not_show(folder, images, tested, count):
-    network = reader.load(folder)
+def test_how_many_images_come_together_does_not_show(finished_run, images, tested, count):
+    network = reader.load(finished_run)
     predictions = network.predict(images[0][:count])
     expected = scipy.special.softmax(tested[0][:count], axis=1)
     np.testing.assert_allclose(predictions.probabilities, expected, rtol=1e-3, atol=1e-5)
@@ -52,8 +44,8 @@ def test_how_many_images_come_together_does_not_show(folder, images, tested, cou
     assert predictions.names == tuple(network.class_names[i] for i in predictions.labels)
 
 
-def test_the_best_guesses_come_in_order(folder, images):
-    predictions = reader.load(folder).predict(images[0][0])
+def test_the_best_guesses_come_in_order(finished_run, images):
+    predictions = reader.load(finished_run).predict(images[0][0])
     (best,) = predictions.best(27)
     shares = [share for _, share in best]
     assert shares == sorted(shares, reverse=True)
@@ -62,8 +54,8 @@ def test_the_best_guesses_come_in_order(folder, images):
     np.testing.assert_allclose(sum(shares), 1, rtol=1e-5)
 
 
-def test_no_images_are_no_predictions(folder):
-    predictions = reader.load(folder).predict(np.empty((0, 28, 28), np.uint8))
+def test_no_images_are_no_predictions(finished_run):
+    predictions = reader.load(finished_run).predict(np.empty((0, 28, 28), np.uint8))
     assert predictions.probabilities.shape == (0, 27)
     assert predictions.names == ()
 
@@ -76,9 +68,9 @@ def test_no_images_are_no_predictions(folder):
         (np.zeros((2, 28, 28), np.float32), "float32"),
     ],
 )
-def test_what_is_no_image_is_refused(folder, images, expected):
+def test_what_is_no_image_is_refused(finished_run, images, expected):
     with pytest.raises(UserError, match=expected):
-        reader.load(folder).predict(images)
+        reader.load(finished_run).predict(images)
 
 
 def test_what_trained_no_single_network_is_refused(tmp_path):
@@ -89,11 +81,11 @@ def test_what_trained_no_single_network_is_refused(tmp_path):
         reader.load(tmp_path)
 
 
-def test_no_part_of_training_is_imported(folder):
+def test_no_part_of_training_is_imported(finished_run):
     program = f"""
 import sys
 from jaxletters import reader
-reader.load({str(folder)!r})
+reader.load({str(finished_run)!r})
 training = {{"augment", "experiments", "journal", "loop", "losses", "optim", "report", "steps"}}
 print(*sorted({{"matplotlib", "tensorflow_datasets"}} & set(sys.modules)))
 print(*sorted(name for name in training if f"jaxletters.{{name}}" in sys.modules))

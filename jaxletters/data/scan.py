@@ -80,12 +80,12 @@ def _ink(image: Floats) -> Floats:
     """Returns how much ink there is, 0 for paper and 1 for what is written: float32 `[h, w]`."""
     difference = np.sqrt(np.square(image - _paper(image)).mean(axis=2))
     difference = ndimage.gaussian_filter(difference, max(image.shape[:2]) / _LONGEST)
-    threshold = _otsu(difference)
-    written = difference > threshold
-    noise = np.median(difference)
-    if not written.any() or threshold < max(_LEAST_CONTRAST / 2, _LEAST_SIGNAL * noise / 2):
+    written = difference > _otsu(difference)
+    if not written.any():
         return np.zeros_like(difference)
-    full = np.median(difference[written])
+    noise, full = np.median(difference), np.median(difference[written])
+    if full < max(_LEAST_CONTRAST, _LEAST_SIGNAL * noise):
+        return np.zeros_like(difference)
     return np.clip((difference - noise) / (full - noise), 0, 1)
 
 
@@ -123,7 +123,9 @@ def _otsu(values: Floats) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = sums / below - (sums[-1] - sums) / above
         between = np.nan_to_num(below * above * np.square(apart))
-    return float(edges[1 + int(np.argmax(between))])
+    # Where nothing lies between the groups, in the middle.
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
+    return float((edges[best[0] + 1] + edges[best[-1] + 1]) / 2)
 
 
 class _Part(NamedTuple):

@@ -1,0 +1,73 @@
+"""Read letters in photographs and scans: one letter, or several in a row, dark on light or light on dark."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxletters import commandline, console
+from jaxletters.errors import UserError
+
+if TYPE_CHECKING:
+    from jaxletters.reading import Reading
+
+HELP = "read letters in photographs and scans"
+_GUESSES = 3
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or other pictures"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="write what was found, and what the network saw of it, to ./<IMAGE>_read.png",
+    )
+
+
+def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+    """Prints what is written in each picture.
+
+    Raises:
+        UserError: the network or a picture cannot be read, or nothing is written in it; what can be read is.
+    """
+    commandline.nothing_more(words)
+    from jaxletters import backend
+
+    backend.prepare()
+    from jaxletters import files, images, reader, reading
+
+    network = reader.load(known.run)
+    problems, readings = [], []
+    for file in known.images:
+        try:
+            picture = images.read(file)
+            found = reading.read(network, picture, str(file))
+            if known.show:
+                target = Path(f"{file.stem}_read.png").absolute()
+                files.write_bytes(target, reading.annotated(picture, found))
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        readings.append(found.as_dict())
+        if not known.json:
+            _print(str(file), found)
+            if known.show:
+                console.notice(str(target))
+    if known.json:
+        console.notice(files.to_json(readings, indent=2))
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _print(name: str, found: "Reading") -> None:
+    rows = []
+    for i, guesses in enumerate(found.predictions.best(_GUESSES), 1):
+        (letter, share), *others = guesses
+        rows.append((str(i), letter, f"{share:.1%}", "  ".join(f"{n} {p:.1%}" for n, p in others)))
+    console.result_table({name: found.text})
+    console.table(("letter", "read", "probability", "or else"), rows, left=2)

@@ -1,0 +1,122 @@
+"""What is written in a picture, and a picture of how it was read."""
+
+import io
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from jaxletters.data import scan
+from jaxletters.data.scan import Letter
+from jaxletters.errors import UserError
+from jaxletters.reader import Predictions, Reader
+
+_GUESSES = 5
+# Of an annotated picture, in pixels: its width, that of a letter as the network saw it, with what was read.
+_WIDTH, _SEEN, _GAP = 800, 84, 12
+_CARD = (_SEEN + _GAP, _SEEN + 64)
+_BLUE, _GREY = "#0072B2", "#555555"
+# Of the best and the second best guess: the size of its letters, how far below the image, and its colour.
+_LINES = ((22, 2, _BLUE), (14, 32, _GREY))
+
+
+class Reading(NamedTuple):
+    """The letters of a picture, from left to right.
+
+    Attributes:
+        name: of the picture.
+        letters: where they are, and what the network saw of each.
+        predictions: what it makes of them.
+    """
+
+    name: str
+    letters: list[Letter]
+    predictions: Predictions
+
+    @property
+    def text(self) -> str:
+        """The most probable letters in a row."""
+        return "".join(self.predictions.names)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the reading for JSON, each letter with its five most probable classes."""
+        return {
+            "image": self.name,
+            "text": self.text,
+            "letters": [
+                {
+                    "box": list(letter.box),
+                    "best": [{"letter": n, "probability": p} for n, p in guesses],
+                }
+                for letter, guesses in zip(
+                    self.letters, self.predictions.best(_GUESSES), strict=True
+                )
+            ],
+        }
+
+
+def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
+    """Returns what is written in a picture: one letter, or several in a row.
+
+    Args:
+        network: that reads 28x28 pixels.
+        picture: uint8 `[h, w, 3]`.
+        name: what the reading, and an error, calls it.
+
+    Raises:
+        UserError: nothing is written, or the network reads images of another size.
+    """
+    if network.image_shape != (scan.SIDE, scan.SIDE):
+        height, width = network.image_shape
+        raise UserError(
+            f"{network.name}: expected a network for {scan.SIDE}x{scan.SIDE} pixels, found one for "
+            f"{height}x{width}; name a run on EMNIST Letters"
+        )
+    letters = scan.letters(picture)
+    if not letters:
+        raise UserError(
+            f"{name}: expected letters that differ clearly from their paper, found none; take the picture "
+            "nearer, or in more light"
+        )
+    return Reading(name, letters, network.predict(np.stack([letter.image for letter in letters])))
+
+
+def annotated(picture: NDArray[np.uint8], found: Reading) -> bytes:
+    """Returns a PNG of a picture with a box round each letter; below, what the network saw and read."""
+    boxed = _boxed(picture, found.letters)
+    cards = [
+        _card(letter, guesses)
+        for letter, guesses in zip(found.letters, found.predictions.best(2), strict=True)
+    ]
+    columns = _WIDTH // _CARD[0]
+    rows = -(-len(cards) // columns)
+    page = Image.new("RGB", (_WIDTH, boxed.height + _GAP + rows * _CARD[1]), "white")
+    page.paste(boxed, (0, 0))
+    for i, card in enumerate(cards):
+        row, column = divmod(i, columns)
+        page.paste(card, (column * _CARD[0], boxed.height + _GAP + row * _CARD[1]))
+    file = io.BytesIO()
+    page.save(file, "PNG")
+    return file.getvalue()
+
+
+def _boxed(picture: NDArray[np.uint8], letters: list[Letter]) -> Image.Image:
+    scale = _WIDTH / picture.shape[1]
+    shown = Image.fromarray(picture).resize((_WIDTH, max(round(picture.shape[0] * scale), 1)))
+    draw = ImageDraw.Draw(shown)
+    for letter in letters:
+        left, top, right, bottom = (scale * edge for edge in letter.box)
+        draw.rectangle((left - 5, top - 5, right + 5, bottom + 5), outline=_BLUE, width=3)
+    return shown
+
+
+def _card(letter: Letter, guesses: list[tuple[str, float]]) -> Image.Image:
+    card = Image.new("RGB", _CARD, "white")
+    seen = Image.fromarray(letter.image).resize((_SEEN, _SEEN), Image.Resampling.NEAREST)
+    card.paste(seen, (_GAP // 2, 0))
+    draw = ImageDraw.Draw(card)
+    for (name, share), (size, below, colour) in zip(guesses, _LINES, strict=True):
+        font = ImageFont.load_default(size)
+        draw.text((_GAP // 2, _SEEN + below), f"{name} {share:.0%}", fill=colour, font=font)
+    return card
