@@ -3,21 +3,25 @@
     python benchmarks/accuracy.py configs/emnist_letternet_s.py --seeds 0 1 2
 
 trains and tests the config once for each seed (a run that is finished is not repeated, an interrupted
-one goes on), in the config's own run folder and, for another seed than the config's, one beside it, and
-adds its row to benchmarks/results/accuracy.md.
+one goes on), in the config's own run folder and, for another seed than the config's, one beside it. Each
+seed's figures are kept in benchmarks/results/accuracy.json, so that a campaign can be finished another day;
+benchmarks/results/accuracy.md is made of all that are there.
 """
 
 import argparse
+import dataclasses
 import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from jaxletters import configfile, data
+from jaxletters import configfile, data, identity
 from jaxletters.config import Config
 from jaxletters.console import duration
 from jaxletters.models import summary
@@ -32,76 +36,137 @@ HEADING = (
 # As many of the test images of EMNIST Letters as are NIST's own in a rebuilt split.
 FIRST = 14_800
 
-
-class Run(NamedTuple):
-    """One finished run: the content of its `result.json`, its test labels and its logits."""
-
-    result: dict[str, Any]
-    labels: np.ndarray
-    logits: np.ndarray
+Record = dict[str, Any]
 
 
-def train(file: Path, seed: int) -> Run:
-    """Returns the run of a config with a seed, which is trained first if need be."""
+def load(file: Path) -> Config:
+    """Returns the config of a run in a file."""
     config = configfile.load(file)
-    name = file.stem if seed == config.seed else f"{file.stem}_seed{seed}"
+    assert isinstance(config, Config)
+    return config
+
+
+def train(file: Path, seed: int) -> Path:
+    """Trains a config with a seed, if that is not done yet; returns the run folder."""
+    name = file.stem if seed == load(file).seed else f"{file.stem}_seed{seed}"
     folder = ROOT / "checkpoints" / name
     command = [f"--config={file}", f"--workdir={folder}", f"--config.seed={seed}"]
     subprocess.run([sys.executable, "launch.py", *command], cwd=ROOT, check=True)
+    return folder
+
+
+def record(file: Path, seed: int, folder: Path) -> Record:
+    """Returns the figures of a finished run."""
+    config = load(file)
     result = json.loads((folder / "report" / "result.json").read_text())
+    environment = json.loads((folder / "env.json").read_text())
     with np.load(folder / "report" / "predictions.npz") as found:
-        return Run(result, found["labels"], found["logits"])
-
-
-def accuracy_as_one(run: Run, names: tuple[str, ...], pair: str) -> float:
-    """Returns the accuracy where two letters count as one."""
-    one, other = (names.index(letter) for letter in pair)
-    confusion = analysis.confusion_matrix(run.labels, run.logits.argmax(1), len(names))
-    return analysis.accuracy_as_one(confusion, (one, other))
-
-
-def spread(values: list[float], digits: int = 2) -> str:
-    """Returns "mean ± standard deviation" of shares, in percent."""
-    mean = f"{100 * statistics.mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {100 * statistics.stdev(values):.{digits}f}"
-
-
-def row(file: Path, runs: list[Run]) -> dict[str, str]:
-    """Returns the table's row of all runs of a config, by HEADING."""
-    config = configfile.load(file)
-    assert isinstance(config, Config)
+        labels, logits = found["labels"], found["logits"]
     names = data.class_names(config.dataset.name)
     layers = summary.layers(config.model, len(names), data.image_shape(config.dataset))
-    first = [float((r.logits.argmax(1) == r.labels)[:FIRST].mean()) for r in runs]
-    accuracies = [r.result["test_accuracy"] for r in runs]
-    errors = [analysis.calibration_error(r.labels, r.logits) for r in runs]
-    trained = runs[0].result["train_examples"]
-    held_out = runs[0].result["validation_examples"]
     return {
-        "config": f"`{file.stem}`",
-        "parameters": f"{sum(layer.parameters for layer in layers):,}",
-        "MMAC": f"{sum(layer.macs for layer in layers) / 1e6:.1f}",
-        "trained on": f"{trained:,}" + (f" ({held_out:,} held out)" if held_out else " (all)"),
-        "test accuracy": spread(accuracies),
-        "each seed": ", ".join(f"{100 * accuracy:.2f}" for accuracy in accuracies),
-        "first 14,800": spread(first),
-        "over shifts": spread([r.result["accuracy_over_shifts"] for r in runs]),
-        "I and L as one": spread([accuracy_as_one(r, names, "IL") for r in runs]),
-        "calibration error": spread(errors),
-        "training, each": duration(statistics.mean(r.result["training_seconds"] for r in runs)),
+        "config": file.stem,
+        "seed": seed,
+        "fingerprint": _fingerprint(file),
+        "parameters": result["parameters"],
+        "multiply_adds": sum(layer.macs for layer in layers),
+        "train_examples": result["train_examples"],
+        "validation_examples": result["validation_examples"],
+        "test_split_reads": result["test_split_reads"],
+        "accuracy": result["test_accuracy"],
+        "accuracy_first": float((logits.argmax(1) == labels)[:FIRST].mean()),
+        "accuracy_over_shifts": result["accuracy_over_shifts"],
+        "accuracy_as_one": accuracy_as_one(labels, logits, names, "IL"),
+        "calibration_error": analysis.calibration_error(labels, logits),
+        "seconds": result["training_seconds"],
+        "stack": ", ".join(
+            [
+                f"{environment['cpus']} CPU cores",
+                *(
+                    f"{n} {environment['versions'][n]}"
+                    for n in ("python", "jaxlib", "flax", "optax")
+                ),
+            ]
+        ),
+        "day": str(date.fromtimestamp((folder / "report" / "result.json").stat().st_mtime)),
     }
 
 
-def write(new: dict[str, str]) -> None:
-    """Puts a row into the table in the place of the config's earlier one, and prints the table."""
+def _fingerprint(file: Path) -> str:
+    """Returns what is the same for all seeds of a config."""
+    return identity.fingerprint(dataclasses.replace(load(file), seed=0))
+
+
+def accuracy_as_one(
+    labels: np.ndarray, logits: np.ndarray, names: Sequence[str], pair: str
+) -> float:
+    """Returns the accuracy where two letters count as one."""
+    one, other = (names.index(letter) for letter in pair)
+    confusion = analysis.confusion_matrix(labels, logits.argmax(1), len(names))
+    return analysis.accuracy_as_one(confusion, (one, other))
+
+
+def spread(values: list[float]) -> str:
+    """Returns "mean ± standard deviation" of shares, in percent."""
+    mean = f"{100 * statistics.mean(values):.2f}"
+    return mean if len(values) == 1 else f"{mean} ± {100 * statistics.stdev(values):.2f}"
+
+
+def row(records: Sequence[Record]) -> tuple[str, ...]:
+    """Returns the table's row of all seeds of a config, under HEADING."""
+    first = records[0]
+    held_out = first["validation_examples"]
+
+    def of(name: str) -> str:
+        return spread([r[name] for r in records])
+
+    return (
+        f"`{first['config']}`",
+        f"{first['parameters']:,}",
+        f"{first['multiply_adds'] / 1e6:.1f}",
+        f"{first['train_examples']:,}" + (f" ({held_out:,} held out)" if held_out else " (all)"),
+        of("accuracy"),
+        ", ".join(f"{100 * r['accuracy']:.2f}" for r in records),
+        *map(
+            of, ("accuracy_first", "accuracy_over_shifts", "accuracy_as_one", "calibration_error")
+        ),
+        " ".join(duration(r["seconds"]) for r in records),
+    )
+
+
+def table(records: Sequence[Record]) -> list[str]:
+    """Returns the lines of the Markdown table of all records, a config a line."""
+    ordered = sorted(records, key=lambda r: r["seed"])
+    rows = [
+        row([r for r in ordered if r["config"] == name])
+        for name in dict.fromkeys(r["config"] for r in records)
+    ]
+    days = sorted({r["day"] for r in records})
+    cells = (HEADING, ("---",) * len(HEADING), *rows)
+    return [
+        *(f"| {' | '.join(line)} |" for line in cells),
+        "",
+        "EMNIST Letters, rebuilt split; percent, mean ± standard deviation over seeds; each run read the "
+        f"test split {' or '.join(sorted({str(r['test_split_reads']) for r in records}))} time. "
+        f"{' or '.join(sorted({r['stack'] for r in records}))}, "
+        f"{' to '.join(dict.fromkeys((days[0], days[-1])))}; `python benchmarks/accuracy.py`.",
+    ]
+
+
+def add(new: Record) -> None:
+    """Keeps a record, drops those of the config as it was before a change, and writes the table."""
     file = RESULTS / "accuracy.json"
-    rows = json.loads(file.read_text()) if file.exists() else []
-    rows = [old for old in rows if old["config"] != new["config"]] + [new]
-    file.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    cells = [HEADING, ("---",) * len(HEADING), *([r[name] for name in HEADING] for r in rows)]
-    table = [f"| {' | '.join(line)} |" for line in cells]
-    (RESULTS / "accuracy.md").write_text("\n".join(table) + "\n")
-    print(*table, sep="\n")
+    records = json.loads(file.read_text()) if file.exists() else []
+    kept = [
+        r
+        for r in records
+        if r["config"] != new["config"]
+        or (r["fingerprint"] == new["fingerprint"] and r["seed"] != new["seed"])
+    ]
+    lines = table([*kept, new])
+    file.write_text(json.dumps([*kept, new], indent=1) + "\n")
+    (RESULTS / "accuracy.md").write_text("\n".join(lines) + "\n")
+    print(*lines, sep="\n")
 
 
 if __name__ == "__main__":
@@ -109,4 +174,5 @@ if __name__ == "__main__":
     parser.add_argument("config", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
-    write(row(given.config, [train(given.config, seed) for seed in given.seeds]))
+    for seed in given.seeds:
+        add(record(given.config, seed, train(given.config, seed)))

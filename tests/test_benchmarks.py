@@ -1,5 +1,6 @@
 """The tables that the benchmarks make of finished runs."""
 
+import json
 import runpy
 from types import SimpleNamespace
 
@@ -32,8 +33,7 @@ def test_two_letters_that_count_as_one_are_not_confused():
     accuracy = benchmark("accuracy")
     labels = np.int32([1, 2, 3, 3])
     logits = np.eye(4, dtype=np.float32)[[2, 1, 3, 1]]
-    run = accuracy.Run({}, labels, logits)
-    assert accuracy.accuracy_as_one(run, ("N/A", "I", "L", "A"), "IL") == 0.75
+    assert accuracy.accuracy_as_one(labels, logits, ("N/A", "I", "L", "A"), "IL") == 0.75
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,40 @@ def test_two_letters_that_count_as_one_are_not_confused():
 )
 def test_a_spread_over_seeds(values, expected):
     assert benchmark("accuracy").spread(values) == expected
+
+
+def seeds_of(config, accuracies):
+    figures = ("accuracy_first", "accuracy_over_shifts", "accuracy_as_one", "calibration_error")
+    counts = {"train_examples": 1000, "validation_examples": 0, "test_split_reads": 1}
+    about = {"parameters": 1234, "multiply_adds": 5_600_000, "stack": "2 CPU cores", "seconds": 61}
+    return [
+        {"config": config, "seed": seed, "accuracy": accuracy, "day": f"2026-11-2{seed}"}
+        | {"fingerprint": "a"}
+        | dict.fromkeys(figures, 0.5)
+        | counts
+        | about
+        for seed, accuracy in enumerate(accuracies)
+    ]
+
+
+def test_the_table_of_accuracies_has_a_line_for_each_config():
+    first, second = seeds_of("one", [0.94, 0.96]), seeds_of("two", [0.9])
+    lines = benchmark("accuracy").table([first[1], *second, first[0]])
+    cells = [line.split(" | ") for line in lines[2:4]]
+    assert [c[0] for c in cells] == ["| `one`", "| `two`"]
+    assert [c[4:6] for c in cells] == [["95.00 ± 1.41", "94.00, 96.00"], ["90.00", "90.00"]]
+    assert "rebuilt split" in lines[-1]
+    assert "2026-11-20 to 2026-11-21" in lines[-1]
+
+
+def test_a_campaign_can_be_finished_another_day(tmp_path, monkeypatch):
+    accuracy = benchmark("accuracy")
+    monkeypatch.setitem(accuracy.add.__globals__, "RESULTS", tmp_path)
+    first, second = seeds_of("one", [0.94, 0.96])
+    for record in (first, second, first):
+        accuracy.add(record)
+    kept = json.loads((tmp_path / "accuracy.json").read_text())
+    assert [r["seed"] for r in kept] == [1, 0]
+    accuracy.add(second | {"fingerprint": "of another recipe"})
+    assert [r["seed"] for r in json.loads((tmp_path / "accuracy.json").read_text())] == [1]
+    assert "96.00 | 96.00" in (tmp_path / "accuracy.md").read_text()

@@ -53,7 +53,7 @@ LAYERS = [
     ],
     ["loop"],
     ["experiments"],
-    ["cli", "commandline", "commands", "launch"],
+    ["api", "cli", "commandline", "commands", "launch"],
 ]
 PURE = [name for layer in LAYERS[:2] for name in layer]
 

@@ -47,16 +47,16 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         try:
             picture = images.read(file)
             found = reading.read(network, picture, str(file))
-            if known.show:
-                target = Path(f"{file.stem}_read.png").absolute()
-                files.write_bytes(target, reading.annotated(picture, found))
         except UserError as error:
             problems.append(str(error))
             continue
         readings.append(found.as_dict())
         if not known.json:
-            _print(str(file), found)
-            if known.show:
+            _print(found)
+        if known.show:
+            target = Path(f"{file.stem}_read.png").absolute()
+            files.write_bytes(target, reading.annotated(picture, found))
+            if not known.json:
                 console.notice(str(target))
     if known.json:
         console.notice(files.to_json(readings, indent=2))
@@ -64,10 +64,10 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         raise UserError("\n".join(problems))
 
 
-def _print(name: str, found: "Reading") -> None:
+def _print(found: "Reading") -> None:
     rows = []
     for i, guesses in enumerate(found.predictions.best(_GUESSES), 1):
         (letter, share), *others = guesses
         rows.append((str(i), letter, f"{share:.1%}", "  ".join(f"{n} {p:.1%}" for n, p in others)))
-    console.result_table({name: found.text})
+    console.result_table({found.name: found.text})
     console.table(("letter", "read", "probability", "or else"), rows, left=2)

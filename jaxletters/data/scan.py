@@ -1,13 +1,13 @@
 """From a photograph or a scan of letters in a row to images like EMNIST's."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Box = tuple[int, int, int, int]
 
 # Pixels of a letter's image, and of the finer one that it is the mean of.
@@ -155,10 +155,10 @@ class _Part(NamedTuple):
 def _parts(ink: Floats) -> tuple[NDArray[np.int32], list[_Part]]:
     """Returns a label for every pixel, and the connected strokes, specks left out."""
     written = ink > _FAINT
-    tallest = max((part.height for part in _strokes(ndimage.label(written)[0], ink)), default=0)
+    tallest = max((part.height for part in _strokes(_labelled(written), ink)), default=0)
     # Strokes that nearly touch were meant to.
-    near = ndimage.distance_transform_edt(~written) <= _NEAR * tallest / 2
-    labels = np.where(written, ndimage.label(near, np.ones((3, 3)))[0], 0)
+    near = _depth(~written) <= _NEAR * tallest / 2
+    labels = np.where(written, _labelled(near), 0)
     strokes = _strokes(labels, ink)
     least = _SPECK * tallest
     return labels, [stroke for stroke in strokes if max(stroke.width, stroke.height) > least]
@@ -172,6 +172,18 @@ def _strokes(labels: NDArray[np.int32], ink: Floats) -> list[_Part]:
         for label in np.unique(labels[ink > _FULL])
         for rows, columns in [boxes[label - 1]]
     ]
+
+
+def _labelled(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Returns the number of the connected part that each pixel is in, 0 outside of the mask."""
+    found: Any = ndimage.label(mask, np.ones((3, 3)))
+    return found[0]
+
+
+def _depth(mask: NDArray[np.bool_]) -> Floats:
+    """Returns how far each pixel of a mask is from the nearest that is not in it."""
+    found: Any = ndimage.distance_transform_edt(mask)
+    return found
 
 
 def _groups(parts: list[_Part]) -> list[list[_Part]]:
@@ -201,9 +213,9 @@ def _centred(ink: Floats) -> NDArray[np.uint8]:
     wider = _FINE * (np.clip(width, *_STROKES) - width) / 2
     if wider > 0:
         mask = _placed(ink, wider)
-        mask = ndimage.distance_transform_edt(~mask) <= wider
+        mask = _depth(~mask) <= wider
     elif wider < 0:
-        mask = ndimage.distance_transform_edt(mask) > -wider
+        mask = _depth(mask) > -wider
     fine = mask.reshape(SIDE, _FINE, SIDE, _FINE)
     soft = ndimage.gaussian_filter(fine.mean((1, 3)), _BLUR)
     return np.rint(255 * soft / max(soft.max(), 1e-6)).astype(np.uint8)
@@ -222,6 +234,6 @@ def _placed(ink: Floats, spare: float) -> NDArray[np.bool_]:
 
 def _stroke_width(mask: NDArray[np.bool_]) -> float:
     """Returns how wide strokes are, in pixels: twice the distance from the middle of one to its edge."""
-    distance = ndimage.distance_transform_edt(mask)
+    distance = _depth(mask)
     middle = (distance == ndimage.maximum_filter(distance, 5)) & mask
     return float(2 * np.median(distance[middle]) - 1) if middle.any() else 0.0
