@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxletters import backend, reader, reading
+from jaxletters import backend, pictures, reader
 from jaxletters.data import sketch
 from jaxletters.data.strokes import LETTERS
 from jaxletters.errors import UserError
@@ -102,7 +102,7 @@ def photographs(seed: int) -> list[Photograph]:
 def read(network: Reader, picture: Photograph) -> str:
     """Returns what the network reads, "" where no letter is found."""
     try:
-        return reading.read(network, picture.image, picture.letter).text
+        return pictures.read(network, picture.image, picture.letter).text
     except UserError:
         return ""
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxletters import backend, configfile, images, reader, reading, workdir
+from jaxletters import backend, configfile, images, pictures, reader, workdir
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError
+from jaxletters.pictures import Reading
 from jaxletters.reader import Reader
-from jaxletters.reading import Reading
 
 
 class Finished(NamedTuple):
@@ -67,5 +67,5 @@ def read(network: Reader, picture: NDArray[np.uint8] | Path | str) -> Reading:
         UserError: it cannot be read, or nothing is written in it.
     """
     if isinstance(picture, str | Path):
-        return reading.read(network, images.read(Path(picture)), str(picture))
-    return reading.read(network, picture, "the picture")
+        return pictures.read(network, images.read(Path(picture)), str(picture))
+    return pictures.read(network, picture, "the picture")

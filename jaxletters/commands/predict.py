@@ -9,7 +9,7 @@ from jaxletters import commandline, console
 from jaxletters.errors import UserError
 
 if TYPE_CHECKING:
-    from jaxletters.reading import Reading
+    from jaxletters.pictures import Reading
 
 HELP = "read letters in photographs and scans"
 _GUESSES = 3
@@ -39,14 +39,14 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     from jaxletters import backend
 
     backend.prepare()
-    from jaxletters import files, images, reader, reading
+    from jaxletters import files, images, pictures, reader
 
     network = reader.load(known.run)
     problems, readings = [], []
     for file in known.images:
         try:
             picture = images.read(file)
-            found = reading.read(network, picture, str(file))
+            found = pictures.read(network, picture, str(file))
         except UserError as error:
             problems.append(str(error))
             continue
@@ -55,7 +55,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
             _print(found)
         if known.show:
             target = Path(f"{file.stem}_read.png").absolute()
-            files.write_bytes(target, reading.annotated(picture, found))
+            files.write_bytes(target, pictures.annotated(picture, found))
             if not known.json:
                 console.notice(str(target))
     if known.json:

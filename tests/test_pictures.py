@@ -11,7 +11,7 @@ import pytest
 import runs
 from PIL import Image
 
-from jaxletters import images, reader, reading
+from jaxletters import images, pictures, reader
 from jaxletters.data import scan, sketch
 from jaxletters.errors import UserError
 from jaxletters.reader import Reader
@@ -45,7 +45,7 @@ def by_likeness():
 # Made of one part each in this hand, so what is found does not hang on how parts are put together.
 @pytest.mark.parametrize("text", ["C", "SON", "BLOCS", "UVWZ"])
 def test_a_word_is_read_from_the_left(by_likeness, text):
-    found = reading.read(by_likeness, picture_of(text), "word.png")
+    found = pictures.read(by_likeness, picture_of(text), "word.png")
     assert found.text == text
     lefts = [letter.box[0] for letter in found.letters]
     assert lefts == sorted(lefts)
@@ -61,13 +61,13 @@ def test_a_word_is_read_from_the_left(by_likeness, text):
 
 def test_where_nothing_is_written_nothing_is_guessed(by_likeness):
     with pytest.raises(UserError, match=r"blank.png: expected letters .* found none"):
-        reading.read(by_likeness, np.full((80, 90, 3), 240, np.uint8), "blank.png")
+        pictures.read(by_likeness, np.full((80, 90, 3), 240, np.uint8), "blank.png")
 
 
 def test_a_network_for_other_images_is_refused(by_likeness):
     other = Reader("small", NAMES, (20, 16), by_likeness.call)
     with pytest.raises(UserError, match="expected a network for 28x28 pixels, found one for 20x16"):
-        reading.read(other, picture_of("A"), "letter.png")
+        pictures.read(other, picture_of("A"), "letter.png")
 
 
 def pixels(png):
@@ -78,8 +78,8 @@ def pixels(png):
 @pytest.mark.parametrize("letters", ["C", "SONSONSONSON"])
 def test_the_annotated_picture_shows_what_was_found_and_seen(by_likeness, letters):
     picture = picture_of(letters)
-    found = reading.read(by_likeness, picture, "word.png")
-    page = pixels(io.BytesIO(reading.annotated(picture, found)))
+    found = pictures.read(by_likeness, picture, "word.png")
+    page = pixels(io.BytesIO(pictures.annotated(picture, found)))
     left, top, right, _ = (page.shape[1] / picture.shape[1] * edge for edge in found.letters[0].box)
     above = page[round(top) - 4, round(left) : round(right)]
     np.testing.assert_array_equal(above, np.broadcast_to([0x00, 0x72, 0xB2], above.shape))
@@ -115,7 +115,7 @@ def test_predict_prints_what_the_network_reads(finished_run, pictures):
     assert done.returncode == 0, done.stderr
     network = reader.load(finished_run)
     for file, found in zip(files, json.loads(done.stdout), strict=True):
-        expected = reading.read(network, images.read(file), str(file)).as_dict()
+        expected = pictures.read(network, images.read(file), str(file)).as_dict()
         assert found["text"] == expected["text"]
         assert [x["box"] for x in found["letters"]] == [x["box"] for x in expected["letters"]]
 
@@ -135,7 +135,7 @@ def test_predict_shows_what_it_found(finished_run, pictures, tmp_path):
 
 
 def found_text(network, file):
-    return reading.read(network, images.read(file), str(file)).text
+    return pictures.read(network, images.read(file), str(file)).text
 
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, pictures):
