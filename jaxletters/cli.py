@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 
 from jaxletters import commandline
-from jaxletters.commands import inspect, report, runs
+from jaxletters.commands import export, inspect, report, runs
 
-_COMMANDS = {"inspect": inspect, "runs": runs, "report": report}
+_COMMANDS = {"inspect": inspect, "runs": runs, "report": report, "export": export}
 
 
 def main() -> int:
