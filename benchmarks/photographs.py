@@ -23,7 +23,7 @@ from jaxletters import backend, pictures, reader
 from jaxletters.data import sketch
 from jaxletters.data.strokes import LETTERS
 from jaxletters.errors import UserError
-from jaxletters.reader import Reader
+from jaxletters.reading import Reader
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "photographs.md"

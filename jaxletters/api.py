@@ -10,7 +10,7 @@ from jaxletters import backend, configfile, images, pictures, reader, workdir
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError
 from jaxletters.pictures import Reading
-from jaxletters.reader import Reader
+from jaxletters.reading import Reader
 
 
 class Finished(NamedTuple):
@@ -47,7 +47,7 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
 
 
 def load(folder: Path | str) -> Reader:
-    """Returns the network of a finished run, ready to read.
+    """Returns the network of a finished run, or of an exported bundle, ready to read.
 
     Raises:
         UserError: there is none in the folder, or it cannot be read.

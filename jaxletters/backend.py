@@ -51,6 +51,11 @@ def once_options() -> Options | None:
     return _options(_ONCE_OPTIONS)
 
 
+def stay_on_cpu() -> None:
+    """Keeps this process off accelerators, whose products are less precise unless told otherwise."""
+    jax.config.update("jax_platforms", "cpu")
+
+
 def prepare() -> None:
     """Sets, once at the start of a process, what is best left alone later; `settings` tells what."""
     # First of all, because threads that exist already keep heaps of their own.

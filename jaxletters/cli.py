@@ -4,9 +4,15 @@ import sys
 from collections.abc import Sequence
 
 from jaxletters import commandline
-from jaxletters.commands import inspect, predict, report, runs
+from jaxletters.commands import export, inspect, predict, report, runs
 
-_COMMANDS = {"inspect": inspect, "runs": runs, "report": report, "predict": predict}
+_COMMANDS = {
+    "inspect": inspect,
+    "runs": runs,
+    "report": report,
+    "predict": predict,
+    "export": export,
+}
 
 
 def main() -> int:

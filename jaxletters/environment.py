@@ -6,7 +6,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,7 @@ def describe() -> dict[str, Any]:
     """Returns what a run's numbers depend on besides its config, and the command that began it."""
     device = jax.devices()[0]
     return {
-        "versions": {
-            "python": platform.python_version(),
-            **{name: _version(name) for name in _PACKAGES},
-        },
+        "versions": versions(_PACKAGES),
         "commit": _commit(Path(__file__).parents[1]),
         "platform": platform.platform(),
         "machine": platform.machine(),
@@ -78,6 +75,11 @@ def describe() -> dict[str, Any]:
         "settings": backend.settings(),
         "command": _command(),
     }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """Returns Python's version and those of packages, None for what is not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
 def _command() -> str:

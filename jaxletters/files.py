@@ -56,6 +56,29 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[IO[bytes]]:
             partial.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yields a new folder that takes the place of `path` and all in it if the block raises nothing.
+
+    Raises:
+        OSError: it cannot be made or moved; what was there before is there still.
+    """
+    remove_stale(path.parent, f".{path.name}.*.part")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    former = partial.with_suffix(".former.part")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if path.exists():
+            path.rename(former)
+        partial.rename(path)
+    finally:
+        if former.exists() and not path.exists():
+            former.rename(path)
+        for left in (partial, former):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def remove_stale(folder: Path, pattern: str) -> None:
     """Removes what killed writers left: matches of `pattern` in `folder`, an hour old or more."""
     for path in folder.glob(pattern):

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxletters.data import scan
 from jaxletters.data.scan import Letter
 from jaxletters.errors import UserError
-from jaxletters.reader import Predictions, Reader
+from jaxletters.reading import Predictions, Reader
 
 _GUESSES = 5
 # Of an annotated picture, in pixels: its width, that of a letter as the network saw it, with what was read.

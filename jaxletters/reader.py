@@ -1,117 +1,34 @@
 """A trained network that reads images; no part of training is imported for it."""
 
-import dataclasses
 import functools
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
-import numpy as np
 
-from jaxletters import data, inference, trained
-from jaxletters.errors import UserError
-from jaxletters.trained import Trained
+from jaxletters import bundle, data, inference
+from jaxletters.reading import Reader
 
-# A word in one call; more images in calls that keep every core busy.
-_FEW, _MANY = 16, 256
-
-
-@dataclasses.dataclass(frozen=True)
-class Predictions:
-    """What a network makes of some images.
-
-    Attributes:
-        class_names: of its classes, one per label.
-        probabilities: float32 `[n, classes]`; each row adds up to 1.
-    """
-
-    class_names: tuple[str, ...]
-    probabilities: np.ndarray
-
-    @functools.cached_property
-    def labels(self) -> np.ndarray:
-        """The most probable class of each image: int64 `[n]`."""
-        return self.probabilities.argmax(axis=1)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the most probable classes: "A", "B" ..."""
-        return tuple(self.class_names[label] for label in self.labels)
-
-    def best(self, count: int) -> list[list[tuple[str, float]]]:
-        """Returns, for each image, the most probable classes' names and probabilities, best first."""
-        order = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :count]
-        return [
-            [(self.class_names[label], float(row[label])) for label in labels]
-            for row, labels in zip(self.probabilities, order, strict=True)
-        ]
-
-
-@dataclasses.dataclass(frozen=True)
-class Reader:
-    """A trained network, wherever it came from.
-
-    Attributes:
-        name: of the run.
-        class_names: one per label.
-        image_shape: (height, width) in pixels of the images it reads.
-        call: from uint8 images `[b, h, w]` to their logits, float32 `[b, classes]`.
-    """
-
-    name: str
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, int]
-    call: Callable[[np.ndarray], jax.Array]
-
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Returns the logits of images, or of a single one: float32 `[n, classes]`.
-
-        Args:
-            images: uint8 `[n, h, w]` or `[h, w]`, upright, 0 = paper and 255 = ink.
-
-        Raises:
-            UserError: they have another shape or dtype.
-        """
-        images = np.asarray(images)
-        if images.shape[-2:] != self.image_shape or images.ndim not in (2, 3):
-            height, width = self.image_shape
-            raise UserError(
-                f"images: expected an array [n, {height}, {width}], found {list(images.shape)}; "
-                "bring them to that size first, as jaxletters predict does"
-            )
-        if images.dtype != np.uint8:
-            raise UserError(
-                f"images: expected uint8, 0 for paper and 255 for ink, found {images.dtype}"
-            )
-        images = images.reshape(-1, *self.image_shape)
-        if not len(images):
-            return np.empty((0, len(self.class_names)), np.float32)
-        return inference.in_batches(self.call, images, _FEW if len(images) <= _FEW else _MANY)
-
-    def predict(self, images: np.ndarray) -> Predictions:
-        """Returns what the network makes of images, or of a single one.
-
-        Args:
-            images: uint8 `[n, h, w]` or `[h, w]`, upright, 0 = paper and 255 = ink.
-
-        Raises:
-            UserError: they have another shape or dtype.
-        """
-        logits = self.logits(images)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return Predictions(self.class_names, shares / shares.sum(axis=1, keepdims=True))
+if TYPE_CHECKING:
+    from jaxletters.trained import Trained
 
 
 def load(folder: Path | str) -> Reader:
-    """Returns the network of a finished run.
+    """Returns the network of a finished run, or of a bundle that `jaxletters export` wrote.
 
     Raises:
         UserError: there is none in the folder, or it cannot be read.
     """
-    return of(trained.load(Path(folder)))
+    folder = Path(folder)
+    if bundle.is_there(folder):
+        return bundle.load(folder)
+    # With it come Flax and Orbax, which a bundle does without.
+    from jaxletters import trained
+
+    return of(trained.load(folder))
 
 
-def of(run: Trained) -> Reader:
+def of(run: "Trained") -> Reader:
     """Returns the network of a finished run as something that reads, on the first device."""
     variables = jax.device_put(run.variables, jax.local_devices()[0])
     return Reader(

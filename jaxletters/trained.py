@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxletters import checkpoint, console, data, models, settings, workdir
-from jaxletters.config import MODEL_CONFIGS, DatasetConfig
+from jaxletters.config import MODEL_CONFIGS, DatasetConfig, ModelConfig
 from jaxletters.errors import UserError
 from jaxletters.files import read_json
 from jaxletters.types import Model, Variables
@@ -20,6 +20,7 @@ class Trained(NamedTuple):
         folder: where it lies.
         result: the content of its `result.json`.
         dataset: that it was trained on.
+        network: the settings of its network.
         model: its network.
         variables: its best weights, on the host.
     """
@@ -27,6 +28,7 @@ class Trained(NamedTuple):
     folder: Path
     result: dict[str, Any]
     dataset: DatasetConfig
+    network: ModelConfig
     model: Model
     variables: Variables
 
@@ -69,4 +71,4 @@ def load(folder: Path) -> Trained:
             f"{last / 'steps'}: expected a sound checkpoint, found none; remove {folder} and train it "
             "anew"
         )
-    return Trained(folder, result, dataset, model, variables)
+    return Trained(folder, result, dataset, network, model, variables)

@@ -85,6 +85,13 @@ def test_report_compares_runs_on_a_page(finished):
         (["runs", "nowhere"], "nowhere: expected a folder of runs, found none"),
         (["runs", "--alll"], "--alll"),
         (["report", "nowhere"], "nowhere: expected a finished run, found none"),
+        (["export", "nowhere", "--to", "bundle"], "nowhere: expected a finished run, found none"),
+        (["export", "nowhere", "--to", "README.md"], "README.md: expected a folder"),
+        (
+            ["export", "nowhere", "--to", "tests"],
+            "tests: expected a bundle, an empty folder or none",
+        ),
+        (["export", "nowhere"], "--to"),
         (["inspect", "emnist_leters"], "emnist_leters"),
         (["inspekt", "mnist"], "inspekt"),
         (["inspect", "mnist", "--config.dataset.sise=3"], "did you mean 'dataset.size'"),

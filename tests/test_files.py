@@ -2,11 +2,12 @@ import errno
 import json
 import math
 import os
+from pathlib import Path
 
 import pytest
 
 from jaxletters.errors import UserError
-from jaxletters.files import read_json, to_json, trouble, write_bytes, write_json
+from jaxletters.files import read_json, replacing_folder, to_json, trouble, write_bytes, write_json
 
 
 def test_json_comes_back_in_its_order(tmp_path):
@@ -31,6 +32,58 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
     with pytest.raises(UserError, match=r"file: cannot be written \(No space left on device\)"):
         write_bytes(path, b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"old")]
+
+
+def tree(folder):
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("before", [None, [], ["old", "both"]])
+def test_a_folder_takes_the_place_of_another_as_a_whole(tmp_path, before):
+    path = tmp_path / "above" / "folder"
+    if before is not None:
+        path.mkdir(parents=True)
+    for name in before or []:
+        (path / name).write_text("old")
+    with replacing_folder(path) as new:
+        (new / "both").write_text("new")
+        assert tree(path) == dict.fromkeys(before or [], "old")
+    assert tree(tmp_path) == {"above/folder/both": "new"}
+    assert [p.name for p in path.parent.iterdir()] == ["folder"]
+
+
+def written_but_not_to_the_end(path):
+    with replacing_folder(path) as new:
+        (new / "file").write_text("new")
+        raise KeyboardInterrupt
+
+
+def test_a_folder_that_is_not_written_to_the_end_leaves_the_old_one(tmp_path):
+    path = tmp_path / "folder"
+    for there in ([], ["old"]):
+        for name in there:
+            path.mkdir()
+            (path / name).write_text(name)
+        with pytest.raises(KeyboardInterrupt):
+            written_but_not_to_the_end(path)
+        assert tree(tmp_path) == {f"folder/{name}": name for name in there}
+
+
+def test_a_folder_that_cannot_be_moved_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "file").write_text("old")
+    rename = Path.rename
+
+    def only_away(self, target):
+        if self != path and target == path and "former" not in self.name:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", only_away)
+    with pytest.raises(PermissionError), replacing_folder(path) as new:
+        (new / "file").write_text("new")
+    assert tree(tmp_path) == {"folder/file": "old"}
 
 
 def test_folder_that_is_a_file_is_the_users_to_mend(tmp_path):

@@ -14,7 +14,7 @@ from PIL import Image
 from jaxletters import images, pictures, reader
 from jaxletters.data import scan, sketch
 from jaxletters.errors import UserError
-from jaxletters.reader import Reader
+from jaxletters.reading import Reader
 
 NAMES = ("N/A", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 SKETCHES, LABELS = sketch.draw(26, "test", 3)
@@ -100,17 +100,17 @@ def jaxletters(*arguments, cwd=runs.ROOT):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def folder(tmp_path_factory):
     """A word, a letter as a photograph, and a blank page, as files."""
-    folder = tmp_path_factory.mktemp("pictures")
-    Image.fromarray(picture_of("SON")).save(folder / "word.png")
-    Image.fromarray(photographs.photographs(0)[3].image).save(folder / "letter.jpg")
-    Image.fromarray(np.full((80, 90, 3), 240, np.uint8)).save(folder / "blank.png")
-    return folder
+    where = tmp_path_factory.mktemp("pictures")
+    Image.fromarray(picture_of("SON")).save(where / "word.png")
+    Image.fromarray(photographs.photographs(0)[3].image).save(where / "letter.jpg")
+    Image.fromarray(np.full((80, 90, 3), 240, np.uint8)).save(where / "blank.png")
+    return where
 
 
-def test_predict_prints_what_the_network_reads(finished_run, pictures):
-    files = pictures / "word.png", pictures / "letter.jpg"
+def test_predict_prints_what_the_network_reads(finished_run, folder):
+    files = folder / "word.png", folder / "letter.jpg"
     done = jaxletters("predict", finished_run, *files, "--json")
     assert done.returncode == 0, done.stderr
     network = reader.load(finished_run)
@@ -120,8 +120,8 @@ def test_predict_prints_what_the_network_reads(finished_run, pictures):
         assert [x["box"] for x in found["letters"]] == [x["box"] for x in expected["letters"]]
 
 
-def test_predict_shows_what_it_found(finished_run, pictures, tmp_path):
-    file = pictures / "word.png"
+def test_predict_shows_what_it_found(finished_run, folder, tmp_path):
+    file = folder / "word.png"
     done = jaxletters("predict", finished_run, file, "--show", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     text = found_text(reader.load(finished_run), file)
@@ -138,8 +138,8 @@ def found_text(network, file):
     return pictures.read(network, images.read(file), str(file)).text
 
 
-def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, pictures):
-    files = pictures / "nowhere.png", pictures / "word.png", pictures / "blank.png"
+def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
+    files = folder / "nowhere.png", folder / "word.png", folder / "blank.png"
     done = jaxletters("predict", finished_run, *files)
     assert done.returncode == 2
     first, second = done.stderr.splitlines()

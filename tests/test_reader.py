@@ -81,6 +81,26 @@ def test_what_trained_no_single_network_is_refused(tmp_path):
         reader.load(tmp_path)
 
 
+def test_what_is_exported_reads_as_the_run_was_tested(finished_run, tested, images, tmp_path):
+    target = tmp_path / "bundle"
+    command = ("-m", "jaxletters.cli", "export", str(finished_run), "--to", str(target))
+    done = subprocess.run(
+        [sys.executable, *command], cwd=runs.ROOT, capture_output=True, text=True, check=True
+    )
+    assert f"jaxletters predict {target} image.png" in done.stdout
+    lines = [line.split() for line in done.stdout.splitlines()]
+    names = ("model.stablehlo", "model.onnx", "weights.safetensors")
+    rows = {line[0]: line for line in lines if line and line[0] in names}
+    assert {name: row[-3:] for name, row in rows.items()} == {
+        name: ["1,000", "of", "1,000"] for name in names
+    }
+    assert [int(rows[name][1].replace(",", "")) for name in names] == [
+        (target / name).stat().st_size for name in names
+    ]
+    logits = reader.load(target).logits(images[0])
+    np.testing.assert_allclose(logits, tested[0], rtol=1e-4, atol=1e-5)
+
+
 def test_no_part_of_training_is_imported(finished_run):
     program = f"""
 import sys

@@ -17,7 +17,9 @@ _GUESSES = 3
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="the folder of a finished run, or an exported bundle"
+    )
     parser.add_argument(
         "images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or other pictures"
     )

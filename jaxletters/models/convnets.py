@@ -37,7 +37,7 @@ class SimpleConvNet(nn.Module):
             x = nn.relu(
                 Conv(width, 3, padding="VALID", pool=True, kernel_init=_GLOROT, name=f"conv{i}")(x)
             )
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         x = nn.Dropout(self.config.dropout, deterministic=not train)(x)
         return nn.Dense(self.num_classes, kernel_init=_GLOROT, name="logits")(x)
 
@@ -57,7 +57,7 @@ class ConvNet(nn.Module):
             x = nn.relu(
                 Conv(width, 3, padding="VALID", pool=pool, kernel_init=_GLOROT, name=f"conv{i}")(x)
             )
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         return nn.Dense(self.num_classes, kernel_init=_GLOROT, name="logits")(x)
 
 
@@ -104,7 +104,7 @@ class Deeper(nn.Module):
                     x = nn.avg_pool(x, (2, 2), (2, 2))
                 if norm and not before:
                     x = BatchNorm(name=f"stage{stage}_norm{i}")(x, train)
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(c.hidden, 1):
             x = nn.Dropout(c.dropout, deterministic=not train)(x)
             x = activate(nn.Dense(width, kernel_init=kernel_init, name=f"hidden{i}")(x))

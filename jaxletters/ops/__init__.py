@@ -1,10 +1,12 @@
 """Convolution, pooling and normalisation with one entry point each, fast on every backend.
 
 On accelerators they are XLA's own operations; on CPUs the same sums take other forms, chosen by the
-sizes of the layer (`convolution.CHOICES`). Which it is, is decided where a program is lowered.
+sizes of the layer (`convolution.CHOICES`). Which it is, is decided where a program is lowered. A program for
+batches of any size has XLA's own on CPUs too, because the other forms need every size.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 from jax import lax
@@ -27,6 +29,15 @@ def _layer(x: jax.Array, kernel: jax.Array, stride: int, padding: str) -> Layer:
     return Layer(batch, (height, width), (inputs, outputs), edge, stride, pads)
 
 
+def _either(
+    cpu: Callable[..., jax.Array], default: Callable[..., jax.Array], *arrays: jax.Array
+) -> jax.Array:
+    """Applies one of two forms of the same sum to a batch `[b, ...]` and what else it takes."""
+    if not isinstance(arrays[0].shape[0], int):
+        return default(*arrays)
+    return lax.platform_dependent(*arrays, cpu=cpu, default=default)
+
+
 def conv2d(x: jax.Array, kernel: jax.Array, stride: int = 1, padding: str = "SAME") -> jax.Array:
     """Convolves images with a square kernel (a correlation, as networks have it).
 
@@ -40,22 +51,22 @@ def conv2d(x: jax.Array, kernel: jax.Array, stride: int = 1, padding: str = "SAM
         `[b, h', w', out]`.
     """
     layer = _layer(x, kernel, stride, padding)
-    return lax.platform_dependent(
+    return _either(
+        functools.partial(convolution.conv2d, layer=layer),
+        functools.partial(direct.forward, layer=layer),
         x,
         kernel,
-        cpu=functools.partial(convolution.conv2d, layer=layer),
-        default=functools.partial(direct.forward, layer=layer),
     )
 
 
 def conv2d_max_pool(x: jax.Array, kernel: jax.Array, padding: str = "SAME") -> jax.Array:
     """The same as `max_pool(conv2d(x, kernel, 1, padding))`, without computing what the pooling drops."""
     layer = _even(_layer(x, kernel, 1, padding))
-    return lax.platform_dependent(
+    return _either(
+        functools.partial(convolution.conv2d_max_pool, layer=layer),
+        lambda x, kernel: pool.reference(direct.forward(x, kernel, layer)),
         x,
         kernel,
-        cpu=functools.partial(convolution.conv2d_max_pool, layer=layer),
-        default=lambda x, kernel: pool.reference(direct.forward(x, kernel, layer)),
     )
 
 
@@ -77,4 +88,4 @@ def _even(layer: Layer) -> Layer:
 
 def max_pool(x: jax.Array) -> jax.Array:
     """Takes the largest of each 2x2 window of `[b, h, w, c]`; a last odd row or column is dropped."""
-    return lax.platform_dependent(x, cpu=pool.max_pool, default=pool.reference)
+    return _either(pool.max_pool, pool.reference, x)

@@ -169,3 +169,27 @@ def test_what_stops_fusion_on_cpus_is_not_in_programs_for_accelerators(config):
 
     assert [barriers(platform) for platform in ACCELERATORS] == [0, 0]
     assert bool(barriers("cpu")) == (config.name != "mlp")
+
+
+@pytest.mark.parametrize("config", NETWORKS, ids=lambda config: config.name)
+def test_a_program_for_any_number_of_images_is_of_xla_s_operations_on_cpus_too(config):
+    model = models.build(config, 10, (28, 28))
+    variables = jax.eval_shape(model.init, jax.random.key(0))
+    (batch,) = jax.export.symbolic_shape("batch")
+
+    def evaluate(variables, images):
+        return model.apply(variables, images, train=False)[0]
+
+    def found(platform, count):
+        images = jax.ShapeDtypeStruct((count, 28, 28), jnp.float32)
+        return operations(platform, evaluate, variables, images)
+
+    def sums(found):
+        return [found[name] for name in ("convolution", "dot_general", "reduce_window")]
+
+    here, *accelerators = (found(platform, batch) for platform in ("cpu", *ACCELERATORS))
+    assert accelerators == [here, here]
+    fixed = sums(found("cuda", 8))
+    assert sums(here) == fixed
+    # The criterion can tell.
+    assert (sums(found("cpu", 8)) == fixed) == (config.name == "mlp")

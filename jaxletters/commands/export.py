@@ -1,0 +1,68 @@
+"""Write the network of a finished run for use elsewhere: StableHLO, ONNX, safetensors and a card."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxletters import commandline, console
+
+HELP = "write a finished run's network for use elsewhere"
+_NOT_CHECKED = "not checked: onnxruntime is not installed"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where it is written; a bundle that is there is replaced",
+    )
+
+
+def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+    """Writes the bundle, and prints what is in it and how close each form is to the network.
+
+    Raises:
+        UserError: there is no finished run, the folder holds something else, a package is missing, or a
+            form does not compute what the network does.
+    """
+    commandline.nothing_more(words)
+    from jaxletters import backend, exporting, trained
+
+    backend.stay_on_cpu()
+    # Through links, because a folder takes the place of what is there.
+    target = known.to.resolve()
+    exporting.check(target)
+    card = exporting.write(trained.load(known.run), target)
+    console.table(
+        ("file", "bytes", "largest difference", "same class"),
+        [(name, *_cells(about)) for name, about in card["files"].items()],
+        left=1,
+    )
+    low, high = card["test_accuracy_interval"]
+    height, width = card["images"]["shape"]
+    logits = max(
+        about["check"]["largest_logit"] for about in card["files"].values() if about["check"]
+    )
+    console.result_table(
+        {
+            "network": f"{card['name']}, {card['parameters']:,} parameters",
+            "dataset": console.noted(card),
+            "test accuracy": f"{card['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})",
+            "largest logit": f"{logits:.4g}",
+            "images": f"uint8, {height}x{width}, upright, 0 = paper, 255 = ink",
+            "bundle": str(target),
+            "to use it": f"jaxletters predict {target} image.png",
+        }
+    )
+
+
+def _cells(about: dict) -> tuple[str, str, str]:
+    size, check = f"{about['bytes']:,}", about["check"]
+    if check is None:
+        return size, _NOT_CHECKED, ""
+    same = f"{check['same_class']:,} of {check['images']:,}"
+    return size, f"{check['largest_difference']:.1e}", same

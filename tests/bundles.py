@@ -1,0 +1,22 @@
+"""Finished runs that nothing was trained in, for tests of what is exported from them."""
+
+from pathlib import Path
+
+import tiny
+from results import RUN
+
+from jaxletters import data, models
+from jaxletters.config import DatasetConfig, DeeperConfig, ModelConfig
+from jaxletters.files import write_json
+from jaxletters.trained import Trained
+
+SMALL = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1))
+
+
+def trained(folder: Path, network: ModelConfig = SMALL, dataset: str = "sketch_letters") -> Trained:
+    """Returns a run with random weights; the folder gets what is read from it later."""
+    write_json(folder / "env.json", {"versions": {"python": "3.11.0", "jax": "0.7.2"}})
+    config = DatasetConfig(dataset)
+    model = models.build(network, len(data.class_names(dataset)), data.image_shape(config))
+    result = {**RUN, "dataset": dataset, "dataset_note": "random weights", "fingerprint": "f" * 64}
+    return Trained(folder, result, config, network, model, tiny.variables(model))
