@@ -4,13 +4,14 @@ import sys
 from collections.abc import Sequence
 
 from jaxletters import commandline
-from jaxletters.commands import export, inspect, predict, report, runs
+from jaxletters.commands import demo, export, inspect, predict, report, runs
 
 _COMMANDS = {
     "inspect": inspect,
     "runs": runs,
     "report": report,
     "predict": predict,
+    "demo": demo,
     "export": export,
 }
 

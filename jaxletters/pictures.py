@@ -56,6 +56,16 @@ class Reading(NamedTuple):
         }
 
 
+def check(network: Reader) -> None:
+    """Raises a UserError if a network reads images of another size than pictures' letters are made."""
+    if network.image_shape != (scan.SIDE, scan.SIDE):
+        height, width = network.image_shape
+        raise UserError(
+            f"{network.name}: expected a network for {scan.SIDE}x{scan.SIDE} pixels, found one for "
+            f"{height}x{width}; name a run on EMNIST Letters"
+        )
+
+
 def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
     """Returns what is written in a picture: one letter, or several in a row.
 
@@ -67,12 +77,7 @@ def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
     Raises:
         UserError: nothing is written, or the network reads images of another size.
     """
-    if network.image_shape != (scan.SIDE, scan.SIDE):
-        height, width = network.image_shape
-        raise UserError(
-            f"{network.name}: expected a network for {scan.SIDE}x{scan.SIDE} pixels, found one for "
-            f"{height}x{width}; name a run on EMNIST Letters"
-        )
+    check(network)
     letters = scan.letters(picture)
     if not letters:
         raise UserError(

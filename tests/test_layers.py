@@ -55,7 +55,7 @@ LAYERS = [
     ],
     ["loop"],
     ["experiments"],
-    ["api", "cli", "commandline", "commands", "launch"],
+    ["api", "app", "cli", "commandline", "commands", "launch"],
 ]
 PURE = [name for layer in LAYERS[:2] for name in layer]
 

@@ -1,0 +1,75 @@
+"""The pictures that docs/ shows: the demo with a word written in it, and the page of a run.
+
+    python benchmarks/screenshots.py RUN
+
+Needs Chromium on the PATH and the packages of `pip install -e '.[test]'`; takes about a minute.
+"""
+
+import argparse
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from browsing import opened, write
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+from served import served
+
+ROOT = Path(__file__).parents[1]
+WORD = "JAX"
+DESKTOP, PHONE = (1000, 780), (360, 740)
+# Flat colours and a few greys: what more colours add is not seen.
+_COLOURS = 128
+
+
+@contextlib.contextmanager
+def page_of(
+    browser: Browser, address: str, size: tuple[int, int], scheme: str = "light"
+) -> Iterator[Page]:
+    """Opens a page in a window of so many CSS pixels, two of the picture's each, and closes it."""
+    width, height = size
+    with browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        device_scale_factor=2,
+    ) as context:
+        page = context.new_page()
+        page.goto(address)
+        yield page
+
+
+def save(page: Page, path: Path) -> None:
+    """Saves what the window shows, as a small PNG."""
+    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    shot.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path}: {shot.width} x {shot.height}, {path.stat().st_size / 1000:.0f} kB")
+
+
+def main() -> None:
+    """Takes all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="a finished run's folder")
+    parser.add_argument(
+        "--to", type=Path, default=ROOT / "docs", help="where the PNGs are written (docs)"
+    )
+    known = parser.parse_args()
+    known.to.mkdir(parents=True, exist_ok=True)
+    report = (known.run / "report" / "index.html").absolute().as_uri()
+    with served(known.run) as address, opened() as browser:
+        for name, size, scheme in (
+            ("demo.png", DESKTOP, "light"),
+            ("demo_dark.png", DESKTOP, "dark"),
+            ("demo_phone.png", PHONE, "light"),
+        ):
+            with page_of(browser, address, size, scheme) as page:
+                write(page, WORD)
+                expect(page.get_by_role("status")).to_have_text(f"Reads {WORD}")
+                save(page, known.to / name)
+        for name, size in (("report.png", DESKTOP), ("report_phone.png", PHONE)):
+            with page_of(browser, report, size) as page:
+                save(page, known.to / name)
+
+
+if __name__ == "__main__":
+    main()

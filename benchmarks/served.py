@@ -1,0 +1,42 @@
+"""The demo in a process of its own, as somebody starts it."""
+
+import contextlib
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def start(run: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Starts `jaxletters demo` on a run; its output is read through pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "jaxletters.cli", "demo", str(run.absolute()), *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """Waits for the line that says where the page is, and returns that."""
+    assert process.stdout
+    line = process.stdout.readline()
+    if not (found := re.match(r"http://\S+", line)):
+        raise RuntimeError(f"the demo did not start: {line}{process.communicate()[1]}")
+    return found[0]
+
+
+@contextlib.contextmanager
+def served(run: Path) -> Iterator[str]:
+    """Serves the demo on a port that is free, and yields its address."""
+    with start(run, "--port", "0") as process:
+        try:
+            yield address(process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate()

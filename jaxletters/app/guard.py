@@ -1,0 +1,55 @@
+"""Who may ask: the page itself and programs of this machine, but no page of another site."""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_HOST = re.compile(r"\[(?P<six>[^\[\]]*)\](:\d*)?|(?P<name>[^:\[\]]*)(:\d*)?")
+
+
+class Guard:
+    """Middleware that answers only for the names of this server.
+
+    A page of another site can make a browser ask here: under its own name, which it lets stand for this
+    machine's address (DNS rebinding), or across origins.
+    """
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._names = {"localhost", host.lower()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or refuses it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        app = self._app
+        if not self._is_own(host):
+            app = _refusal(400, f"expected one of {sorted(self._names)} or an address as the host")
+        elif origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            app = _refusal(403, "expected a request of this server's own page, found another's")
+        await app(scope, receive, send)
+
+    def _is_own(self, host: str) -> bool:
+        match = _HOST.fullmatch(host)
+        name = (match["six"] or match["name"] or "").lower() if match else ""
+        # An address cannot be made to stand for another one.
+        return name in self._names or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _refusal(status: int, line: str) -> JSONResponse:
+    return JSONResponse({"error": line}, status)

@@ -1,0 +1,127 @@
+"""The page in a browser: letters are drawn in it, as with a mouse, and read."""
+
+import re
+
+import browsing
+import pytest
+import runs
+import served
+from demo_latency import drawing
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.skipif(
+    browsing.chromium() is None, reason="needs Chromium on the PATH (apt install chromium)"
+)
+
+
+# A machine that runs other tests beside this one may starve a browser for many seconds.
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A demo whose network reads clearly written letters."""
+    folder = tmp_path_factory.mktemp("runs") / "learnt"
+    runs.finish(
+        folder,
+        "--config.dataset.size=10400",
+        "--config.model.widths=(16,32,64)",
+        "--config.model.dropout=0.0",
+        "--config.training.batch_size=128",
+        "--config.training.epochs=2",
+        "--config.checkpoint.every_steps=1000",
+    )
+    with served.served(folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(address):  # noqa: ARG001, the network is trained before a browser waits for it
+    with browsing.opened() as found:
+        yield found
+
+
+@pytest.fixture
+def page(request, browser, address):
+    """The page, in a window that a test may choose the size of; nothing goes wrong in it."""
+    width, height = getattr(request, "param", (1000, 780))
+    with browser.new_context(viewport={"width": width, "height": height}) as context:
+        found = context.new_page()
+        wrong = []
+        found.on("pageerror", lambda error: wrong.append(str(error)))
+        found.on("console", lambda message: wrong.append(message.text))
+        found.goto(address)
+        yield found
+        # The browser notes in its console when a picture was refused.
+        assert [line for line in wrong if "status of 422" not in line] == []
+
+
+def reads(page, word):
+    expect(page.get_by_role("status")).to_have_text(f"Reads {word}")
+    expect(page.locator("#reading")).to_have_text(word)
+
+
+@pytest.mark.parametrize("page", [(1000, 780), (360, 740)], ids=["desktop", "phone"], indirect=True)
+def test_a_word_is_read_letter_by_letter(page):
+    browsing.write(page, "LENS")
+    reads(page, "LENS")
+    cards = page.locator("#letters > li")
+    expect(cards).to_have_count(4)
+    expect(page.locator(".box")).to_have_count(4)
+    for card, letter in zip(cards.all(), "LENS", strict=True):
+        expect(card.locator(".best li")).to_have_count(5)
+        expect(card.locator(".best li").first).to_have_text(re.compile(rf"^{letter}\d+%$"))
+        assert card.get_by_role("img").evaluate("image => image.naturalWidth") == 28
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_strokes_are_taken_back_one_by_one_or_all(page):
+    undo, clear = (page.get_by_role("button", name=name) for name in ("Undo", "Clear"))
+    expect(undo).to_be_disabled()
+    browsing.write(page, "LE")
+    reads(page, "LE")
+    page.keyboard.press("Control+z")
+    undo.click()
+    reads(page, "L")
+    page.keyboard.press("Escape")
+    expect(page.locator("#letters > li")).to_have_count(0)
+    expect(clear).to_be_disabled()
+    browsing.write(page, "C")
+    reads(page, "C")
+    clear.click()
+    expect(page.get_by_role("status")).to_have_text("Nothing is drawn.")
+
+
+def test_a_finger_draws_too(page):
+    box = page.locator("#canvas").bounding_box()
+    touch = page.context.new_cdp_session(page)
+    for kind, share in (("touchStart", 0.2), ("touchMove", 0.5), ("touchMove", 0.8)):
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * share
+        point = {"touchPoints": [{"x": x, "y": y}]}
+        touch.send("Input.dispatchTouchEvent", {"type": kind, **point})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator("#letters > li")).to_have_count(1)
+
+
+def test_a_picture_is_read_and_drawing_replaces_it(page):
+    picture = {"name": "word.png", "mimeType": "image/png", "buffer": drawing("LC")}
+    page.get_by_label("Read a picture").set_input_files(picture)
+    reads(page, "LC")
+    expect(page.get_by_alt_text("The chosen picture")).to_be_visible()
+    page.get_by_label("Read a picture").set_input_files({**picture, "buffer": b"no picture"})
+    expect(page.get_by_role("status")).to_have_text(re.compile("expected a picture"))
+    browsing.write(page, "C")
+    reads(page, "C")
+    expect(page.get_by_alt_text("The chosen picture")).to_be_hidden()
+
+
+def test_everything_is_reached_by_the_keyboard(page):
+    browsing.write(page, "C")
+    names = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.id"))
+    assert names == ["undo", "clear", "file"]
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Nothing is drawn.")
