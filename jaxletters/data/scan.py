@@ -19,6 +19,8 @@ _BLUR = 0.5
 _STROKES = (2.2, 4.0)
 # A photograph is reduced to so many pixels along its longer side; more tell nothing of a letter.
 _LONGEST = 1000
+# Pixels that tell the colour of paper.
+_SAMPLES = 10_000
 # How far ink must differ from paper, of 255, and how many times what paper differs from itself.
 _LEAST_CONTRAST, _LEAST_SIGNAL = 20, 4
 # Shares of full ink: where there is some, and what must be reached somewhere in a stroke.
@@ -27,6 +29,8 @@ _FAINT, _FULL = 0.4, 0.65
 _SPECK, _DOT = 0.06, 0.4
 # ... and how near to each other strokes are one part.
 _NEAR = 0.08
+# More strokes than that are a pattern, not letters in a row.
+_MOST_PARTS = 300
 # The share of the narrower one's width from which on two parts above each other are one letter.
 _OVERLAP = 0.5
 
@@ -96,21 +100,21 @@ def _paper(image: Floats) -> Floats:
     what is written must not bend it.
     """
     y, x = (np.linspace(-1, 1, size, dtype=np.float32) for size in image.shape[:2])
-    y, x = (axis.ravel() for axis in np.meshgrid(y, x, indexing="ij"))
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
-    pixels = image.reshape(len(x), -1)
-    some = slice(None, None, -(-len(x) // 10_000))
-    a, b = terms[some], pixels[some]
-    surface = np.broadcast_to(np.median(b, axis=0), b.shape)
-    factors = np.zeros((terms.shape[1], b.shape[1]), np.float32)
+    some = np.arange(0, len(y) * len(x), -(-len(y) * len(x) // _SAMPLES))
+    at_y, at_x, colours = y[some // len(x)], x[some % len(x)], image.reshape(-1, 3)[some]
+    terms = np.stack([np.ones_like(at_x), at_x, at_x**2, at_y, at_y**2, at_x * at_y], axis=1)
+    surface = np.broadcast_to(np.median(colours, axis=0), colours.shape)
+    factors = np.zeros((terms.shape[1], 3), np.float32)
     for _ in range(12):
-        distance = np.linalg.norm(b - surface, axis=1)
+        distance = np.linalg.norm(colours - surface, axis=1)
         scale = 2 * np.median(distance) + 2
-        weights = 1 / (1 + np.square(distance / scale)) ** 2
-        squares = (a * weights[:, None]).T @ a + 1e-3 * np.eye(a.shape[1], dtype=np.float32)
-        factors = np.linalg.solve(squares, (a * weights[:, None]).T @ b)
-        surface = a @ factors
-    return (terms @ factors).reshape(image.shape)
+        weighted = terms / (1 + np.square(distance / scale))[:, None] ** 2
+        squares = weighted.T @ terms + 1e-3 * np.eye(terms.shape[1], dtype=np.float32)
+        factors = np.linalg.solve(squares, weighted.T @ colours)
+        surface = terms @ factors
+    columns = np.stack([np.ones_like(x), x, x**2], axis=1) @ factors[:3]
+    rows = np.stack([y, y**2], axis=1) @ factors[3:5]
+    return rows[:, None] + columns + np.outer(y, x)[..., None] * factors[5]
 
 
 def _otsu(values: Floats) -> float:
@@ -161,7 +165,8 @@ def _parts(ink: Floats) -> tuple[NDArray[np.int32], list[_Part]]:
     labels = np.where(written, _labelled(near), 0)
     strokes = _strokes(labels, ink)
     least = _SPECK * tallest
-    return labels, [stroke for stroke in strokes if max(stroke.width, stroke.height) > least]
+    large = [stroke for stroke in strokes if max(stroke.width, stroke.height) > least]
+    return labels, large if len(large) <= _MOST_PARTS else []
 
 
 def _strokes(labels: NDArray[np.int32], ink: Floats) -> list[_Part]:

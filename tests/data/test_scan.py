@@ -115,6 +115,13 @@ def test_nothing_is_found_where_nothing_is_written(seed):
     assert scan.letters(np.full((50, 40, 3), 200 * (seed == 0), np.uint8)) == []
 
 
+def test_a_pattern_is_no_letters():
+    bars = np.full((900, 900, 3), 255, np.uint8)
+    bars[::20, ::2] = bars[1::20, ::2] = bars[2::20, ::2] = 0
+    bars[:, ::12] = 255
+    assert scan.letters(bars) == []
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2000)])
 def test_pictures_of_any_shape_are_looked_at(size):
     assert scan.letters(np.full((*size, 3), 9, np.uint8)) == []
