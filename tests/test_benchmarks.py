@@ -64,6 +64,7 @@ def test_the_table_of_accuracies_has_a_line_for_each_config():
     assert [c[0] for c in cells] == ["| `one`", "| `two`"]
     assert [c[4:6] for c in cells] == [["95.00 ± 1.41", "94.00, 96.00"], ["90.00", "90.00"]]
     assert "rebuilt split" in lines[-1]
+    assert "more than once" in lines[-1]
     assert "2026-11-20 to 2026-11-21" in lines[-1]
 
 
