@@ -132,14 +132,14 @@ if __name__ == "__main__":
     given = parser.parse_args()
     backend.prepare()
     network = reader.load(given.run)
-    pictures = [picture for seed in given.seeds for picture in photographs(seed)]
-    texts = [read(network, picture) for picture in pictures]
-    wrong = [(p.letter, t) for p, t in zip(pictures, texts, strict=True) if t != p.letter.upper()]
-    sheet(pictures, texts).save(given.run / "photographs.png")
+    taken = [picture for seed in given.seeds for picture in photographs(seed)]
+    texts = [read(network, picture) for picture in taken]
+    wrong = [(p.letter, t) for p, t in zip(taken, texts, strict=True) if t != p.letter.upper()]
+    sheet(taken, texts).save(given.run / "photographs.png")
     read_as = ", ".join(f"{letter} as {text or 'nothing'}" for letter, text in wrong)
     lines = [
-        f"{len(pictures) - len(wrong)} of {len(pictures)} photographed letters are read right "
-        f"({1 - len(wrong) / len(pictures):.1%}); of the others, {read_as}.",
+        f"{len(taken) - len(wrong)} of {len(taken)} photographed letters are read right "
+        f"({1 - len(wrong) / len(taken):.1%}); of the others, {read_as}.",
         "",
         f"Letters drawn by code, {network.name}, jaxlib {version('jaxlib')}, pillow {version('pillow')}, "
         f"{date.today()}; `python benchmarks/photographs.py`.",

@@ -69,3 +69,21 @@ def newest_step(workdir: Path) -> Path:
     """Returns the folder of the newest checkpoint."""
     steps = [p for p in (workdir / "steps").iterdir() if p.name.isdigit()]
     return max(steps, key=lambda p: int(p.name))
+
+
+def jaxletters(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Runs the command `jaxletters` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "jaxletters.cli", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+    )
+
+
+def assert_is_to_mend(done: subprocess.CompletedProcess[str], expected: str) -> None:
+    """Asserts that a command ended with code 2 and one line that says what the user must mend."""
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert expected in line

@@ -1,8 +1,6 @@
 """The command `jaxletters` as its user meets it."""
 
 import json
-import subprocess
-import sys
 
 import matplotlib.image
 import pytest
@@ -14,18 +12,9 @@ from jaxletters.config import Config, DatasetConfig
 from jaxletters.files import write_json
 
 
-def jaxletters(*arguments, cwd=runs.ROOT):
-    return subprocess.run(
-        [sys.executable, "-m", "jaxletters.cli", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_inspect_draws_every_class_and_counts_it(tmp_path):
     sheet = tmp_path / "sheet.png"
-    done = jaxletters(
+    done = runs.jaxletters(
         "inspect", "sketch_letters", "--output", str(sheet), "--config.dataset.size=520"
     )
     assert done.returncode == 0, done.stderr
@@ -56,7 +45,7 @@ def finished(tmp_path):
 
 
 def test_runs_lists_what_there_is(finished):
-    done = jaxletters("runs", str(finished))
+    done = runs.jaxletters("runs", str(finished))
     assert done.returncode == 0, done.stderr
     _, heading, *rows = done.stdout.splitlines()
     assert heading.split()[:2] == ["run", "state"]
@@ -68,7 +57,7 @@ def test_runs_lists_what_there_is(finished):
 
 
 def test_report_compares_runs_on_a_page(finished):
-    done = jaxletters("report", "one", "two", "--to", "both", cwd=finished)
+    done = runs.jaxletters("report", "one", "two", "--to", "both", cwd=finished)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(finished / "both" / "index.html")
     page = (finished / "both" / "index.html").read_text()
@@ -100,8 +89,4 @@ def test_report_compares_runs_on_a_page(finished):
     ],
 )
 def test_what_the_user_must_mend_is_one_line_and_code_2(arguments, expected):
-    done = jaxletters(*arguments)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert expected in line
+    runs.assert_is_to_mend(runs.jaxletters(*arguments), expected)

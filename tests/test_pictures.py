@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 
 import numpy as np
 import photographs
@@ -89,16 +87,6 @@ def test_the_annotated_picture_shows_what_was_found_and_seen(by_likeness, letter
     assert any((page[row : row + len(seen), 6 : 6 + len(seen), 0] == seen).all() for row in rows)
 
 
-def jaxletters(*arguments, cwd=runs.ROOT):
-    return subprocess.run(
-        [sys.executable, "-m", "jaxletters.cli", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=None,
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A word, a letter as a photograph, and a blank page, as files."""
@@ -111,7 +99,7 @@ def folder(tmp_path_factory):
 
 def test_predict_prints_what_the_network_reads(finished_run, folder):
     files = folder / "word.png", folder / "letter.jpg"
-    done = jaxletters("predict", finished_run, *files, "--json")
+    done = runs.jaxletters("predict", finished_run, *files, "--json")
     assert done.returncode == 0, done.stderr
     network = reader.load(finished_run)
     for file, found in zip(files, json.loads(done.stdout), strict=True):
@@ -122,7 +110,7 @@ def test_predict_prints_what_the_network_reads(finished_run, folder):
 
 def test_predict_shows_what_it_found(finished_run, folder, tmp_path):
     file = folder / "word.png"
-    done = jaxletters("predict", finished_run, file, "--show", cwd=tmp_path)
+    done = runs.jaxletters("predict", finished_run, file, "--show", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     text = found_text(reader.load(finished_run), file)
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -140,7 +128,7 @@ def found_text(network, file):
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
     files = folder / "nowhere.png", folder / "word.png", folder / "blank.png"
-    done = jaxletters("predict", finished_run, *files)
+    done = runs.jaxletters("predict", finished_run, *files)
     assert done.returncode == 2
     first, second = done.stderr.splitlines()
     assert first.startswith(f"error: {files[0]}: cannot be read")
@@ -157,8 +145,4 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
     ],
 )
 def test_what_the_user_must_mend_is_one_line_and_code_2(arguments, expected):
-    done = jaxletters(*arguments)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert expected in line
+    runs.assert_is_to_mend(runs.jaxletters(*arguments), expected)

@@ -12,11 +12,12 @@ README = (runs.ROOT / "README.md").read_text()
 def test_the_tables_are_the_benchmarks_own():
     filled = runpy.run_path(str(runs.ROOT / "benchmarks" / "readme.py"))["filled"]
     assert filled(README) == README, "run: python benchmarks/readme.py"
-    assert len(re.findall(r"<!-- begin \S+ -->\n\S", README)) == 4
+    assert len(re.findall(r"<!-- begin \S+ -->\n\S", README)) == 7
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"\b(?:tests|configs|benchmarks|notebooks)/[\w/.]*\w", README)))
+    "path",
+    sorted(set(re.findall(r"\b(?:tests|configs|benchmarks|notebooks|docs)/[\w/.]*\w", README))),
 )
 def test_every_path_named_exists(path):
     assert (runs.ROOT / path).exists()
