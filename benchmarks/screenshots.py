@@ -1,6 +1,6 @@
-"""The pictures that docs/ shows: the demo with a word written in it, and the page of a run.
+"""The pictures that docs/ shows: the demo with a word written in it, the page of a run, and of several.
 
-    python benchmarks/screenshots.py RUN
+    python benchmarks/screenshots.py RUN OTHER...
 
 Needs Chromium on the PATH and the packages of `pip install -e '.[test]'`; takes about a minute.
 """
@@ -8,6 +8,9 @@ Needs Chromium on the PATH and the packages of `pip install -e '.[test]'`; takes
 import argparse
 import contextlib
 import io
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,17 +49,29 @@ def save(page: Page, path: Path) -> None:
     print(f"{path}: {shot.width} x {shot.height}, {path.stat().st_size / 1000:.0f} kB")
 
 
+def compare(runs: list[Path], folder: Path) -> str:
+    """Writes the page that compares some runs; returns its address."""
+    command = [sys.executable, "-m", "jaxletters.cli", "report", *map(str, runs), f"--to={folder}"]
+    subprocess.run(command, check=True)
+    return (folder / "index.html").as_uri()
+
+
 def main() -> None:
     """Takes all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="a finished run's folder")
+    parser.add_argument("others", type=Path, nargs="+", help="those it is compared with")
     parser.add_argument(
         "--to", type=Path, default=ROOT / "docs", help="where the PNGs are written (docs)"
     )
     known = parser.parse_args()
     known.to.mkdir(parents=True, exist_ok=True)
     report = (known.run / "report" / "index.html").absolute().as_uri()
-    with served(known.run) as address, opened() as browser:
+    with (
+        served(known.run) as address,
+        opened() as browser,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         for name, size, scheme in (
             ("demo.png", DESKTOP, "light"),
             ("demo_dark.png", DESKTOP, "dark"),
@@ -66,8 +81,14 @@ def main() -> None:
                 write(page, WORD)
                 expect(page.get_by_role("status")).to_have_text(f"Reads {WORD}")
                 save(page, known.to / name)
-        for name, size in (("report.png", DESKTOP), ("report_phone.png", PHONE)):
-            with page_of(browser, report, size) as page:
+        compared = compare([known.run, *known.others], Path(folder))
+        for name, size, address in (
+            ("report.png", DESKTOP, report),
+            ("report_phone.png", PHONE, report),
+            ("comparison.png", DESKTOP, compared),
+            ("comparison_phone.png", PHONE, compared),
+        ):
+            with page_of(browser, address, size) as page:
                 save(page, known.to / name)
 
 
