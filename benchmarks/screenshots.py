@@ -22,8 +22,8 @@ from served import served
 ROOT = Path(__file__).parents[1]
 WORD = "JAX"
 DESKTOP, PHONE = (1000, 780), (360, 740)
-# Flat colours and a few greys: what more colours add is not seen.
-_COLOURS = 128
+# Flat colours and some greys: what more colours add is not seen.
+_COLOURS = 256
 
 
 @contextlib.contextmanager
@@ -45,7 +45,9 @@ def page_of(
 def save(page: Page, path: Path) -> None:
     """Saves what the window shows, as a small PNG."""
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    shot.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    # So that no colour of a chart becomes another.
+    few = shot.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
     print(f"{path}: {shot.width} x {shot.height}, {path.stat().st_size / 1000:.0f} kB")
 
 
@@ -81,7 +83,7 @@ def main() -> None:
                 write(page, WORD)
                 expect(page.get_by_role("status")).to_have_text(f"Reads {WORD}")
                 save(page, known.to / name)
-        compared = compare([known.run, *known.others], Path(folder))
+        compared = compare([known.run, *known.others], Path(folder) / "comparison")
         for name, size, address in (
             ("report.png", DESKTOP, report),
             ("report_phone.png", PHONE, report),

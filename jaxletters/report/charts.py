@@ -105,10 +105,7 @@ def several_curves(histories: Mapping[str, Sequence[dict[str, Any]]]) -> Figure:
     axes.set_xlabel("epoch")
     axes.set_ylabel("correct (%)")
     axes.yaxis.set_major_formatter(drawing.percent)
-    # The first values would squeeze the rest.
-    shown = [y for line in axes.lines for y in np.asarray(line.get_ydata())[1:]]
-    if shown:
-        _fit(axes, np.array(shown))
+    _fit(axes, [_later(np.asarray(line.get_xydata())) for line in axes.lines])
     _grid(axes)
     axes.legend()
     return figure
@@ -263,13 +260,21 @@ def _stage_ends(history: Sequence[dict[str, Any]]) -> list[float]:
 
 def _leave_out_the_start(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
     """Fits the axis to validation and later training: the first steps would squeeze the rest."""
-    training = _series(history, "train", "accuracy")[:, 1]
-    validation = _series(history, "validation", "accuracy")[:, 1]
-    if len(validation) > 1:
-        shown = np.concatenate([validation, training[len(training) // 2 :]])
-        _fit(axes, shown)
+    training = _series(history, "train", "accuracy")
+    validation = _series(history, "validation", "accuracy")
+    if len(validation) > 1 or len(training) > 2:
+        _fit(axes, [validation[:, 1], _later(training)])
 
 
-def _fit(axes: Axes, shown: np.ndarray) -> None:
-    margin = max(0.05 * np.ptp(shown), 0.002)
-    axes.set_ylim(shown.min() - margin, shown.max() + margin)
+def _later(series: np.ndarray) -> np.ndarray:
+    """Returns a series' values after its first epoch; of one that is shorter than two, the later half."""
+    epochs, values = series[:, 0], series[:, 1]
+    enough = len(epochs) and epochs[-1] >= 2
+    return values[epochs > 1] if enough else values[len(values) // 2 :]
+
+
+def _fit(axes: Axes, series: Sequence[np.ndarray]) -> None:
+    shown = np.concatenate([[], *series])
+    if len(shown):
+        margin = max(0.05 * np.ptp(shown), 0.002)
+        axes.set_ylim(shown.min() - margin, shown.max() + margin)

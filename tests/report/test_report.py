@@ -210,6 +210,27 @@ def test_a_line_stands_where_a_stage_ends():
         assert "stage" in axes.get_xlabel()
 
 
+def test_the_first_steps_do_not_squeeze_the_rest_of_a_run_that_was_not_validated():
+    history = [
+        {
+            "step": s,
+            "epoch": s / 10,
+            "split": "train",
+            "loss": 1.0,
+            "accuracy": min(0.05 * s, 0.9 + s / 1e3),
+        }
+        for s in range(1, 41)
+    ]
+    for axes in (
+        charts.learning_curves(history, best_step=-1).axes[1],
+        charts.several_curves({"run": history}).axes[0],
+    ):
+        low, high = axes.get_ylim()
+        # After the first epoch accuracies lie between 0.55 and 0.94.
+        assert 0.5 < low < 0.55
+        assert 0.94 < high < 1
+
+
 def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path):
     (tmp_path / "report").touch()
     with pytest.raises(UserError, match=r"learning_curves\.png: cannot be written"):
