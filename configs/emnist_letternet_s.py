@@ -22,7 +22,7 @@ def get_config() -> Config:
         dataset=DatasetConfig(name="emnist_letters", validation_per_class=0),
         model=LetterNetConfig(),
         augment=AugmentConfig(
-            rotation=8, shear=0.15, scale=0.1, shift=1, elastic=0.5, low_resolution=0.05
+            rotation=11, shear=0.2, scale=0.12, shift=1, elastic=0.65, low_resolution=0.05
         ),
         loss=LossConfig(prior=1.0),
         optimizer=OptimizerConfig(
@@ -31,6 +31,6 @@ def get_config() -> Config:
             weight_decay=0.02,
             schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
         ),
-        training=TrainingConfig(batch_size=128, epochs=24, ema_decay=0.999),
+        training=TrainingConfig(batch_size=128, epochs=20, ema_decay=0.999),
         test_shift=1,
     )
