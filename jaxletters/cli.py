@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from jaxletters import commandline
-from jaxletters.commands import demo, export, inspect, predict, report, runs
+from jaxletters.commands import demo, export, inspect, predict, report, runs, wandb
 
 _COMMANDS = {
     "inspect": inspect,
@@ -13,6 +13,7 @@ _COMMANDS = {
     "predict": predict,
     "demo": demo,
     "export": export,
+    "wandb": wandb,
 }
 
 

@@ -64,7 +64,7 @@ IMPURE_MODULES = {
     *("asyncio", "atexit", "datetime", "glob", "http", "io", "logging", "multiprocessing", "os"),
     *("pathlib", "random", "select", "shutil", "signal", "socket", "subprocess", "sys", "tempfile"),
     *("threading", "time", "urllib", "uuid", "warnings"),
-    *("absl", "matplotlib", "orbax", "rich", "tensorboardX", "tensorflow_datasets"),
+    *("absl", "matplotlib", "orbax", "rich", "tensorboardX", "tensorflow_datasets", "wandb"),
 }
 IMPURE_NAMES = {"open", "print", "input", "exec", "eval"}
 

@@ -1,0 +1,110 @@
+"""Copy runs to Weights & Biases: settings, environment, curves, figures and pictures.
+
+No training waits for it, because what is copied is what the run wrote down: once it is finished, or again
+and again while it goes on, which adds what is new. WANDB_API_KEY, WANDB_ENTITY and WANDB_MODE=offline mean
+what they mean everywhere.
+"""
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxletters import commandline, console
+from jaxletters.errors import UserError
+from jaxletters.files import read_json
+
+HELP = "copy runs' settings, curves, figures and pictures to Weights & Biases"
+_PICTURES = ("contact_sheet", "augmentation", "worst_mistakes", "confusion_matrix", "reliability")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
+    parser.add_argument("--project", default="jaxletters", help="the project there (%(default)s)")
+
+
+def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+    """Copies each run; one that has others inside, such as folds, is their group there.
+
+    Raises:
+        UserError: a folder holds no run with records, or Weights & Biases refuses.
+    """
+    commandline.nothing_more(words)
+    from jaxletters import journal
+
+    try:
+        import wandb
+    except ModuleNotFoundError as error:
+        raise UserError("wandb: expected the package, found none; pip install wandb") from error
+    for folder in known.runs:
+        inside = sorted(file.parent for file in folder.rglob(journal.TIMINGS) if _has_any(file))
+        if not inside:
+            raise UserError(
+                f"{folder}: expected a run that has logged a step, found none; see jaxletters runs "
+                f"{folder.parent}"
+            )
+        for part in inside:
+            try:
+                _copy(folder.absolute(), part.absolute(), known.project)
+            except wandb.Error as error:
+                (first, *_) = str(error).splitlines() or [""]
+                raise UserError(f"{part}: Weights & Biases answers: {first}") from error
+            console.notice(f"copied {part.absolute()}")
+
+
+def _has_any(file: Path) -> bool:
+    return file.stat().st_size > 0
+
+
+def _copy(folder: Path, part: Path, project: str) -> None:
+    """Copies what one training wrote down, that lies in a run's folder or is the run."""
+    import wandb
+
+    from jaxletters import journal, workdir
+
+    with wandb.init(
+        project=project,
+        id=_identity(part / journal.TIMINGS),
+        resume="allow",
+        name=str(part.relative_to(folder.parent)),
+        group=folder.name if part != folder else None,
+        config=read_json(folder / "config.json") | {"environment": read_json(folder / "env.json")},
+        # Of this process, which trains nothing, there is nothing to tell.
+        settings=wandb.Settings(
+            console="off", disable_code=True, disable_git=True, x_disable_stats=True, quiet=True
+        ),
+    ) as copy:
+        result, steps = workdir.result(part), _by_step(part)
+        # Of the newest step there may be more to come, and no step can be completed there.
+        for step, values in steps if result else steps[:-1]:
+            if step >= copy.step:
+                copy.log(values, step=step)
+        if result:
+            pictures = [part / "report" / f"{name}.png" for name in _PICTURES]
+            found = {file.stem: wandb.Image(str(file)) for file in pictures if file.exists()}
+            copy.log(
+                {f"report/{name}": image for name, image in found.items()}, step=steps[-1][0] + 1
+            )
+            copy.summary.update({f"result/{k}": v for k, v in result.items()})
+
+
+def _identity(timings: Path) -> str:
+    """Returns what a run is called there, wherever its folder lies and however often it is copied.
+
+    No two runs took the same time for their first steps, to the nanosecond, and a run keeps that line.
+    """
+    with timings.open("rb") as file:
+        return hashlib.sha256(file.readline()).hexdigest()[:16]
+
+
+def _by_step(part: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Returns each step with all that was recorded of it, called as on TensorBoard."""
+    from jaxletters import journal
+
+    merged: dict[int, dict[str, Any]] = {}
+    for record in (*journal.read(part), *journal.read_timings(part)):
+        step, split = record.pop("step"), record.pop("split", "timing")
+        merged.setdefault(step, {}).update({f"{split}/{k}": v for k, v in record.items()})
+    return sorted(merged.items())
