@@ -3,11 +3,11 @@
     python benchmarks/runs_table.py checkpoints/quickstart checkpoints/mnist_mlp checkpoints/emnist_deeper
 
 writes benchmarks/results/runs.md, with the references that configs/study.py names; a sweep's trials make a
-table of their own, benchmarks/results/<sweep>.md.
+table of their own, benchmarks/results/<sweep>.md. With --to NAME it is benchmarks/results/NAME.md instead.
 """
 
+import argparse
 import json
-import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -80,15 +80,20 @@ def write(name: str, cells: list[Sequence[str]], folders: Sequence[Path]) -> Non
     print(*lines, sep="\n")
 
 
-def main(folders: list[Path]) -> None:
+def main() -> None:
     """Writes the table of all experiments, and one of each sweep."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folders", nargs="+", type=Path, help="finished run folders")
+    parser.add_argument("--to", default="runs", help="the table's name (%(default)s)")
+    given = parser.parse_args()
+    folders = [folder.absolute() for folder in given.folders]
     sweeps = [folder for folder in folders if "rows" in result(folder)]
     single = [folder for folder in folders if folder not in sweeps]
     for folder in sweeps:
         write(folder.name, trials(folder), [folder])
     if single:
-        write("runs", runs(single), single)
+        write(given.to, runs(single), single)
 
 
 if __name__ == "__main__":
-    main([Path(argument).absolute() for argument in sys.argv[1:]])
+    main()
