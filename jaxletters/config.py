@@ -245,7 +245,8 @@ class TrainingConfig:
         patience: evaluations without a better `monitor` after which training stops; 0 for never.
         min_delta: how much better counts as better.
         monitor: "accuracy" or "loss", on the validation examples.
-        ema_decay: decay of the moving average of the weights that is evaluated; 0 for none.
+        ema_decay: decay of the moving average of weights and BatchNorm statistics that is evaluated; 0 for
+            none.
         max_skips: a step whose loss or gradient is not finite is skipped; after so many in a row the
             run goes back to the last planned checkpoint, and on with half the learning rate.
         max_rollbacks: after so many of those, the next one ends the run with an error.

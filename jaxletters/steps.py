@@ -24,7 +24,7 @@ class Task(NamedTuple):
         augment: random changes of the images.
         seed: of everything random.
         batch_size: examples per step, over all devices of `mesh`.
-        ema_decay: of the moving average of the weights; 0 for none.
+        ema_decay: of the moving average of the variables; 0 for none.
         mesh: the devices, along one axis named "data".
         trainable: a regular expression over the paths of parameters, as in `transfer.trainable`.
         prior: what is added to each class's logit in training, as in `losses.prior`; () for nothing.
@@ -59,7 +59,7 @@ def init(task: Task, initial: Variables | None = None) -> TrainState:
         return TrainState(
             step=jnp.int32(0),
             variables=variables,
-            ema=variables.params if task.ema_decay else None,
+            ema=variables if task.ema_decay else None,
             opt_state=task.optimizer.init(variables.params),
             skipped=jnp.int32(0),
             in_a_row=jnp.int32(0),
@@ -67,15 +67,13 @@ def init(task: Task, initial: Variables | None = None) -> TrainState:
         )
 
     state = jax.jit(create, compiler_options=backend.once_options())(initial)
-    # The average starts as the parameters themselves: a copy, because both are donated to the step.
+    # The average starts as the variables themselves: a copy, because both are donated to the step.
     return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
 
 
 def evaluated(state: TrainState) -> Variables:
-    """Returns what is evaluated, kept and exported: the averaged weights where there are any."""
-    if state.ema is None:
-        return state.variables
-    return state.variables._replace(params=state.ema)
+    """Returns what is evaluated, kept and exported: the averages where there are any."""
+    return state.variables if state.ema is None else state.ema
 
 
 def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
@@ -87,13 +85,21 @@ def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
     return Batch(images, examples.labels[indices])
 
 
-def _averaged(ema: Tree | None, params: Tree, step: jax.Array, decay: float) -> Tree | None:
-    """The moving average after a step; it follows faster at first, when it knows little."""
+def _averaged(
+    ema: Variables | None, now: Variables, step: jax.Array, decay: float
+) -> Variables | None:
+    """The moving average after a step; it follows faster at first, when it knows little.
+
+    BatchNorm's statistics are averaged like the weights that they belong to. Those of the newest weights
+    come from some ten batches, so an average network evaluated with them errs by their noise.
+    """
     if ema is None:
         return None
     # (1 + t) / (10 + t) is the ramp of TensorFlow's ExponentialMovingAverage with `num_updates`.
     ramp = (1 + step.astype(jnp.float32)) / (10 + step.astype(jnp.float32))
-    return optax.incremental_update(params, ema, 1 - jnp.minimum(decay, ramp))
+    share = 1 - jnp.minimum(decay, ramp)
+    # Written so that what does not change, such as a frozen layer, keeps every bit.
+    return jax.tree.map(lambda mean, new: mean + share * (new - mean), ema, now)
 
 
 def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Counts]:
@@ -118,12 +124,12 @@ def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState,
     # As if the learning rate were halved, whatever the optimizer; a power of two, so it is exact.
     share = jnp.ldexp(jnp.float32(1), -state.halvings)
     updates = jax.tree.map(lambda update: share * update, updates)
-    params = optax.apply_updates(state.variables.params, updates)
+    variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
     going = state.in_a_row < task.max_skips
     taken = TrainState(
         step=state.step + 1,
-        variables=Variables(params, batch_stats),
-        ema=_averaged(state.ema, params, state.step, task.ema_decay),
+        variables=variables,
+        ema=_averaged(state.ema, variables, state.step, task.ema_decay),
         opt_state=opt_state,
         skipped=state.skipped,
         in_a_row=jnp.zeros_like(state.in_a_row),

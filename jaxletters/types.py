@@ -87,7 +87,7 @@ class TrainState(NamedTuple):
     Attributes:
         step: int32 scalar, the number of steps taken: the only clock.
         variables: parameters and BatchNorm statistics.
-        ema: exponential moving average of the parameters, or None when it is off.
+        ema: exponential moving average of the variables, or None when it is off.
         opt_state: Optax's state.
         skipped: int32 scalar, steps whose loss or gradient was not finite and which changed nothing.
         in_a_row: int32 scalar, how many of the newest steps were such, one after another.
@@ -96,7 +96,7 @@ class TrainState(NamedTuple):
 
     step: jax.Array
     variables: Variables
-    ema: Tree | None
+    ema: Variables | None
     opt_state: optax.OptState
     skipped: jax.Array
     in_a_row: jax.Array

@@ -28,7 +28,7 @@ def snapshot(step: int, seed: int = 0, ema: bool = True) -> Snapshot:
         state=TrainState(
             step=jnp.int32(step),
             variables=Variables(params, stats),
-            ema=moved if ema else None,
+            ema=Variables(moved, stats) if ema else None,
             opt_state=optax.chain(optax.clip(1.0), optax.adam(1e-3)).init(params),
             skipped=jnp.int32(3),
             in_a_row=jnp.int32(1),

@@ -46,7 +46,7 @@ def batch(n=8, seed=0):
 
 def test_the_state_before_the_first_step(task, start):
     assert (start.step, start.skipped) == (0, 0)
-    tiny.assert_same_bits(start.ema, start.variables.params)
+    tiny.assert_same_bits(start.ema, start.variables)
     tiny.assert_same_bits(tiny.on_host(steps.init(task)), start)
     other = tiny.on_host(steps.init(tiny.task(seed=4)))
     assert not np.array_equal(
@@ -56,10 +56,8 @@ def test_the_state_before_the_first_step(task, start):
 
 
 def test_what_is_evaluated_is_the_average_where_there_is_one(start):
-    other = jax.tree.map(lambda leaf: leaf + 1, start.variables.params)
-    averaged = steps.evaluated(start._replace(ema=other))
-    assert averaged.params is other
-    assert averaged.batch_stats is start.variables.batch_stats
+    other = jax.tree.map(lambda leaf: leaf + 1, start.variables)
+    assert steps.evaluated(start._replace(ema=other)) is other
     assert steps.evaluated(start._replace(ema=None)) is start.variables
 
 
@@ -112,16 +110,16 @@ def test_training_learns(task, examples, start):
     assert metrics.evaluate(after, labels)["loss"] < metrics.evaluate(before, labels)["loss"] * 0.7
 
 
-def test_the_average_follows_the_weights_by_its_formula(task, examples, start):
-    trail = [start.variables.params]
+def test_the_average_follows_weights_and_statistics_by_its_formula(task, examples, start):
+    trail = [start.variables]
     state = start
     for step in range(1, 16):
         state, _ = run(task, examples, state, step)
-        trail.append(state.variables.params)
+        trail.append(state.variables)
     expected = jax.tree.map(np.float64, trail[0])
-    for t, params in enumerate(trail[1:]):
+    for t, now in enumerate(trail[1:]):
         decay = min(task.ema_decay, (1 + t) / (10 + t))
-        expected = jax.tree.map(lambda e, p, d=decay: d * e + (1 - d) * p, expected, params)
+        expected = jax.tree.map(lambda e, p, d=decay: d * e + (1 - d) * p, expected, now)
     jax.tree.map(
         functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), state.ema, expected
     )
