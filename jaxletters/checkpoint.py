@@ -30,8 +30,9 @@ from jaxletters import files
 from jaxletters.errors import UserError
 from jaxletters.types import Counts, Progress, TrainState, Tree, Variables
 
-# Of the arrays in a checkpoint; 2 counts the skipped steps in a row and the halvings of the rate.
-_FORMAT = 2
+# Of the arrays in a checkpoint; 2 counts the skipped steps in a row and the halvings of the rate, 3
+# averages BatchNorm's statistics.
+_FORMAT = 3
 # Bytes of a checkpoint beside its arrays: metadata, and blocks that are not full.
 _MARGIN = 2**19
 

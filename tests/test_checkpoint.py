@@ -216,6 +216,6 @@ def test_a_checkpoint_of_another_format_is_not_taken_for_damaged(tmp_path, monke
     monkeypatch.setattr(checkpoint, "_FORMAT", 1)
     saved(tmp_path, 1)
     monkeypatch.undo()
-    with pytest.raises(UserError, match=r"steps/1: expected .* format 2, found .* format 1; "):
+    with pytest.raises(UserError, match=r"steps/1: expected .* format 3, found .* format 1; "):
         restored(tmp_path)
     assert (tmp_path / "steps" / "1").exists()

@@ -96,7 +96,7 @@ def test_each_trains_a_step(name):
         state = TrainState(
             step=np.int32(0),
             variables=variables,
-            ema=before if task.ema_decay else None,
+            ema=variables if task.ema_decay else None,
             opt_state=task.optimizer.init(before),
             skipped=np.int32(0),
             in_a_row=np.int32(0),
