@@ -3,7 +3,7 @@
     python benchmarks/runs_table.py checkpoints/quickstart checkpoints/mnist_mlp checkpoints/emnist_deeper
 
 writes benchmarks/results/runs.md, with the references that configs/study.py names; a sweep's trials make a
-table of their own, benchmarks/results/<sweep>.md. With --to NAME it is benchmarks/results/NAME.md instead.
+table of their own, benchmarks/results/<sweep>.md. With --to NAME the first is NAME.md instead of runs.md.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 from jaxletters.errors import UserError
 from jaxletters.files import cannot_write, to_json, write_bytes
 
-METRICS = "metrics.jsonl"
+_METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
 
 
@@ -33,7 +33,7 @@ class Journal:
         self._open(resumed_at, evaluated_at)
 
     def _open(self, resumed_at: int, evaluated_at: int) -> None:
-        self._metrics = _reopen(self._workdir / METRICS, resumed_at, evaluated_at)
+        self._metrics = _reopen(self._workdir / _METRICS, resumed_at, evaluated_at)
         self._timings = _reopen(self._workdir / TIMINGS, resumed_at, resumed_at)
         purge_step = resumed_at + 1 if resumed_at else 0
         self._events = _Events(self._workdir / "tensorboard", purge_step)
@@ -111,7 +111,7 @@ def show(workdir: Path, step: int, pictures: dict[str, bytes], settings: dict[st
 
 def read(workdir: Path) -> list[dict[str, Any]]:
     """Returns the records of a run's `metrics.jsonl`; what was not finite comes back as NaN."""
-    return _read(workdir / METRICS)
+    return _read(workdir / _METRICS)
 
 
 def read_timings(workdir: Path) -> list[dict[str, Any]]:

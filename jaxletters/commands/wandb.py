@@ -64,13 +64,15 @@ def _copy(folder: Path, part: Path, project: str) -> None:
 
     from jaxletters import journal, workdir
 
+    # A sweep's trials have settings of their own, folds and stages those of the run around them.
+    home = next((f for f in (part, *part.parents) if (f / "config.json").exists()), folder)
     with wandb.init(
         project=project,
         id=_identity(part / journal.TIMINGS),
         resume="allow",
         name=str(part.relative_to(folder.parent)),
         group=folder.name if part != folder else None,
-        config=read_json(folder / "config.json") | {"environment": read_json(folder / "env.json")},
+        config=read_json(home / "config.json") | {"environment": read_json(home / "env.json")},
         # Of this process, which trains nothing, there is nothing to tell.
         settings=wandb.Settings(
             console="off", disable_code=True, disable_git=True, x_disable_stats=True, quiet=True
@@ -93,7 +95,8 @@ def _copy(folder: Path, part: Path, project: str) -> None:
 def _identity(timings: Path) -> str:
     """Returns what a run is called there, wherever its folder lies and however often it is copied.
 
-    No two runs took the same time for their first steps, to the nanosecond, and a run keeps that line.
+    No two runs took the same time for their first steps, to the nanosecond, and a run keeps that line
+    from its first checkpoint on.
     """
     with timings.open("rb") as file:
         return hashlib.sha256(file.readline()).hexdigest()[:16]
