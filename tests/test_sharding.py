@@ -1,6 +1,7 @@
-"""One and eight devices, in processes of their own, because a process's devices cannot change."""
+"""One and more devices, in processes of their own, because a process's devices cannot change."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -54,26 +55,58 @@ for n in {ROWS}:
 np.savez(sys.argv[1], **found)
 """
 
+# The stream alone, on all devices of as many processes as there are; each keeps the rows that it holds.
+STREAM = f"""
+import sys
+import jax, jax.numpy as jnp, numpy as np
+from jax.sharding import Mesh
+
+path, address, processes, process = sys.argv[1:]
+if int(processes) > 1:
+    jax.distributed.initialize(address, int(processes), int(process))
+import tiny
+from jaxletters import sharding
+from jaxletters.types import Examples
+
+mesh = Mesh(np.array(jax.devices()), ("data",))
+task = tiny.task()._replace(mesh=mesh)
+examples = jax.tree.map(lambda array: sharding.replicate(array, mesh), Examples(*tiny.arrays()))
+found = {{"devices": mesh.size}}
+for step in range({STEPS}):
+    batch = tiny.batch_at(task, examples, jnp.int32(step))
+    for name in ("images", "labels"):
+        for shard in getattr(batch, name).addressable_shards:
+            for row, value in zip(range({BATCH})[shard.index[0]], np.asarray(shard.data), strict=True):
+                found[f"{{name}} {{step}} {{row}}"] = value
+np.savez(path, **found)
+"""
+
+
+def start(program: str, devices: int, *arguments: str) -> subprocess.Popen[str]:
+    """Starts a program that sees some virtual devices of its own."""
+    env = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+    }
+    command = [sys.executable, "-W", "error", "-c", program, *arguments]
+    return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+
+
+def end(processes: list[subprocess.Popen[str]]) -> None:
+    """Waits for programs, which must end well."""
+    errors = [process.communicate()[1] for process in processes]
+    assert not any(process.returncode for process in processes), "".join(errors)
+
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
     """What the program finds on one and on eight virtual devices."""
     folder = tmp_path_factory.mktemp("devices")
-    processes = {}
-    for devices in (1, 8):
-        env = {
-            **os.environ,
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
-        }
-        if devices > 1:
-            env["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
-        command = [sys.executable, "-W", "error", "-c", PROGRAM, str(folder / f"{devices}.npz")]
-        processes[devices] = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
-    for process in processes.values():
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors
-    found = [dict(np.load(folder / f"{devices}.npz")) for devices in processes]
+    files = {devices: folder / f"{devices}.npz" for devices in (1, 8)}
+    end([start(PROGRAM, devices, str(file)) for devices, file in files.items()])
+    found = [dict(np.load(file)) for file in files.values()]
     assert [int(outcome["devices"]) for outcome in found] == [1, 8]
     return found
 
@@ -97,6 +130,28 @@ def test_the_stream_of_examples_is_the_same_to_the_last_bit(outcomes):
 def test_the_augmented_images_are_the_same(outcomes):
     one, eight = outcomes
     np.testing.assert_array_equal(one["images"], eight["images"], strict=True)
+
+
+@pytest.mark.parametrize(("processes", "devices"), [(1, 2), (1, 4), (2, 1), (2, 4)])
+def test_the_stream_is_the_same_wherever_it_is_computed(outcomes, tmp_path, processes, devices):
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"localhost:{free.getsockname()[1]}"
+    files = [tmp_path / f"{process}.npz" for process in range(processes)]
+    end(
+        [
+            start(STREAM, devices, str(file), address, str(processes), str(process))
+            for process, file in enumerate(files)
+        ]
+    )
+    found: dict[str, np.ndarray] = {}
+    for file in files:
+        held = dict(np.load(file))
+        assert held.pop("devices") == processes * devices
+        assert len(held) == 2 * STEPS * BATCH / processes
+        found |= held
+    for name in ("images", "labels"):
+        rows = [[found[f"{name} {step} {row}"] for row in range(BATCH)] for step in range(STEPS)]
+        np.testing.assert_array_equal(rows, outcomes[0][name], strict=True)
 
 
 def test_training_is_close(outcomes):
