@@ -3,6 +3,7 @@
 import gzip
 import importlib
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -141,6 +142,18 @@ def test_alpha_letters_are_the_letters_in_the_order_of_the_file(tmp_path, write_
     np.testing.assert_array_equal(labels, [c for c in range(1, 27) for _ in range(39)])
 
 
+def enormous_mat(path, inside):
+    """A small file whose cells, or the one inside of its first cell, say that they are 2**31 many."""
+    cells = np.empty((36, 39), object)
+    for place in np.ndindex(*cells.shape):
+        cells[place] = np.zeros((20, 16), np.uint8)
+    cells[0, 0] = np.empty((3, 5), object)
+    file = path / "binaryalphadigs.mat"
+    scipy.io.savemat(file, {"dat": cells})
+    shape = struct.pack("<2i", *((3, 5) if inside else (36, 39)))
+    file.write_bytes(file.read_bytes().replace(shape, struct.pack("<2i", 2**16, 2**15), 1))
+
+
 def mat_with(path, **variables):
     scipy.io.savemat(path / "binaryalphadigs.mat", variables, do_compression=True)
 
@@ -149,13 +162,18 @@ def mat_with(path, **variables):
     ("spoil", "said"),
     [
         (lambda folder, _: mat_with(folder, other=np.zeros(3)), "`dat`, 36 x 39 cells"),
-        (lambda folder, _: mat_with(folder, dat=np.zeros((36, 39))), "found float64 of shape"),
+        (
+            lambda folder, _: mat_with(folder, dat=np.zeros((36, 39))),
+            r"an array of shape \(36, 39\), of class 6",
+        ),
         # 65 kilobytes.
         (
             lambda folder, _: mat_with(folder, dat=np.zeros((8192, 8193), np.uint8)),
             "expected at most 67,108,864 bytes of cells, found a file that says 67,117,",
         ),
-        (lambda folder, write: write(folder, classes=26), r"found object of shape \(26, 39\)"),
+        (lambda folder, _: enormous_mat(folder, inside=False), "an array of shape .65536, 32768."),
+        (lambda folder, _: enormous_mat(folder, inside=True), "a cell that is no array of numbers"),
+        (lambda folder, write: write(folder, classes=26), r"an array of shape \(26, 39\)"),
         (lambda folder, write: write(folder, shape=(16, 20)), "20 x 16 zeros and ones"),
         (lambda folder, write: write(folder, ink=255), "20 x 16 zeros and ones"),
         (

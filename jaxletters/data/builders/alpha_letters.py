@@ -15,7 +15,10 @@ from jaxletters.errors import UserError
 _PER_CLASS = 39
 # The published file's cells take half a megabyte, with MATLAB's headers.
 _MOST_BYTES = 2**26
-_COMPRESSED = 15
+# Kinds of elements, and classes of arrays: MAT-File Format, tables 1-1 and 1-3.
+_MATRIX, _COMPRESSED = 14, 15
+_CELL, _NUMBERS = 1, range(6, 16)
+_PARTS = 4
 
 
 class AlphaLetters(base.ArraysBuilder):
@@ -45,43 +48,87 @@ def _cells(source: Source) -> np.ndarray:
     """Returns the file's images, an object array `[36, 39]`: digits, then letters."""
     expected = f"a MATLAB file with `dat`, 36 x {_PER_CLASS} cells"
     with source.open() as file:
-        _check_size(file.read(), source.name)
-        file.seek(0)
         try:
+            _check(file.read(), source.name)
+            file.seek(0)
             cells = scipy.io.loadmat(file, variable_names=["dat"])["dat"]
+        except UserError:
+            raise
         # What SciPy raises on a damaged or foreign file is nearly anything.
         except Exception as error:
-            reason = f"damage ({' '.join(str(error).split())})"
+            reason = f"damage or something else ({' '.join(str(error).split())})"
             raise UserError(
                 f"{source.name}: expected {expected}, found {reason}; fetch it again"
             ) from error
-    if cells.shape != (36, _PER_CLASS) or cells.dtype != object:
-        raise UserError(
-            f"{source.name}: expected {expected}, found {cells.dtype} of shape {cells.shape}; "
-            "fetch it again"
-        )
     return cells
 
 
-def _check_size(content: bytes, name: str) -> None:
-    """Raises a UserError if a MATLAB 5 file's compressed elements say that they are enormous.
+def _check(content: bytes, name: str) -> None:
+    """Raises a UserError unless a MATLAB 5 file's cells are arrays of numbers and of a bearable size.
 
-    After a header of 128 bytes each element has a type and a length; a compressed one begins, once it
-    is decompressed, with those of what is in it (MathWorks, MAT-File Format, "Level 5").
+    SciPy believes what a file says of its shapes before it looks for what fills them, so two hundred
+    bytes can ask for all memory. After a header of 128 bytes each element has a type and a length; a
+    compressed one holds another (MathWorks, MAT-File Format, "Level 5").
     """
-    order = "<" if content[126:128] == b"IM" else ">"
+    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
+    if order is None:
+        raise ValueError("no mark of MATLAB 5")
     place = 128
     while place + 8 <= len(content):
         kind, length = struct.unpack_from(f"{order}II", content, place)
+        element = content[place : place + 8 + length]
         if kind == _COMPRESSED:
-            try:
-                head = zlib.decompressobj().decompress(content[place + 8 : place + 8 + length], 8)
-            except zlib.error:
-                return  # SciPy says what is wrong with it.
-            inflated = struct.unpack(f"{order}I", head[4:])[0] if len(head) == 8 else 0
-            if inflated > _MOST_BYTES:
+            inflating = zlib.decompressobj()
+            element = inflating.decompress(element[8:], 8)
+            length_inside = struct.unpack_from(f"{order}I", element, 4)[0]
+            if length_inside > _MOST_BYTES:
                 raise UserError(
                     f"{name}: expected at most {_MOST_BYTES:,} bytes of cells, found a file that says "
-                    f"{inflated:,}; fetch it again"
+                    f"{length_inside:,}; fetch it again"
                 )
+            element += inflating.decompress(inflating.unconsumed_tail, length_inside or 1)
+        _check_matrix(element, order)
         place += 8 + length
+
+
+def _check_matrix(element: bytes, order: str) -> None:
+    """Raises what is wrong with a variable, if it is the one that is read."""
+    kind, matrix, _ = _part(element, 0, order)
+    _, flags, after = _part(matrix, 0, order)
+    _, shape, after = _part(matrix, after, order)
+    _, title, after = _part(matrix, after, order)
+    if title != b"dat" or kind != _MATRIX:
+        return
+    found = struct.unpack(f"{order}{len(shape) // 4}i", shape)
+    if _class(flags, order) != _CELL or found != (36, _PER_CLASS):
+        raise ValueError(f"an array of shape {found}, of class {_class(flags, order)}")
+    while after < len(matrix):
+        kind, cell, after = _part(matrix, after, order)
+        _, flags, place = _part(cell, 0, order)
+        parts = 1
+        while place < len(cell):
+            _, _, place = _part(cell, place, order)
+            parts += 1
+        # Flags, shape, name and numbers, none imaginary: where they end, SciPy reads on.
+        if kind != _MATRIX or parts != _PARTS or _class(flags, order) not in _NUMBERS:
+            raise ValueError("a cell that is no array of numbers")
+
+
+def _part(content: bytes, place: int, order: str) -> tuple[int, bytes, int]:
+    """Returns the kind and bytes of the element at a place, and the place after it."""
+    kind, length = struct.unpack_from(f"{order}II", content, place)
+    if kind >> 16:
+        # Up to four bytes in the place of the length.
+        kind, length = kind & 0xFFFF, kind >> 16
+        first, after = place + 4, place + 8
+    else:
+        first, after = place + 8, place + 8 + -(-length // 8) * 8
+    if first + length > len(content):
+        raise ValueError(
+            f"an element of {length:,} bytes, of which {len(content) - first:,} are there"
+        )
+    return kind, content[first : first + length], after
+
+
+def _class(flags: bytes, order: str) -> int:
+    return struct.unpack_from(f"{order}I", flags)[0] & 0xFF
