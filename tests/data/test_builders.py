@@ -147,7 +147,7 @@ def enormous_mat(path, inside):
     cells = np.empty((36, 39), object)
     for place in np.ndindex(*cells.shape):
         cells[place] = np.zeros((20, 16), np.uint8)
-    cells[0, 0] = np.empty((3, 5), object)
+    cells[0, 0] = np.full((3, 5), 0, object)
     file = path / "binaryalphadigs.mat"
     scipy.io.savemat(file, {"dat": cells})
     shape = struct.pack("<2i", *((3, 5) if inside else (36, 39)))
@@ -172,7 +172,10 @@ def mat_with(path, **variables):
             "expected at most 67,108,864 bytes of cells, found a file that says 67,117,",
         ),
         (lambda folder, _: enormous_mat(folder, inside=False), "an array of shape .65536, 32768."),
-        (lambda folder, _: enormous_mat(folder, inside=True), "a cell that is no array of numbers"),
+        (
+            lambda folder, _: enormous_mat(folder, inside=True),
+            "a cell that is no array of real numbers",
+        ),
         (lambda folder, write: write(folder, classes=26), r"an array of shape \(26, 39\)"),
         (lambda folder, write: write(folder, shape=(16, 20)), "20 x 16 zeros and ones"),
         (lambda folder, write: write(folder, ink=255), "20 x 16 zeros and ones"),

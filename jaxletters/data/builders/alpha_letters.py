@@ -17,7 +17,7 @@ _PER_CLASS = 39
 _MOST_BYTES = 2**26
 # Kinds of elements, and classes of arrays: MAT-File Format, tables 1-1 and 1-3.
 _MATRIX, _COMPRESSED = 14, 15
-_CELL, _NUMBERS = 1, range(6, 16)
+_CELL, _NUMBERS, _COMPLEX = 1, range(6, 16), 0x800
 _PARTS = 4
 
 
@@ -64,7 +64,7 @@ def _cells(source: Source) -> np.ndarray:
 
 
 def _check(content: bytes, name: str) -> None:
-    """Raises a UserError unless a MATLAB 5 file's cells are arrays of numbers and of a bearable size.
+    """Raises an error unless a MATLAB 5 file's cells are arrays of numbers and of a bearable size.
 
     SciPy believes what a file says of its shapes before it looks for what fills them, so two hundred
     bytes can ask for all memory. After a header of 128 bytes each element has a type and a length; a
@@ -92,7 +92,7 @@ def _check(content: bytes, name: str) -> None:
 
 
 def _check_matrix(element: bytes, order: str) -> None:
-    """Raises what is wrong with a variable, if it is the one that is read."""
+    """Raises a ValueError that says what is wrong with a variable, if it is the one that is read."""
     kind, matrix, _ = _part(element, 0, order)
     _, flags, after = _part(matrix, 0, order)
     _, shape, after = _part(matrix, after, order)
@@ -109,9 +109,10 @@ def _check_matrix(element: bytes, order: str) -> None:
         while place < len(cell):
             _, _, place = _part(cell, place, order)
             parts += 1
-        # Flags, shape, name and numbers, none imaginary: where they end, SciPy reads on.
-        if kind != _MATRIX or parts != _PARTS or _class(flags, order) not in _NUMBERS:
-            raise ValueError("a cell that is no array of numbers")
+        # Flags, shape, name and real numbers: where they end, SciPy reads on, whatever the length says.
+        real = _class(flags, order) in _NUMBERS and not _flags(flags, order) & _COMPLEX
+        if kind != _MATRIX or parts != _PARTS or not real:
+            raise ValueError("a cell that is no array of real numbers")
 
 
 def _part(content: bytes, place: int, order: str) -> tuple[int, bytes, int]:
@@ -130,5 +131,9 @@ def _part(content: bytes, place: int, order: str) -> tuple[int, bytes, int]:
     return kind, content[first : first + length], after
 
 
+def _flags(flags: bytes, order: str) -> int:
+    return struct.unpack_from(f"{order}I", flags)[0]
+
+
 def _class(flags: bytes, order: str) -> int:
-    return struct.unpack_from(f"{order}I", flags)[0] & 0xFF
+    return _flags(flags, order) & 0xFF
