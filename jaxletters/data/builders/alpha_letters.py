@@ -1,24 +1,16 @@
 """The capital letters of Binary AlphaDigits (from Sam Roweis's data page)."""
 
 import string
-import struct
-import zlib
 
 import numpy as np
 import scipy.io
 
-from jaxletters.data import archives, builders
+from jaxletters.data import archives, builders, mat
 from jaxletters.data.archives import Source
 from jaxletters.data.builders import base
 from jaxletters.errors import UserError
 
 _PER_CLASS = 39
-# The published file's cells take half a megabyte, with MATLAB's headers.
-_MOST_BYTES = 2**26
-# Kinds of elements, and classes of arrays: MAT-File Format, tables 1-1 and 1-3.
-_MATRIX, _COMPRESSED = 14, 15
-_CELL, _NUMBERS, _COMPLEX = 1, range(6, 16), 0x800
-_PARTS = 4
 
 
 class AlphaLetters(base.ArraysBuilder):
@@ -49,7 +41,7 @@ def _cells(source: Source) -> np.ndarray:
     expected = f"a MATLAB file with `dat`, 36 x {_PER_CLASS} cells"
     with source.open() as file:
         try:
-            _check(file.read(), source.name)
+            mat.check_cells(file.read(), source.name, "dat", (36, _PER_CLASS))
             file.seek(0)
             cells = scipy.io.loadmat(file, variable_names=["dat"])["dat"]
         except UserError:
@@ -61,79 +53,3 @@ def _cells(source: Source) -> np.ndarray:
                 f"{source.name}: expected {expected}, found {reason}; fetch it again"
             ) from error
     return cells
-
-
-def _check(content: bytes, name: str) -> None:
-    """Raises an error unless a MATLAB 5 file's cells are arrays of numbers and of a bearable size.
-
-    SciPy believes what a file says of its shapes before it looks for what fills them, so two hundred
-    bytes can ask for all memory. After a header of 128 bytes each element has a type and a length; a
-    compressed one holds another (MathWorks, MAT-File Format, "Level 5").
-    """
-    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
-    if order is None:
-        raise ValueError("no mark of MATLAB 5")
-    place = 128
-    while place + 8 <= len(content):
-        kind, length = struct.unpack_from(f"{order}II", content, place)
-        element = content[place : place + 8 + length]
-        if kind == _COMPRESSED:
-            inflating = zlib.decompressobj()
-            element = inflating.decompress(element[8:], 8)
-            length_inside = struct.unpack_from(f"{order}I", element, 4)[0]
-            if length_inside > _MOST_BYTES:
-                raise UserError(
-                    f"{name}: expected at most {_MOST_BYTES:,} bytes of cells, found a file that says "
-                    f"{length_inside:,}; fetch it again"
-                )
-            element += inflating.decompress(inflating.unconsumed_tail, length_inside or 1)
-        _check_matrix(element, order)
-        place += 8 + length
-
-
-def _check_matrix(element: bytes, order: str) -> None:
-    """Raises a ValueError that says what is wrong with a variable, if it is the one that is read."""
-    kind, matrix, _ = _part(element, 0, order)
-    _, flags, after = _part(matrix, 0, order)
-    _, shape, after = _part(matrix, after, order)
-    _, title, after = _part(matrix, after, order)
-    if title != b"dat" or kind != _MATRIX:
-        return
-    found = struct.unpack(f"{order}{len(shape) // 4}i", shape)
-    if _class(flags, order) != _CELL or found != (36, _PER_CLASS):
-        raise ValueError(f"an array of shape {found}, of class {_class(flags, order)}")
-    while after < len(matrix):
-        kind, cell, after = _part(matrix, after, order)
-        _, flags, place = _part(cell, 0, order)
-        parts = 1
-        while place < len(cell):
-            _, _, place = _part(cell, place, order)
-            parts += 1
-        # Flags, shape, name and real numbers: where they end, SciPy reads on, whatever the length says.
-        real = _class(flags, order) in _NUMBERS and not _flags(flags, order) & _COMPLEX
-        if kind != _MATRIX or parts != _PARTS or not real:
-            raise ValueError("a cell that is no array of real numbers")
-
-
-def _part(content: bytes, place: int, order: str) -> tuple[int, bytes, int]:
-    """Returns the kind and bytes of the element at a place, and the place after it."""
-    kind, length = struct.unpack_from(f"{order}II", content, place)
-    if kind >> 16:
-        # Up to four bytes in the place of the length.
-        kind, length = kind & 0xFFFF, kind >> 16
-        first, after = place + 4, place + 8
-    else:
-        first, after = place + 8, place + 8 + -(-length // 8) * 8
-    if first + length > len(content):
-        raise ValueError(
-            f"an element of {length:,} bytes, of which {len(content) - first:,} are there"
-        )
-    return kind, content[first : first + length], after
-
-
-def _flags(flags: bytes, order: str) -> int:
-    return struct.unpack_from(f"{order}I", flags)[0]
-
-
-def _class(flags: bytes, order: str) -> int:
-    return _flags(flags, order) & 0xFF
