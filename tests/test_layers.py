@@ -25,6 +25,7 @@ LAYERS = [
         "ops",
         "data.canvas",
         "data.idx",
+        "data.mat",
         "data.provenance",
         "data.scan",
         "data.sampling",
