@@ -4,7 +4,8 @@
 
 Ten 3x3 convolutions with BatchNorm in four stages, a dense layer of 512, dropout of one half, Adam,
 rotation and shear (Kabir et al., SpinalNet: Deep Neural Network with Gradual Input, 2020, section III):
-3.65 million parameters, 160 million multiply-adds an image.
+3.65 million parameters, 160 million multiply-adds an image. Theirs is trained for 200 epochs; ours for as
+many as take two CPU cores an hour, fixed in advance, with the learning rate brought down to zero in them.
 """
 
 from jaxletters.config import (
@@ -19,7 +20,7 @@ from jaxletters.config import (
 
 
 def get_config() -> Config:
-    """Returns the network with a schedule that two CPU cores can afford in an evening."""
+    """Returns the network with a schedule that two CPU cores can afford in an hour."""
     return Config(
         dataset=DatasetConfig(name="emnist_letters", validation_per_class=0),
         model=DeeperConfig(
@@ -31,6 +32,6 @@ def get_config() -> Config:
         ),
         augment=AugmentConfig(rotation=10, shear=0.2),
         optimizer=OptimizerConfig(name="adam", schedule=ScheduleConfig(name="cosine")),
-        training=TrainingConfig(batch_size=128, epochs=12),
+        training=TrainingConfig(batch_size=128, epochs=6),
         test_shift=1,
     )
