@@ -13,6 +13,7 @@ from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_json
 from jaxletters.identity import fingerprint, identity
 
+RESULT = Path("report", "result.json")
 _LOCK = ".lock"
 
 
@@ -135,7 +136,7 @@ def claim(workdir: Path, config: Experiment) -> None:
 
 def result(workdir: Path) -> dict[str, Any] | None:
     """Returns the result of a finished run, or None while there is none."""
-    file = workdir / "report" / "result.json"
+    file = workdir / RESULT
     return read_json(file) if file.exists() else None
 
 

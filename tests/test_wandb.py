@@ -5,16 +5,19 @@ import json
 import pytest
 import runs
 
+from jaxletters import configfile
+from jaxletters.experiments import dispatch
+
 pytest.importorskip("wandb")
 
 _HEADER, _BLOCK = 7, 32768
 
 
-def _records(folder):
+def _records(folder, name="offline-run-*"):
     """Yields what a run's file holds: LevelDB's log format behind seven bytes, a protobuf in each."""
     from wandb.proto import wandb_internal_pb2
 
-    (file,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    (file,) = folder.glob(f"wandb/{name}/run-*.wandb")
     data, at, whole = file.read_bytes(), _HEADER, b""
     while at < len(data):
         if _BLOCK - at % _BLOCK < _HEADER:
@@ -86,11 +89,40 @@ def test_a_later_copy_goes_to_the_same_place(copied, monkeypatch, tmp_path):
     assert after == before
 
 
+def test_a_cross_validation_is_copied_with_its_result_beside_its_folds(tmp_path, monkeypatch):
+    config = tmp_path / "folds.py"
+    config.write_text(
+        "from jaxletters.config import *\n\n\n"
+        "def get_config():\n"
+        "    dataset = DatasetConfig('sketch_letters', size=260, validation_per_class=0)\n"
+        "    training = TrainingConfig(batch_size=20, epochs=1)\n"
+        "    model = MLPConfig(hidden=(8,))\n"
+        "    return CrossvalConfig(dataset=dataset, model=model, training=training, folds=2)\n"
+    )
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    dispatch.run(configfile.load(config), tmp_path / "folds")
+    done = runs.jaxletters("wandb", "folds", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summaries = {}
+    for folder in (tmp_path / "wandb").glob("offline-run-*"):
+        records = list(_records(folder.parents[1], folder.name))
+        (run,) = [record.run for record in records if record.HasField("run")]
+        assert run.run_group == "folds"
+        summaries[run.display_name] = {}
+        for record in records:
+            if record.HasField("summary"):
+                summaries[run.display_name] |= _items(record.summary.update)
+    whole = summaries.pop("folds")
+    result = json.loads((tmp_path / "folds" / "report" / "result.json").read_text())
+    assert whole["result/fold_mean"] == result["fold_mean"]
+    assert len(summaries) == 2
+
+
 def test_what_cannot_be_copied_is_said_in_one_line(copied, monkeypatch, tmp_path):
     for variable in ("WANDB_MODE", "WANDB_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    expected = "nowhere: expected a run that has logged a step, found none"
+    expected = "nowhere: expected a run that has logged a step, or a result, found none"
     runs.assert_is_to_mend(runs.jaxletters("wandb", "nowhere", cwd=tmp_path), expected)
     done = runs.jaxletters("wandb", copied[0], cwd=tmp_path)
     runs.assert_is_to_mend(done, f"{copied[0]}: Weights & Biases answers: ")

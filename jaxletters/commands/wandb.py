@@ -26,28 +26,30 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(known: argparse.Namespace, words: Sequence[str]) -> None:
-    """Copies each run; one that has others inside, such as folds, is their group there.
+    """Copies each run; one that has others inside, such as folds, is beside them in a group there.
 
     Raises:
-        UserError: a folder holds no run with records, or Weights & Biases refuses.
+        UserError: a folder holds no run with records or a result, or Weights & Biases refuses.
     """
     commandline.nothing_more(words)
-    from jaxletters import journal
+    from jaxletters import journal, workdir
 
     try:
         import wandb
     except ModuleNotFoundError as error:
         raise UserError("wandb: expected the package, found none; pip install wandb") from error
     for folder in known.runs:
-        inside = sorted(file.parent for file in folder.rglob(journal.TIMINGS) if _has_any(file))
+        begun = {file.parent for file in folder.rglob(journal.TIMINGS) if _has_any(file)}
+        inside = sorted(begun | {file.parents[1] for file in folder.rglob(str(workdir.RESULT))})
         if not inside:
             raise UserError(
-                f"{folder}: expected a run that has logged a step, found none; see jaxletters runs "
-                f"{folder.parent}"
+                f"{folder}: expected a run that has logged a step, or a result, found none; see "
+                f"jaxletters runs {folder.parent}"
             )
+        group = folder.absolute().name if inside != [folder] else None
         for part in inside:
             try:
-                _copy(folder.absolute(), part.absolute(), known.project)
+                _copy(folder.absolute(), part.absolute(), known.project, group)
             except wandb.Error as error:
                 (first, *_) = str(error).splitlines() or [""]
                 raise UserError(f"{part}: Weights & Biases answers: {first}") from error
@@ -58,20 +60,20 @@ def _has_any(file: Path) -> bool:
     return file.stat().st_size > 0
 
 
-def _copy(folder: Path, part: Path, project: str) -> None:
-    """Copies what one training wrote down, that lies in a run's folder or is the run."""
+def _copy(folder: Path, part: Path, project: str, group: str | None) -> None:
+    """Copies what one experiment wrote down, that lies in a run's folder or is the run."""
     import wandb
 
-    from jaxletters import journal, workdir
+    from jaxletters import workdir
 
     # A sweep's trials have settings of their own, folds and stages those of the run around them.
     home = next((f for f in (part, *part.parents) if (f / "config.json").exists()), folder)
     with wandb.init(
         project=project,
-        id=_identity(part / journal.TIMINGS),
+        id=_identity(part),
         resume="allow",
         name=str(part.relative_to(folder.parent)),
-        group=folder.name if part != folder else None,
+        group=group,
         config=read_json(home / "config.json") | {"environment": read_json(home / "env.json")},
         # Of this process, which trains nothing, there is nothing to tell.
         settings=wandb.Settings(
@@ -86,20 +88,27 @@ def _copy(folder: Path, part: Path, project: str) -> None:
         if result:
             pictures = [part / "report" / f"{name}.png" for name in _PICTURES]
             found = {file.stem: wandb.Image(str(file)) for file in pictures if file.exists()}
-            copy.log(
-                {f"report/{name}": image for name, image in found.items()}, step=steps[-1][0] + 1
-            )
+            # A cross-validation has no steps of its own, its folds have.
+            after = steps[-1][0] + 1 if steps else 0
+            copy.log({f"report/{name}": image for name, image in found.items()}, step=after)
             copy.summary.update({f"result/{k}": v for k, v in result.items()})
 
 
-def _identity(timings: Path) -> str:
+def _identity(part: Path) -> str:
     """Returns what a run is called there, wherever its folder lies and however often it is copied.
 
     No two runs took the same time for their first steps, to the nanosecond, and a run keeps that line
-    from its first checkpoint on.
+    from its first checkpoint on. What has no steps is copied when it has its result, which stays.
     """
-    with timings.open("rb") as file:
-        return hashlib.sha256(file.readline()).hexdigest()[:16]
+    from jaxletters import journal, workdir
+
+    timings = part / journal.TIMINGS
+    if timings.exists():
+        with timings.open("rb") as file:
+            found = file.readline()
+    else:
+        found = (part / workdir.RESULT).read_bytes()
+    return hashlib.sha256(found).hexdigest()[:16]
 
 
 def _by_step(part: Path) -> list[tuple[int, dict[str, Any]]]:
