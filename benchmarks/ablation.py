@@ -2,7 +2,7 @@
 
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation
 
-writes benchmarks/results/ablation.md: for each ingredient left out, the mean over seeds of the mean of all
+writes benchmarks/results/<sweep>.md: for each ingredient left out, the mean over seeds of the mean of all
 classes' accuracies on the validation examples, and how far that is from leaving out nothing; beside it how
 many letters of Binary AlphaDigits the same networks read, which they never saw.
 """
@@ -14,8 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import provenance
+
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "ablation.md"
 NOTHING = "without nothing"
 
 
@@ -63,8 +64,11 @@ def _cells(found: list[float], whole: list[float]) -> tuple[str, str]:
     mean = 100 * statistics.mean(found)
     if found == whole:
         return f"{mean:.2f}", ""
+    difference = f"{mean - 100 * statistics.mean(whole):+.2f}"
+    if min(len(found), len(whole)) == 1:
+        return f"{mean:.2f}", difference
     error = 100 * math.sqrt(sum(statistics.variance(v) / len(v) for v in (found, whole)))
-    return f"{mean:.2f}", f"{mean - 100 * statistics.mean(whole):+.2f} ± {error:.2f}"
+    return f"{mean:.2f}", f"{difference} ± {error:.2f}"
 
 
 if __name__ == "__main__":
@@ -76,6 +80,14 @@ if __name__ == "__main__":
     }
     for row in rows:
         row["elsewhere"] = read_elsewhere(trials[row["fingerprint"]])
-    lines = table(rows)
-    RESULT.write_text("\n".join(lines) + "\n")
+    made = [provenance.of(trial) for trial in trials.values()]
+    (epochs,) = {row["epochs"] for row in rows}
+    lines = [
+        *table(rows),
+        "",
+        f"EMNIST Letters, rebuilt split, percent; {epochs} epochs of {rows[0]['train_examples']:,} training "
+        f"examples, {rows[0]['validation_examples']:,} validation examples; the test split was not read. "
+        f"{provenance.foot(made, f'python benchmarks/ablation.py checkpoints/{sweep.name}')}.",
+    ]
+    (ROOT / "benchmarks" / "results" / f"{sweep.name}.md").write_text("\n".join(lines) + "\n")
     print(*lines, sep="\n")

@@ -15,11 +15,11 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import provenance
 
 from jaxletters import configfile, data, identity
 from jaxletters.config import Config
@@ -59,7 +59,6 @@ def record(file: Path, seed: int, folder: Path) -> Record:
     """Returns the figures of a finished run."""
     config = load(file)
     result = json.loads((folder / "report" / "result.json").read_text())
-    environment = json.loads((folder / "env.json").read_text())
     with np.load(folder / "report" / "predictions.npz") as found:
         labels, logits = found["labels"], found["logits"]
     names = data.class_names(config.dataset.name)
@@ -79,16 +78,7 @@ def record(file: Path, seed: int, folder: Path) -> Record:
         "accuracy_as_one": accuracy_as_one(labels, logits, names, "IL"),
         "calibration_error": analysis.calibration_error(labels, logits),
         "seconds": result["training_seconds"],
-        "stack": ", ".join(
-            [
-                f"{environment['cpus']} CPU cores",
-                *(
-                    f"{n} {environment['versions'][n]}"
-                    for n in ("python", "jaxlib", "flax", "optax")
-                ),
-            ]
-        ),
-        "day": str(date.fromtimestamp((folder / "report" / "result.json").stat().st_mtime)),
+        **provenance.of(folder)._asdict(),
     }
 
 
@@ -141,7 +131,7 @@ def table(records: Sequence[Record]) -> list[str]:
         row([r for r in ordered if r["config"] == name])
         for name in dict.fromkeys(r["config"] for r in records)
     ]
-    days = sorted({r["day"] for r in records})
+    made = [provenance.Made(r["stack"], r["day"]) for r in records]
     reads = max(r["test_split_reads"] for r in records)
     cells = (HEADING, ("---",) * len(HEADING), *rows)
     return [
@@ -149,8 +139,7 @@ def table(records: Sequence[Record]) -> list[str]:
         "",
         "EMNIST Letters, rebuilt split; percent, mean ± standard deviation over seeds; no run read the test "
         f"split more than {'once' if reads == 1 else f'{reads} times'}. "
-        f"{' or '.join(sorted({r['stack'] for r in records}))}, "
-        f"{' to '.join(dict.fromkeys((days[0], days[-1])))}; `python benchmarks/accuracy.py`.",
+        f"{provenance.foot(made, 'python benchmarks/accuracy.py')}.",
     ]
 
 

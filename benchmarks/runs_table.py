@@ -9,9 +9,10 @@ table of their own, benchmarks/results/<sweep>.md. With --to NAME the first is N
 import argparse
 import json
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
+
+import provenance
 
 from jaxletters import configfile
 from jaxletters.config import StudyConfig
@@ -59,21 +60,14 @@ def trials(folder: Path) -> list[Sequence[str]]:
 
 def write(name: str, cells: list[Sequence[str]], folders: Sequence[Path]) -> None:
     """Writes and prints a Markdown table, with what it was made with at its foot."""
-    files = [file for folder in folders for file in folder.glob("**/env.json")]
-    environments = [json.loads(file.read_text()) for file in files]
-    stacks = {
-        ", ".join(f"{name} {e['versions'][name]}" for name in ("python", "jaxlib", "flax", "optax"))
-        for e in environments
-    }
-    results = [file for folder in folders for file in folder.glob("**/result.json")]
-    days = sorted({str(date.fromtimestamp(file.stat().st_mtime)) for file in results})
+    finished = [file for folder in folders for file in folder.glob("**/report/result.json")]
+    made = [provenance.of(file.parents[1]) for file in finished]
     heading, *rows = cells
     lines = [
         *(f"| {' | '.join(line)} |" for line in (heading, ("---",) * len(heading), *rows)),
         "",
-        f"Accuracies in percent. One run each, seed 0, {environments[0]['cpus']} CPU cores, "
-        f"{' or '.join(sorted(stacks))}, {' to '.join(dict.fromkeys((days[0], days[-1])))}; "
-        "`python benchmarks/runs_table.py` on the run folders.",
+        "Accuracies in percent. One run each, seed 0, "
+        f"{provenance.foot(made, 'python benchmarks/runs_table.py')} on the run folders.",
     ]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n")

@@ -32,6 +32,6 @@ def get_config() -> Config:
         ),
         augment=AugmentConfig(rotation=10, shear=0.2),
         optimizer=OptimizerConfig(name="adam", schedule=ScheduleConfig(name="cosine")),
-        training=TrainingConfig(batch_size=128, epochs=6),
+        training=TrainingConfig(batch_size=128, epochs=5),
         test_shift=1,
     )

@@ -1,7 +1,9 @@
 """The tables that the benchmarks make of finished runs."""
 
 import json
+import os
 import runpy
+from datetime import datetime
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +29,15 @@ def test_an_ablation_sets_the_mean_over_seeds_beside_that_of_everything():
     assert nothing == "| nothing | 95.00 | 94.00, 96.00 |  | 90.00 |  |"
     # Variances of 2 and 2 over two seeds each: a standard error of sqrt(2 / 2 + 2 / 2).
     assert wings == "| wings | 92.00 | 91.00, 93.00 | -3.00 ± 1.41 | 80.00 | -10.00 ± 0.00 |"
+
+
+def test_an_ablation_of_one_seed_knows_no_error():
+    rows = [
+        {"group": group, "test_balanced_accuracy": here, "elsewhere": here}
+        for group, here in (("baseline", 0.94), ("without wings", 0.91))
+    ]
+    *_, wings = benchmark("ablation").table(rows)
+    assert wings == "| wings | 91.00 | 91.00 | -3.00 | 91.00 | -3.00 |"
 
 
 def test_two_letters_that_count_as_one_are_not_confused():
@@ -55,6 +66,28 @@ def seeds_of(config, accuracies):
         | about
         for seed, accuracy in enumerate(accuracies)
     ]
+
+
+def test_the_foot_of_a_table_names_each_stack_and_the_first_and_last_day(tmp_path):
+    versions = dict.fromkeys(("jaxlib", "flax", "optax"), "1")
+    for name, python, day in (("a", "3.12.1", 21), ("b", "3.11.7", 23), ("b/fold", "3.13.0", 22)):
+        result = tmp_path / name / "report" / "result.json"
+        result.parent.mkdir(parents=True)
+        result.touch()
+        noon = datetime(2026, 11, day, 12).timestamp()
+        os.utime(result, (noon, noon))
+        if name != "b/fold":
+            about = {"cpus": 2, "versions": {"python": python, **versions}}
+            (tmp_path / name / "env.json").write_text(json.dumps(about))
+    of, foot = (benchmark("provenance").__dict__[name] for name in ("of", "foot"))
+    made = [of(tmp_path / name) for name in ("b", "a", "b/fold")]
+    rest = "jaxlib 1, flax 1, optax 1"
+    expected = (
+        f"2 CPU cores, python 3.11.7, {rest} or 2 CPU cores, python 3.12.1, {rest}, "
+        "2026-11-21 to 2026-11-23; `again`"
+    )
+    assert foot(made, "again") == expected
+    assert foot(made[:1], "again").endswith(" 1, 2026-11-23; `again`")
 
 
 def test_the_table_of_accuracies_has_a_line_for_each_config():
