@@ -13,7 +13,7 @@ from jaxletters import configfile
 from jaxletters.config import SweepConfig, VariationConfig
 
 _EPOCHS = 10
-_TOGETHER = ("elastic",), ("weight decay", "warm-up")
+_TOGETHER = ("rotation, shear, scale, shift",), ("elastic",), ("weight decay", "warm-up")
 
 
 def get_config() -> SweepConfig:
