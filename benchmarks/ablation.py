@@ -3,8 +3,9 @@
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation
 
 writes benchmarks/results/<sweep>.md: for each ingredient left out, the mean over seeds of the mean of all
-classes' accuracies on the validation examples, and how far that is from leaving out nothing; beside it how
-many letters of Binary AlphaDigits the same networks read, which they never saw.
+classes' accuracies on the validation examples, and how far that is from leaving out nothing; beside it the
+loss on them after the last epoch, which tells smaller differences apart, and how many letters of Binary
+AlphaDigits the same networks read, which they never saw.
 """
 
 import json
@@ -16,8 +17,12 @@ from pathlib import Path
 
 import provenance
 
+from jaxletters import journal
+
 ROOT = Path(__file__).parents[1]
 NOTHING = "without nothing"
+# What of a trial is shown, times what, with how many digits.
+_COLUMNS = ("test_balanced_accuracy", 100, 2), ("loss", 1, 4), ("elsewhere", 100, 2)
 
 
 def read_elsewhere(trial: Path) -> float:
@@ -33,42 +38,48 @@ def read_elsewhere(trial: Path) -> float:
     return json.loads((folder / "report" / "result.json").read_text())["test_accuracy"]
 
 
+def last_loss(trial: Path) -> float:
+    """Returns a trial's loss on the validation examples after its last epoch, in nats."""
+    return [r for r in journal.read(trial) if r["split"] == "validation"][-1]["loss"]
+
+
 def table(rows: list[dict]) -> list[str]:
     """Returns the lines of a Markdown table, an ingredient a line.
 
     Args:
-        rows: of a sweep's result, each with its share "elsewhere", too.
+        rows: of a sweep's result, each with its "loss" and its share "elsewhere", too.
     """
     seeds: dict[str, list[dict]] = {}
     for row in rows:
         group = NOTHING if row["group"] == "baseline" else row["group"]
         seeds.setdefault(group, []).append(row)
     lines = [
-        "| left out | balanced validation accuracy | each seed | difference, standard error | "
-        "AlphaDigits, zero-shot | difference, standard error |",
-        "|---|---|---|---|---|---|",
+        "| left out | balanced validation accuracy | each seed | difference | loss, last epoch | "
+        "difference | AlphaDigits, zero-shot | difference |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for group, found in seeds.items():
         name = "nothing" if group == NOTHING else group.removeprefix("without ")
-        here, there = (
-            _cells([row[key] for row in found], [row[key] for row in seeds[NOTHING]])
-            for key in ("test_balanced_accuracy", "elsewhere")
+        here, loss, there = (
+            _cells(*([scale * r[key] for r in rows] for rows in (found, seeds[NOTHING])), digits)
+            for key, scale, digits in _COLUMNS
         )
         each = ", ".join(f"{100 * row['test_balanced_accuracy']:.2f}" for row in found)
-        lines.append(f"| {name} | {here[0]} | {each} | {here[1]} | {there[0]} | {there[1]} |")
+        cells = [name, here[0], each, here[1], *loss, *there]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _cells(found: list[float], whole: list[float]) -> tuple[str, str]:
-    """Returns a mean and its difference to that of the whole, in percent."""
-    mean = 100 * statistics.mean(found)
+def _cells(found: list[float], whole: list[float], digits: int) -> tuple[str, str]:
+    """Returns a mean and its difference to that of the whole, with a standard error where one is known."""
+    mean = statistics.mean(found)
     if found == whole:
-        return f"{mean:.2f}", ""
-    difference = f"{mean - 100 * statistics.mean(whole):+.2f}"
+        return f"{mean:.{digits}f}", ""
+    difference = f"{mean - statistics.mean(whole):+.{digits}f}"
     if min(len(found), len(whole)) == 1:
-        return f"{mean:.2f}", difference
-    error = 100 * math.sqrt(sum(statistics.variance(v) / len(v) for v in (found, whole)))
-    return f"{mean:.2f}", f"{difference} ± {error:.2f}"
+        return f"{mean:.{digits}f}", difference
+    error = math.sqrt(sum(statistics.variance(v) / len(v) for v in (found, whole)))
+    return f"{mean:.{digits}f}", f"{difference} ± {error:.{digits}f}"
 
 
 if __name__ == "__main__":
@@ -79,14 +90,16 @@ if __name__ == "__main__":
         for file in sweep.glob("*/report/result.json")
     }
     for row in rows:
-        row["elsewhere"] = read_elsewhere(trials[row["fingerprint"]])
+        trial = trials[row["fingerprint"]]
+        row |= {"loss": last_loss(trial), "elsewhere": read_elsewhere(trial)}
     made = [provenance.of(trial) for trial in trials.values()]
     (epochs,) = {row["epochs"] for row in rows}
     lines = [
         *table(rows),
         "",
-        f"EMNIST Letters, rebuilt split, percent; {epochs} epochs of {rows[0]['train_examples']:,} training "
-        f"examples, {rows[0]['validation_examples']:,} validation examples; the test split was not read. "
+        f"EMNIST Letters, rebuilt split; percent, ± standard error; {epochs} epochs of "
+        f"{rows[0]['train_examples']:,} training examples, "
+        f"{rows[0]['validation_examples']:,} validation examples; the test split was not read. "
         f"{provenance.foot(made, f'python benchmarks/ablation.py checkpoints/{sweep.name}')}.",
     ]
     (ROOT / "benchmarks" / "results" / f"{sweep.name}.md").write_text("\n".join(lines) + "\n")

@@ -17,7 +17,7 @@ def benchmark(name):
 
 def test_an_ablation_sets_the_mean_over_seeds_beside_that_of_everything():
     rows = [
-        {"group": group, "test_balanced_accuracy": here, "elsewhere": there}
+        {"group": group, "test_balanced_accuracy": here, "loss": 1 - here, "elsewhere": there}
         for group, here, there in (
             ("baseline", 0.94, 0.9),
             ("without nothing", 0.96, 0.9),
@@ -26,18 +26,21 @@ def test_an_ablation_sets_the_mean_over_seeds_beside_that_of_everything():
         )
     ]
     nothing, wings = benchmark("ablation").table(rows)[2:]
-    assert nothing == "| nothing | 95.00 | 94.00, 96.00 |  | 90.00 |  |"
+    assert nothing == "| nothing | 95.00 | 94.00, 96.00 |  | 0.0500 |  | 90.00 |  |"
     # Variances of 2 and 2 over two seeds each: a standard error of sqrt(2 / 2 + 2 / 2).
-    assert wings == "| wings | 92.00 | 91.00, 93.00 | -3.00 ± 1.41 | 80.00 | -10.00 ± 0.00 |"
+    assert wings == (
+        "| wings | 92.00 | 91.00, 93.00 | -3.00 ± 1.41 | 0.0800 | +0.0300 ± 0.0141 "
+        "| 80.00 | -10.00 ± 0.00 |"
+    )
 
 
 def test_an_ablation_of_one_seed_knows_no_error():
     rows = [
-        {"group": group, "test_balanced_accuracy": here, "elsewhere": here}
+        {"group": group, "test_balanced_accuracy": here, "loss": 1 - here, "elsewhere": here}
         for group, here in (("baseline", 0.94), ("without wings", 0.91))
     ]
     *_, wings = benchmark("ablation").table(rows)
-    assert wings == "| wings | 91.00 | 91.00 | -3.00 | 91.00 | -3.00 |"
+    assert wings == "| wings | 91.00 | 91.00 | -3.00 | 0.0900 | +0.0300 | 91.00 | -3.00 |"
 
 
 def test_two_letters_that_count_as_one_are_not_confused():
