@@ -75,7 +75,8 @@ def _cells(found: list[float], whole: list[float], digits: int) -> tuple[str, st
     mean = statistics.mean(found)
     if found == whole:
         return f"{mean:.{digits}f}", ""
-    difference = f"{mean - statistics.mean(whole):+.{digits}f}"
+    # Adding nothing makes a zero of minus zero.
+    difference = f"{round(mean - statistics.mean(whole), digits) + 0:+.{digits}f}"
     if min(len(found), len(whole)) == 1:
         return f"{mean:.{digits}f}", difference
     error = math.sqrt(sum(statistics.variance(v) / len(v) for v in (found, whole)))
