@@ -11,15 +11,14 @@ AlphaDigits the same networks read, which they never saw.
 import json
 import math
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
 import provenance
+from launched import ROOT, launch
 
 from jaxletters import journal
 
-ROOT = Path(__file__).parents[1]
 NOTHING = "without nothing"
 # What of a trial is shown, times what, with how many digits.
 _COLUMNS = ("test_balanced_accuracy", 100, 2), ("loss", 1, 4), ("elsewhere", 100, 2)
@@ -28,12 +27,10 @@ _COLUMNS = ("test_balanced_accuracy", 100, 2), ("loss", 1, 4), ("elsewhere", 100
 def read_elsewhere(trial: Path) -> float:
     """Returns the share of Binary AlphaDigits' letters that a trial's network reads right."""
     folder = trial / "alphadigits"
-    words = [
+    launch(
         "--config=configs/alphadigits_letternet_zero_shot.py",
         f"--config.base.workdir={trial}",
-    ]
-    subprocess.run(
-        [sys.executable, "launch.py", *words, f"--workdir={folder}"], cwd=ROOT, check=True
+        f"--workdir={folder}",
     )
     return json.loads((folder / "report" / "result.json").read_text())["test_accuracy"]
 

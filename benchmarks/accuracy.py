@@ -12,14 +12,13 @@ import argparse
 import dataclasses
 import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import provenance
+from launched import ROOT, launch
 
 from jaxletters import configfile, data, identity
 from jaxletters.config import Config
@@ -27,7 +26,6 @@ from jaxletters.console import duration
 from jaxletters.models import summary
 from jaxletters.report import analysis
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 HEADING = (
     *("config", "parameters", "MMAC", "trained on", "test accuracy", "each seed"),
@@ -50,8 +48,7 @@ def train(file: Path, seed: int) -> Path:
     """Trains a config with a seed, if that is not done yet; returns the run folder."""
     name = file.stem if seed == load(file).seed else f"{file.stem}_seed{seed}"
     folder = ROOT / "checkpoints" / name
-    command = [f"--config={file}", f"--workdir={folder}", f"--config.seed={seed}"]
-    subprocess.run([sys.executable, "launch.py", *command], cwd=ROOT, check=True)
+    launch(f"--config={file}", f"--workdir={folder}", f"--config.seed={seed}")
     return folder
 
 

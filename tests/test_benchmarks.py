@@ -71,6 +71,14 @@ def seeds_of(config, accuracies):
     ]
 
 
+def test_what_launch_says_is_not_said_again(capfd):
+    with pytest.raises(SystemExit) as ended:
+        benchmark("launched").launch("--config=configs/nothing.py")
+    assert ended.value.code == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "configs/nothing.py" in line
+
+
 def test_the_foot_of_a_table_names_each_stack_and_the_first_and_last_day(tmp_path):
     versions = dict.fromkeys(("jaxlib", "flax", "optax"), "1")
     for name, python, day in (("a", "3.12.1", 21), ("b", "3.11.7", 23), ("b/fold", "3.13.0", 22)):
