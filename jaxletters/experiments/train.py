@@ -47,8 +47,10 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     fitted = fitting.fit(config, begin, train, held_out, folder, mesh, brief)
     result = _test_and_report(config, fitted, train, folder)
     if brief:
+        # What is tested on the validation examples has the same accuracy there.
+        tested = f"{result['test_accuracy']:.2%} on test, " * (config.dataset.test_on == "test")
         console.notice(
-            f"  {result['test_accuracy']:.2%} on test, {_best(result)} in validation, "
+            f"  {tested}{_best(result)} in validation, "
             f"after {console.duration(result['training_seconds'])}"
         )
     else:

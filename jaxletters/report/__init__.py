@@ -154,7 +154,7 @@ class Comparison(NamedTuple):
     histories: dict[str, list[dict[str, Any]]] | None = None
 
 
-_ACCURACY = "Accuracy on the test examples"
+_ACCURACY = "Accuracy in the test"
 
 
 def of_several(compared: Comparison) -> dict[str, bytes]:

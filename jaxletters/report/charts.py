@@ -231,10 +231,22 @@ def comparison(rows: Sequence[Row], baseline: Row | None) -> Figure:
         axes.axvline(100 * accuracy(baseline), color=other, linewidth=0.8, linestyle="--", zorder=0)
     axes.set_yticks(places, [row.name for row in rows])
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel("correct on test (%), 95% interval or every fold; diamond: reference")
+    axes.set_xlabel(f"correct in the test (%); {'; '.join(_signs(rows, baseline))}")
     _grid(axes)
     axes.tick_params(axis="y", length=0)
     return drawn
+
+
+def _signs(rows: Sequence[Row], baseline: Row | None) -> list[str]:
+    """Returns what those signs mean that a comparison has."""
+    folds = ["fold_accuracies" in row.result for row in rows]
+    signs = {
+        "line: 95% interval": not all(folds),
+        "ticks: folds": any(folds),
+        "diamond: reference": any(row.reference for row in rows),
+        "dashed: baseline": baseline is not None,
+    }
+    return [sign for sign, there in signs.items() if there]
 
 
 def _grid(axes: Axes) -> None:

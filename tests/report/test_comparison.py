@@ -59,3 +59,25 @@ def test_the_figure_has_a_point_for_every_row_in_its_order(baseline):
             assert any(np.allclose(point, (value, place)) for point in points), value
     dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert len(dashed) == (baseline is not None)
+
+
+RUN_ROW, FOLDS_ROW = Row("one", "", RUN), Row("two", "", FOLDS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "baseline", "signs"),
+    [
+        ([RUN_ROW], None, "line: 95% interval"),
+        ([RUN_ROW], RUN_ROW, "line: 95% interval; dashed: baseline"),
+        ([FOLDS_ROW], None, "ticks: folds"),
+        (
+            [RUN_ROW, FOLDS_ROW._replace(reference=93.69)],
+            None,
+            "line: 95% interval; ticks: folds; diamond: reference",
+        ),
+    ],
+)
+def test_the_figure_says_what_its_signs_mean_and_of_no_others(rows, baseline, signs):
+    with drawing.style():
+        axes = charts.comparison(rows, baseline).axes[0]
+    assert axes.get_xlabel() == f"correct in the test (%); {signs}"
