@@ -8,7 +8,6 @@ loss on them after the last epoch, which tells smaller differences apart, and ho
 AlphaDigits the same networks read, which they never saw.
 """
 
-import json
 import math
 import statistics
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 import provenance
 from launched import ROOT, launch
 
-from jaxletters import journal
+from jaxletters import journal, workdir
 
 NOTHING = "without nothing"
 # What of a trial is shown, times what, with how many digits.
@@ -32,7 +31,7 @@ def read_elsewhere(trial: Path) -> float:
         f"--config.base.workdir={trial}",
         f"--workdir={folder}",
     )
-    return json.loads((folder / "report" / "result.json").read_text())["test_accuracy"]
+    return workdir.result(folder)["test_accuracy"]
 
 
 def last_loss(trial: Path) -> float:
@@ -82,11 +81,9 @@ def _cells(found: list[float], whole: list[float], digits: int) -> tuple[str, st
 
 if __name__ == "__main__":
     sweep = Path(sys.argv[1]).absolute()
-    rows = json.loads((sweep / "report" / "result.json").read_text())["rows"]
-    trials = {
-        json.loads(file.read_text())["fingerprint"]: file.parents[1]
-        for file in sweep.glob("*/report/result.json")
-    }
+    rows = workdir.result(sweep)["rows"]
+    finished = [file.parents[1] for file in sweep.glob(f"*/{workdir.RESULT}")]
+    trials = {workdir.result(trial)["fingerprint"]: trial for trial in finished}
     for row in rows:
         trial = trials[row["fingerprint"]]
         row |= {"loss": last_loss(trial), "elsewhere": read_elsewhere(trial)}

@@ -20,7 +20,7 @@ import numpy as np
 import provenance
 from launched import ROOT, launch
 
-from jaxletters import configfile, data, identity
+from jaxletters import configfile, data, identity, workdir
 from jaxletters.config import Config
 from jaxletters.console import duration
 from jaxletters.models import summary
@@ -55,7 +55,7 @@ def train(file: Path, seed: int) -> Path:
 def record(file: Path, seed: int, folder: Path) -> Record:
     """Returns the figures of a finished run."""
     config = load(file)
-    result = json.loads((folder / "report" / "result.json").read_text())
+    result = workdir.result(folder)
     with np.load(folder / "report" / "predictions.npz") as found:
         labels, logits = found["labels"], found["logits"]
     names = data.class_names(config.dataset.name)

@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxletters import workdir
+
 _NAMED = ("python", "jaxlib", "flax", "optax")
 
 
@@ -21,7 +23,7 @@ def of(folder: Path) -> Made:
     home = next(f for f in (folder, *folder.parents) if (f / "env.json").exists())
     environment = json.loads((home / "env.json").read_text())
     versions = (f"{name} {environment['versions'][name]}" for name in _NAMED)
-    finished = date.fromtimestamp((folder / "report" / "result.json").stat().st_mtime)
+    finished = date.fromtimestamp((folder / workdir.RESULT).stat().st_mtime)
     return Made(", ".join([f"{environment['cpus']} CPU cores", *versions]), str(finished))
 
 

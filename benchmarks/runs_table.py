@@ -7,14 +7,12 @@ table of their own, benchmarks/results/<sweep>.md. With --to NAME the first is N
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import provenance
 
-from jaxletters import configfile
+from jaxletters import configfile, workdir
 from jaxletters.config import StudyConfig
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
@@ -30,23 +28,18 @@ def references() -> dict[str, float]:
     return {Path(entry.file).stem: entry.reference for entry in study.experiments}
 
 
-def result(folder: Path) -> dict[str, Any]:
-    """Returns the result of a finished experiment."""
-    return json.loads((folder / "report" / "result.json").read_text())
-
-
 def runs(folders: Sequence[Path]) -> list[Sequence[str]]:
     """Returns the cells of a table of experiments, a row each."""
     found = []
     for folder in folders:
         name, reference = f"`configs/{folder.name}.py`", references().get(folder.name, 0.0)
-        found.append(comparison.cells(Row(name, "", result(folder), reference)))
+        found.append(comparison.cells(Row(name, "", workdir.result(folder), reference)))
     return [comparison.HEADING, *found]
 
 
 def trials(folder: Path) -> list[Sequence[str]]:
     """Returns the cells of a table of a sweep's trials, the baseline first."""
-    rows = result(folder)["rows"]
+    rows = workdir.result(folder)["rows"]
     baseline = rows[0]["test_accuracy"]
     found: list[Sequence[str]] = [
         ("technique", *comparison.HEADING[:1], *comparison.HEADING[2:8], "to the baseline")
@@ -60,7 +53,7 @@ def trials(folder: Path) -> list[Sequence[str]]:
 
 def write(name: str, cells: list[Sequence[str]], folders: Sequence[Path]) -> None:
     """Writes and prints a Markdown table, with what it was made with at its foot."""
-    finished = [file for folder in folders for file in folder.glob("**/report/result.json")]
+    finished = [file for folder in folders for file in folder.glob(f"**/{workdir.RESULT}")]
     made = [provenance.of(file.parents[1]) for file in finished]
     heading, *rows = cells
     lines = [
@@ -81,7 +74,7 @@ def main() -> None:
     parser.add_argument("--to", default="runs", help="the table's name (%(default)s)")
     given = parser.parse_args()
     folders = [folder.absolute() for folder in given.folders]
-    sweeps = [folder for folder in folders if "rows" in result(folder)]
+    sweeps = [folder for folder in folders if "rows" in workdir.result(folder)]
     single = [folder for folder in folders if folder not in sweeps]
     for folder in sweeps:
         write(folder.name, trials(folder), [folder])

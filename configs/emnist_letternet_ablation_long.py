@@ -1,4 +1,4 @@
-"""What a short schedule cannot judge of configs/emnist_letternet_ablation.py: augmentation pays late.
+"""What a short schedule cannot judge of configs/emnist_letternet_ablation.py: augmentation may pay late.
 
     python launch.py --config configs/emnist_letternet_ablation_long.py
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation_long

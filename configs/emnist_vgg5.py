@@ -5,7 +5,7 @@
 Ten 3x3 convolutions with BatchNorm in four stages, a dense layer of 512, dropout of one half, Adam,
 rotation and shear (Kabir et al., SpinalNet: Deep Neural Network with Gradual Input, 2020, section III):
 3.65 million parameters, 160 million multiply-adds an image. Theirs is trained for 200 epochs; ours for as
-many as take two CPU cores an hour, fixed in advance, with the learning rate brought down to zero in them.
+many as two CPU cores do within an hour, fixed in advance, over which the learning rate falls to zero.
 """
 
 from jaxletters.config import (

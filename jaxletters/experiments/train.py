@@ -47,12 +47,11 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     fitted = fitting.fit(config, begin, train, held_out, folder, mesh, brief)
     result = _test_and_report(config, fitted, train, folder)
     if brief:
+        accuracies = f"{_best(result)} in validation"
         # What is tested on the validation examples has the same accuracy there.
-        tested = f"{result['test_accuracy']:.2%} on test, " * (config.dataset.test_on == "test")
-        console.notice(
-            f"  {tested}{_best(result)} in validation, "
-            f"after {console.duration(result['training_seconds'])}"
-        )
+        if config.dataset.test_on == "test":
+            accuracies = f"{result['test_accuracy']:.2%} on test, {accuracies}"
+        console.notice(f"  {accuracies}, after {console.duration(result['training_seconds'])}")
     else:
         _show(result, folder, "finished")
     return result
