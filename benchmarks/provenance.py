@@ -1,12 +1,12 @@
 """What a table of finished runs says at its foot: what they ran on, when, and how to repeat it."""
 
-import json
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxletters import workdir
+from jaxletters.files import read_json
 
 _NAMED = ("python", "jaxlib", "flax", "optax")
 
@@ -20,8 +20,7 @@ class Made(NamedTuple):
 
 def of(folder: Path) -> Made:
     """Returns where and when a finished run was made; part of another may have been recorded with that."""
-    home = next(f for f in (folder, *folder.parents) if (f / "env.json").exists())
-    environment = json.loads((home / "env.json").read_text())
+    environment = read_json(workdir.home(folder) / "env.json")
     versions = (f"{name} {environment['versions'][name]}" for name in _NAMED)
     finished = date.fromtimestamp((folder / workdir.RESULT).stat().st_mtime)
     return Made(", ".join([f"{environment['cpus']} CPU cores", *versions]), str(finished))

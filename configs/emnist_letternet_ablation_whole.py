@@ -1,4 +1,4 @@
-"""Elastic deformation over the whole schedule of configs/emnist_letternet_s.py, which shorter ones cannot judge.
+"""Elastic deformation over the whole schedule of configs/emnist_letternet_s.py: augmentation pays late.
 
     python launch.py --config configs/emnist_letternet_ablation_whole.py
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation_whole

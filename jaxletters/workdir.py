@@ -134,6 +134,22 @@ def claim(workdir: Path, config: Experiment) -> None:
     write_json(workdir / "config.json", settings.to_dict(config))
 
 
+def home(part: Path) -> Path:
+    """Returns the folder whose config and environment are those of a part of a run.
+
+    A sweep's trials have their own, folds and stages those of the run around them.
+
+    Raises:
+        UserError: no run is around it.
+    """
+    for folder in (part, *part.parents):
+        if (folder / "config.json").exists():
+            return folder
+    raise UserError(
+        f"{part}: expected a run, found no config.json here or above; name a run folder"
+    )
+
+
 def result(workdir: Path) -> dict[str, Any] | None:
     """Returns the result of a finished run, or None while there is none."""
     file = workdir / RESULT

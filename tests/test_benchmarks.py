@@ -90,6 +90,7 @@ def test_the_foot_of_a_table_names_each_stack_and_the_first_and_last_day(tmp_pat
         if name != "b/fold":
             about = {"cpus": 2, "versions": {"python": python, **versions}}
             (tmp_path / name / "env.json").write_text(json.dumps(about))
+            (tmp_path / name / "config.json").touch()
     of, foot = (benchmark("provenance").__dict__[name] for name in ("of", "foot"))
     made = [of(tmp_path / name) for name in ("b", "a", "b/fold")]
     rest = "jaxlib 1, flax 1, optax 1"

@@ -128,6 +128,17 @@ def test_a_result_is_there_once_it_is_written(tmp_path):
     assert workdir.result(tmp_path) == {"test_accuracy": 0.5}
 
 
+def test_a_part_belongs_to_the_nearest_run_around_it(tmp_path):
+    sweep, trial = tmp_path / "sweep", tmp_path / "sweep" / "trial"
+    (trial / "folds" / "1").mkdir(parents=True)
+    for run in (sweep, trial):
+        (run / "config.json").touch()
+    parts = sweep, sweep / "page", trial, trial / "folds" / "1"
+    assert [workdir.home(part) for part in parts] == [sweep, sweep, trial, trial]
+    with pytest.raises(UserError, match=f"{tmp_path}: expected a run"):
+        workdir.home(tmp_path)
+
+
 def test_readings_of_the_test_split_are_counted_across_processes(tmp_path):
     assert [workdir.count_test_read(tmp_path) for _ in range(3)] == [1, 2, 3]
 

@@ -66,8 +66,7 @@ def _copy(folder: Path, part: Path, project: str, group: str | None) -> None:
 
     from jaxletters import workdir
 
-    # A sweep's trials have settings of their own, folds and stages those of the run around them.
-    home = next((f for f in (part, *part.parents) if (f / "config.json").exists()), folder)
+    home = workdir.home(part)
     with wandb.init(
         project=project,
         id=_identity(part),
