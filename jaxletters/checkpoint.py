@@ -218,12 +218,11 @@ class Checkpoints:
         place of one that is not, because that one may be from before the evaluation at its step.
         """
         step = int(snapshot.state.step)
-        if step in self._manager.all_steps():
+        replaces = step in self._manager.all_steps()
+        if replaces:
             if not planned or step not in self._unplanned:
                 return
             self.wait()
-            self._manager.delete(step)
-            self._unplanned.discard(step)
         # A copy, not a view: the training step reuses the memory while Orbax is still writing.
         trees = jax.tree.map(np.array, _trees(snapshot))
         meta = {
@@ -234,10 +233,16 @@ class Checkpoints:
         }
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         args = ocp.args.Composite(**items, meta=ocp.args.JsonSave(_sealed(meta)))
-        if not planned:
-            self._unplanned.add(step)
         with self._saving():
+            # Before anything makes room for it.
             self._check_space(sum(leaf.nbytes for leaf in jax.tree.leaves(trees)))
+            if replaces:
+                self._manager.delete(step)
+            # One of an interruption may have been at this step before a roll-back.
+            if planned:
+                self._unplanned.discard(step)
+            else:
+                self._unplanned.add(step)
             self._manager.save(step, args=args, force=True)
 
     def wait(self) -> None:

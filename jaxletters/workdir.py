@@ -44,7 +44,7 @@ def check(workdir: Path, config: Experiment) -> None:
         )
     differing = _differences(there, settings.to_dict(config))
     # A run that never got to its first checkpoint has nothing to lose.
-    if differing and _has_checkpoints(workdir):
+    if differing and (_has_checkpoints(workdir) or (workdir / RESULT).exists()):
         raise UserError(
             f"{workdir}: holds a run of another config ({'; '.join(differing)}); "
             "choose another folder with --workdir, or remove this one to train anew"

@@ -176,8 +176,10 @@ def test_a_step_is_saved_once(tmp_path):
     assert_same(restored(tmp_path)[0], snapshot(4))
 
 
-def test_a_full_disk_is_the_user_s_to_mend_and_costs_no_older_checkpoint(tmp_path, monkeypatch):
-    saved(tmp_path, 1)
+@pytest.mark.parametrize("step", [1, 2], ids=["the one it replaces", "an older one"])
+def test_a_full_disk_is_the_user_s_to_mend_and_costs_no_checkpoint(tmp_path, monkeypatch, step):
+    with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
+        checkpoints.save(snapshot(1), planned=False)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with (
@@ -186,7 +188,7 @@ def test_a_full_disk_is_the_user_s_to_mend_and_costs_no_older_checkpoint(tmp_pat
             UserError, match=r"steps: expected to save .*, found: No space left on device; "
         ),
     ):
-        checkpoints.save(snapshot(2))
+        checkpoints.save(snapshot(step))
     monkeypatch.undo()
     assert_same(restored(tmp_path)[0], snapshot(1))
 
@@ -210,6 +212,16 @@ def test_interruptions_neither_push_planned_checkpoints_out_nor_pile_up(tmp_path
     with Checkpoints(tmp_path, 2, pytest.fail) as checkpoints:
         assert_same(checkpoints.roll_back(snapshot(0)), snapshot(4))
         assert checkpoints.steps() == [2, 4]
+
+
+def test_a_step_saved_again_after_a_roll_back_is_planned(tmp_path):
+    with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
+        checkpoints.save(snapshot(4))
+        checkpoints.save(snapshot(5), planned=False)
+    with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
+        assert_same(checkpoints.roll_back(snapshot(0)), snapshot(4))
+        checkpoints.save(snapshot(5))
+        assert_same(checkpoints.roll_back(snapshot(0)), snapshot(5))
 
 
 def test_a_checkpoint_of_another_format_is_not_taken_for_damaged(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from jaxletters import console, environment, inference, loop, sharding, workdir
 from jaxletters.config import CrossvalConfig
 from jaxletters.data import portions, splits
 from jaxletters.errors import UserError
-from jaxletters.experiments import fitting, outcome
+from jaxletters.experiments import base, fitting, outcome
 from jaxletters.experiments.fitting import Start
 from jaxletters.files import read_json, write_bytes, write_json
 from jaxletters.report import analysis
@@ -45,6 +45,7 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
+        base.check_unchanged(config.base, finished, folder)
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     begin = fitting.start(config)

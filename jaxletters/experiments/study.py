@@ -5,7 +5,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from jaxletters import configfile, console, identity, report, sharding, validation, workdir
+from jaxletters import (
+    configfile,
+    console,
+    environment,
+    identity,
+    report,
+    sharding,
+    validation,
+    workdir,
+)
 from jaxletters.config import (
     Config,
     CrossvalConfig,
@@ -14,7 +23,7 @@ from jaxletters.config import (
 )
 from jaxletters.data import portions
 from jaxletters.errors import UserError
-from jaxletters.experiments import outcome
+from jaxletters.experiments import base, outcome
 from jaxletters.report import comparison
 from jaxletters.types import Dataset
 
@@ -52,6 +61,7 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
     root = folder.parent if config.budget == "full" else folder
     experiments = _load_all(config, root)
     workdir.claim(folder, config)
+    environment.record(folder, console.notice)
     results = _run_all(config, experiments, root, run_one)
     found = []
     for entry in config.experiments:
@@ -98,8 +108,7 @@ def _run_all(
             ensure(experiment.base.config)
         where = _place(file, root)
         if finished := workdir.finished(where, experiment):
-            if experiment.base.config:
-                _check_base(where, finished, results[experiment.base.config])
+            base.check_unchanged(experiment.base, finished, where)
             console.notice(f"{file}: finished earlier")
             results[file] = finished
         else:
@@ -109,14 +118,6 @@ def _run_all(
     for entry in config.experiments:
         ensure(entry.file)
     return results
-
-
-def _check_base(where: Path, finished: dict[str, Any], base: dict[str, Any]) -> None:
-    if finished["base"]["fingerprint"] != base["fingerprint"]:
-        raise UserError(
-            f"{where}: expected what begins with the run in {finished['base']['folder']} as its config is "
-            "now, found what began with it as it was; remove the folder to run it anew"
-        )
 
 
 def _place(file: str, root: Path) -> Path:
@@ -173,7 +174,8 @@ def _shortened(experiment: Single) -> Single:
     )
     if not stages:
         training = dataclasses.replace(training, epochs=min(training.epochs, _QUICK_EPOCHS))
-    dataset = dataclasses.replace(experiment.dataset, limit=_QUICK_EXAMPLES)
+    limit = min(experiment.dataset.limit or _QUICK_EXAMPLES, _QUICK_EXAMPLES)
+    dataset = dataclasses.replace(experiment.dataset, limit=limit)
     shorter = dataclasses.replace(experiment, training=training, stages=stages, dataset=dataset)
     if isinstance(shorter, CrossvalConfig):
         return dataclasses.replace(shorter, folds=min(shorter.folds, _QUICK_FOLDS))

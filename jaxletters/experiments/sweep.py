@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxletters import config as schema
-from jaxletters import console, identity, overrides, report, sharding, workdir
+from jaxletters import console, environment, identity, overrides, report, sharding, workdir
 from jaxletters.config import Config, SweepConfig, VariationConfig
 from jaxletters.data import portions
 from jaxletters.errors import UserError
-from jaxletters.experiments import fitting, outcome, train
+from jaxletters.experiments import base, fitting, outcome, train
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
 
@@ -37,11 +37,13 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     workdir.claim(folder, config)
+    environment.record(folder, console.notice)
     compared = []
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
         state = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
         if result := workdir.finished(folder / name, trial):
+            base.check_unchanged(trial.base, result, folder / name)
             console.notice(f"{state}: finished earlier")
         else:
             console.notice(state)

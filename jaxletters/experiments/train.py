@@ -8,7 +8,7 @@ import numpy as np
 from jaxletters import console, environment, inference, loop, sharding, workdir
 from jaxletters.config import Config
 from jaxletters.data import portions
-from jaxletters.experiments import fitting, outcome
+from jaxletters.experiments import base, fitting, outcome
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.report import analysis
 from jaxletters.types import Dataset
@@ -35,6 +35,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
+        base.check_unchanged(config.base, finished, folder)
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     begin = fitting.start(config)

@@ -41,6 +41,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
+        base.check_unchanged(config.base, finished, folder)
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     origin = base.load(config.base)
