@@ -11,7 +11,14 @@ from typing import Any
 
 from jaxletters import config as schema
 from jaxletters import settings
-from jaxletters.config import Config, DatasetConfig, Experiment, StudyConfig
+from jaxletters.config import (
+    Config,
+    CrossvalConfig,
+    DatasetConfig,
+    Experiment,
+    StudyConfig,
+    ZeroShotConfig,
+)
 from jaxletters.errors import UserError
 
 
@@ -151,6 +158,7 @@ def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
             yield "config.experiments: expected at least one, found none; add one to the config file"
         return
     yield from _dataset_problems(config.dataset)
+    yield from _unused(config)
     if not isinstance(config, Config):
         if not config.base.config:
             yield "config.base.config: expected the config file of a finished run, found none; name one"
@@ -169,6 +177,23 @@ def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
             "config.training.patience: nothing is validated, so nothing can stop early; set it to 0, or "
             "raise config.dataset.validation_per_class"
         )
+
+
+def _unused(config: Config | ZeroShotConfig) -> Iterator[str]:
+    """What the kind of experiment has no use for, and would leave out without a word."""
+    if isinstance(config, ZeroShotConfig):
+        names, why = ("limit", "test_share", "test_on"), "every example there is to test on is read"
+    elif isinstance(config, CrossvalConfig):
+        names, why = ("test_share", "test_on"), "cross-validation tests on every example"
+        if config.test_shift:
+            yield "config.test_shift: cross-validation tests images as they are; set it to 0"
+    else:
+        return
+    plain = DatasetConfig()
+    for name in names:
+        found, expected = getattr(config.dataset, name), getattr(plain, name)
+        if found != expected:
+            yield f"config.dataset.{name}: {why}; set it to {expected}"
 
 
 def _dataset_problems(dataset: DatasetConfig) -> Iterator[str]:

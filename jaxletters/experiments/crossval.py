@@ -38,10 +38,6 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     """
     mesh = sharding.data_mesh()
     layers = fitting.check(config, mesh)
-    if config.dataset.test_share:
-        raise UserError(
-            "config.dataset.test_share: cross-validation tests on every example; set it to 0"
-        )
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:

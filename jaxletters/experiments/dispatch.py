@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jaxletters import workdir
+from jaxletters import sharding, validation, workdir
 from jaxletters.config import (
     Config,
     CrossvalConfig,
@@ -12,7 +12,7 @@ from jaxletters.config import (
     SweepConfig,
     ZeroShotConfig,
 )
-from jaxletters.experiments import crossval, study, sweep, train, zero_shot
+from jaxletters.experiments import crossval, fitting, study, sweep, train, zero_shot
 
 _RUN = {
     Config: train.run,
@@ -20,6 +20,23 @@ _RUN = {
     SweepConfig: sweep.run,
     ZeroShotConfig: zero_shot.run,
 }
+
+
+def check(config: Experiment) -> None:
+    """Finds what is wrong with an experiment that can be found before anything is read or run.
+
+    Raises:
+        UserError: what the user must mend.
+    """
+    mesh = sharding.data_mesh()
+    if isinstance(config, SweepConfig):
+        sweep.trials(config)
+    elif isinstance(config, CrossvalConfig):
+        fitting.check(config, mesh)
+    elif isinstance(config, Config):
+        train.check(config, mesh)
+    else:
+        validation.check(config, mesh.size)
 
 
 def run(config: Experiment, folder: Path) -> dict[str, Any]:
@@ -31,5 +48,5 @@ def run(config: Experiment, folder: Path) -> dict[str, Any]:
     """
     with workdir.locked(folder):
         if isinstance(config, StudyConfig):
-            return study.run(config, folder, run)
+            return study.run(config, folder, check, run)
         return _RUN[type(config)](config, folder)

@@ -34,10 +34,11 @@ _QUICK_STAGE_EPOCHS = 8
 _QUICK_FOLDS = 3
 
 Single = Config | ZeroShotConfig
+Check = Callable[[Any], None]
 Run = Callable[[Any, Path], dict[str, Any]]
 
 
-def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
+def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> dict[str, Any]:
     """Runs every experiment of a study that has not been, and compares all of them.
 
     Each lies where its own command would put it, beside the study's folder, so that what was run alone is
@@ -46,6 +47,7 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
     Args:
         config: the study.
         folder: its run folder.
+        check_one: finds what is wrong with an experiment's settings.
         run_one: runs an experiment in a folder and returns its result, at once if it is finished.
 
     Returns:
@@ -60,6 +62,8 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
     workdir.check(folder, config)
     root = folder.parent if config.budget == "full" else folder
     experiments = _load_all(config, root)
+    for file, experiment in experiments.items():
+        _check(file, experiment, _place(file, root), check_one)
     workdir.claim(folder, config)
     environment.record(folder, console.notice)
     results = _run_all(config, experiments, root, run_one)
@@ -92,6 +96,16 @@ def run(config: StudyConfig, folder: Path, run_one: Run) -> dict[str, Any]:
     console.table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
     console.result_table({"note": remark, "report": str(folder / "report" / "index.html")})
     return result
+
+
+def _check(file: str, experiment: Single, place: Path, check_one: Check) -> None:
+    """Raises a UserError that begins with the file if its experiment cannot be run in its place."""
+    try:
+        check_one(experiment)
+        workdir.check(place, experiment)
+    except UserError as error:
+        lines = (f"{file}: {line}" for line in str(error).splitlines())
+        raise UserError("\n".join(lines)) from error
 
 
 def _run_all(

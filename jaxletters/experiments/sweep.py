@@ -9,7 +9,7 @@ from jaxletters import console, environment, identity, overrides, report, shardi
 from jaxletters.config import Config, SweepConfig, VariationConfig
 from jaxletters.data import portions
 from jaxletters.errors import UserError
-from jaxletters.experiments import base, fitting, outcome, train
+from jaxletters.experiments import base, outcome, train
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
 
@@ -78,8 +78,7 @@ def trials(config: SweepConfig) -> list[tuple[VariationConfig, Config]]:
         try:
             words = [f"--config.{override}" for override in variation.overrides]
             trial = overrides.apply(baseline, words)
-            fitting.check(trial, mesh)
-            portions.check_test(trial.dataset)
+            train.check(trial, mesh)
         except UserError as error:
             where = f"config.variations.{i - 1} ({variation.name}): " if i else ""
             raise UserError("\n".join(where + line for line in str(error).splitlines())) from error

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jax.sharding import Mesh
 
 from jaxletters import console, environment, inference, loop, sharding, workdir
 from jaxletters.config import Config
 from jaxletters.data import portions
 from jaxletters.experiments import base, fitting, outcome
 from jaxletters.experiments.fitting import Fitted
+from jaxletters.models import summary
 from jaxletters.report import analysis
 from jaxletters.types import Dataset
 
@@ -30,8 +32,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
         Interrupted: a signal asked to stop; the same call goes on from there.
     """
     mesh = sharding.data_mesh()
-    layers = fitting.check(config, mesh)
-    portions.check_test(config.dataset)
+    layers = check(config, mesh)
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
@@ -56,6 +57,17 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     else:
         _show(result, folder, "finished")
     return result
+
+
+def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
+    """Finds what is wrong before anything is trained; returns the layers of the network.
+
+    Raises:
+        UserError: what the user must mend.
+    """
+    layers = fitting.check(config, mesh)
+    portions.check_test(config.dataset)
+    return layers
 
 
 def _test_and_report(

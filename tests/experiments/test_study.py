@@ -224,6 +224,9 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
         ),
         ("crossval", ["--config.folds=11"], "the examples of the smallest class"),
         ("crossval", ["--config.dataset.test_share=0.2"], "tests on every example"),
+        ("crossval", ["--config.test_shift=1"], "tests images as they are"),
+        ("zero_shot", ["--config.dataset.test_on=validation"], "is read; set it to test"),
+        ("zero_shot", ["--config.dataset.limit=9"], "is read; set it to 0"),
         ("study", ["--config.budget=tiny"], "one of full, quick"),
         ("zero_shot", ["--config.dataset.name=mnist", "--config.dataset.size=0"], "10 classes"),
     ],
@@ -239,6 +242,35 @@ def test_what_the_user_must_mend_is_one_line(
     (line,) = str(caught.value).splitlines()
     assert expected in line
     assert not list(tmp_path.iterdir()), "nothing is written"
+
+
+def test_a_study_looks_at_every_config_before_it_runs_any(configs, tmp_path):
+    (configs / "wrong.py").write_text(
+        f"{HEAD}Config(dataset=DatasetConfig(size=260), optimizer=OptimizerConfig('adamm', -1))\n"
+    )
+    (configs / "doomed.py").write_text(
+        f"{HEAD}StudyConfig(experiments=(EntryConfig(str(HERE / 'dense.py')),"
+        "EntryConfig(str(HERE / 'wrong.py'))))\n"
+    )
+    with pytest.raises(UserError) as caught:
+        run(configs, tmp_path, "doomed")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"{configs / 'wrong.py'}: config.optimizer.") for line in lines)
+    assert not list(tmp_path.iterdir()), "nothing is written"
+
+
+def test_a_finished_result_is_not_another_config_s(configs, uninterrupted, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(uninterrupted[0], root)
+    with pytest.raises(UserError, match=r"zero_shot: holds a run of another config \(config.folds"):
+        run(
+            configs,
+            root,
+            "zero_shot",
+            "--config.folds=3",
+            f"--config.base.workdir={root / 'letters'}",
+        )
 
 
 def test_bases_in_a_circle_are_refused(configs, tmp_path):
