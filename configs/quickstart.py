@@ -1,4 +1,4 @@
-"""Letters drawn on the spot, so nothing is downloaded: the whole way in under a minute.
+"""Letters drawn on the spot, so nothing is downloaded: the whole way in about a minute.
 
     python launch.py --config configs/quickstart.py
 

@@ -28,6 +28,9 @@ class Finished(NamedTuple):
 def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Finished:
     """Runs an experiment, or goes on with it where it was interrupted; one that is finished is not repeated.
 
+    A signal, or Ctrl-C, is the caller's own, and the config's `time_limit` is launch.py's: here it has no
+    effect.
+
     Args:
         config: one of `jaxletters.config`, or the file of one.
         folder: the run folder; by default, for a file, `checkpoints/<its name>`.

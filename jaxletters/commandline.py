@@ -75,4 +75,5 @@ def parse(argv: Sequence[str]) -> tuple[Experiment, Path]:
     )
     known, words = parser.parse_known_args(argv)
     config = overrides.apply(configfile.load(known.config), words)
-    return config, known.workdir or workdir.default(known.config)
+    # A shell leaves the ~ of --workdir=~/runs as it is.
+    return config, (known.workdir or workdir.default(known.config)).expanduser()

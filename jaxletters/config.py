@@ -45,7 +45,8 @@ class DatasetConfig:
         size: `sketch_letters` only: how many training examples to draw (a fifth as many to test).
         limit: the most training examples to use, drawn from all classes alike; 0 for all there are.
         validation_per_class: examples held out of each class of the training split, at most one sixth;
-            with 0, or where none can be, nothing is validated and the last weights count.
+            with 0, or where none can be, nothing is validated and the last weights count. Of an `npz` with
+            validation examples of its own, those are all used instead, and `limit` leaves them alone.
         test_share: share of each class to test on, for a dataset that has no test split.
         test_on: one of TEST_ON: "validation" tests on the validation examples, so that settings can be
             chosen without a look at the test split.
@@ -222,7 +223,8 @@ class OptimizerConfig:
         name: one of OPTIMIZERS.
         learning_rate: its peak.
         momentum: for "momentum" and "nesterov"; the others have their usual ones.
-        weight_decay: decoupled, times the learning rate; kernels only (not BatchNorm, not biases).
+        weight_decay: of kernels only (not BatchNorm, not biases), times the learning rate; decoupled with
+            "adamw" and "muon", part of the gradient with the first three.
         clip_norm: largest global norm of the gradient; 0 for no clipping.
         schedule: how the rate changes.
     """

@@ -20,7 +20,7 @@ from jaxletters.errors import UserError
 from jaxletters.plan import Plan
 from jaxletters.preempt import Interrupted
 from jaxletters.steps import Task
-from jaxletters.types import Dataset, Examples, Progress, Scores, Variables
+from jaxletters.types import Dataset, Examples, Progress, Scores, TrainState, Variables
 
 EVALUATION_BATCH = 512
 """Images per call in evaluation; their number changes no figure."""
@@ -200,7 +200,7 @@ class _Run:
             self.console.update(
                 step,
                 images_per_second=self.task.batch_size / per_step,
-                learning_rate=self._learning_rate(step, int(state.halvings)),
+                learning_rate=self._learning_rate(state),
                 **shown,
             )
         advanced = snapshot._replace(state=state, counts=counts)
@@ -261,7 +261,7 @@ class _Run:
             examples=int(counts.examples),
             skipped=int(state.skipped),
             halvings=int(state.halvings),
-            learning_rate=self._learning_rate(step - int(state.skipped), int(state.halvings)),
+            learning_rate=self._learning_rate(state),
             loss=scores["loss"],
             accuracy=scores["accuracy"],
         )
@@ -309,8 +309,10 @@ class _Run:
             "seconds": sum(seconds(r) for r in timings),
         }
 
-    def _learning_rate(self, step: int, halvings: int) -> float:
-        return float(jnp.asarray(self.rate(step))) / 2**halvings
+    def _learning_rate(self, state: TrainState) -> float:
+        # The optimizer does not count the steps that were skipped.
+        step = int(state.step) - int(state.skipped)
+        return float(jnp.asarray(self.rate(step))) / 2 ** int(state.halvings)
 
     def _save(self, snapshot: Snapshot, planned: bool = True) -> None:
         # Records first: a checkpoint never knows of a step whose records could be lost.

@@ -42,10 +42,14 @@ def evaluate(logits: np.ndarray, labels: np.ndarray) -> Scores:
         logits: float32 `[n, classes]`.
         labels: int32 `[n]`.
     """
-    wide = logits.astype(np.float64)
-    shifted = wide - wide.max(axis=1, keepdims=True)
-    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return {
-        "loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-        "accuracy": float((wide.argmax(axis=1) == labels).mean()),
+        "loss": float(-log_probabilities(logits)[np.arange(len(labels)), labels].mean()),
+        "accuracy": float((logits.argmax(axis=1) == labels).mean()),
     }
+
+
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Returns the float64 log-softmax `[n, classes]` of logits that are already on the host."""
+    with np.errstate(invalid="ignore"):  # a diverged network's losses are NaN, and said to be
+        shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

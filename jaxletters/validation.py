@@ -147,7 +147,7 @@ def _value_problems(config: Experiment) -> Iterator[str]:
             ):
                 limits = f"{low} to {high}" if high < math.inf else f"{low} or more, finite"
                 yield f"config.{key}: expected {limits}, found {number}"
-        if key == "time_limit" and value and settings.seconds(str(value)) is None:
+        if key == "time_limit" and value and not settings.seconds(str(value)):
             yield f"config.{key}: expected a time such as 5h, 90m or 1h30m, found {value!r}"
 
 
@@ -219,6 +219,8 @@ def _model_problems(model: schema.ModelConfig) -> Iterator[str]:
             f"config.model.name: the settings are those of {type(model).__name__}, "
             f"not of '{model.name}'; start from a config file whose model is '{model.name}'"
         )
+    if isinstance(model, schema.LetterNetConfig) and not model.widths:
+        yield "config.model.widths: expected the stem's and one for each stage, found none; add one"
     if isinstance(model, schema.DeeperConfig):
         lengths = {len(model.widths), len(model.kernel_sizes), len(model.depths)}
         if len(lengths) > 1:

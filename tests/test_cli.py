@@ -1,6 +1,7 @@
 """The command `jaxletters` as its user meets it."""
 
 import json
+import shutil
 
 import matplotlib.image
 import pytest
@@ -66,6 +67,16 @@ def test_report_compares_runs_on_a_page(finished):
     for picture in ("comparison.png", "learning_curves.png"):
         assert f'src="{picture}"' in page
         assert matplotlib.image.imread(finished / "both" / picture).size
+
+
+def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
+    for place in ("home", "work"):
+        shutil.copytree(finished / "one", tmp_path / place / "one")
+    done = runs.jaxletters("report", "home/one", "work/one", "--to", "both", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "both" / "index.html").read_text()
+    for place in ("home", "work"):
+        assert f'<a href="../{place}/one/report/index.html">{place}/one</a>' in page
 
 
 @pytest.mark.parametrize(

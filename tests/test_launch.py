@@ -37,6 +37,14 @@ def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
         ),
         ([*runs.SMALL, "--config.model.padding=full"], "one of same, valid"),
         (
+            [
+                "--config=configs/alphadigits_letternet_scratch_crossval.py",
+                "--config.dataset.resize=none",
+                "--config.model.crop=9",
+            ],
+            "config.model.crop: expected less than half of 16 pixels, found 9",
+        ),
+        (
             [*runs.SMALL, "--config.dataset.name=alpha_letters", "--config.dataset.size=0"],
             "no test split",
         ),

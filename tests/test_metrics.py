@@ -25,6 +25,12 @@ def reference(logits, labels):
     }
 
 
+def test_log_probabilities_are_scipys_even_when_large():
+    logits = np.random.default_rng(0).normal(0, 300, (50, 7)).astype(np.float32)
+    expected = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
+    np.testing.assert_allclose(metrics.log_probabilities(logits), expected, rtol=1e-12, atol=1e-12)
+
+
 @given(seed=seeds, n=st.integers(1, 60), scale=st.sampled_from([0.1, 3.0, 1000.0]))
 def test_evaluation_is_scipy_s(seed, n, scale):
     logits, labels = batch(seed, n, scale=scale)

@@ -141,6 +141,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
     [
         (["predict", "nowhere", "word.png"], "nowhere: expected a finished run"),
         (["predict", "nowhere"], "IMAGE"),
+        (["predict", "nowhere", "a/w.jpg", "b/w.png", "--show"], "both become w_read.png"),
         (["predict", "nowhere", "word.png", "--jsn"], "--jsn"),
     ],
 )

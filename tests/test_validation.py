@@ -11,6 +11,7 @@ from jaxletters.config import (
     CrossvalConfig,
     DatasetConfig,
     DeeperConfig,
+    LetterNetConfig,
     LossConfig,
     MLPConfig,
     OptimizerConfig,
@@ -85,6 +86,8 @@ def test_sound_configs_pass(config):
             "accuracy",
         ),
         (Config(dataset=MNIST, seed=-1), "seed", "expected 0 to 4294967295, found -1"),
+        (Config(dataset=MNIST, time_limit="0s"), "time_limit", "a time such as 5h"),
+        (Config(dataset=MNIST, model=LetterNetConfig(widths=())), "model.widths", "found none"),
         (Config(dataset=MNIST, seed=2**32), "seed", "found 4294967296"),
         (Config(dataset=MNIST, log_every_steps=0), "log_every_steps", "found 0"),
         (

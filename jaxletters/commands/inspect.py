@@ -60,6 +60,6 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         {
             "dataset": title,
             "images": f"{height}x{width}",
-            "contact sheet": f"{path} (an A must stand beside A, upright)",
+            "contact sheet": f"{path} (upright, and in each row its class?)",
         }
     )

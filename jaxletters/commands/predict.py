@@ -43,6 +43,8 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     backend.prepare()
     from jaxletters import files, images, pictures, reader
 
+    if known.show:
+        _check_targets(known.images)
     network = reader.load(known.run)
     problems, readings = [], []
     for file in known.images:
@@ -56,7 +58,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         if not known.json:
             _print(found)
         if known.show:
-            target = Path(f"{file.stem}_read.png").absolute()
+            target = _target(file).absolute()
             files.write_bytes(target, pictures.annotated(picture, found))
             if not known.json:
                 console.notice(str(target))
@@ -64,6 +66,22 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         console.notice(files.to_json(readings, indent=2))
     if problems:
         raise UserError("\n".join(problems))
+
+
+def _target(picture: Path) -> Path:
+    return Path(f"{picture.stem}_read.png")
+
+
+def _check_targets(pictures: Sequence[Path]) -> None:
+    """Raises a UserError if what is shown of one picture would be written over another's."""
+    by_target: dict[Path, Path] = {}
+    for picture in pictures:
+        other = by_target.setdefault(_target(picture), picture)
+        if other != picture:
+            raise UserError(
+                f"--show: expected pictures of different names, found {other} and {picture}, which both "
+                f"become {_target(picture)}; show one of them at a time"
+            )
 
 
 def _print(found: "Reading") -> None:

@@ -35,16 +35,16 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
 
     target = known.to.absolute()
     rows, histories = [], {}
-    for folder in known.runs:
+    for name, folder in zip(_names(known.runs), known.runs, strict=True):
         result = workdir.result(folder)
         if result is None:
             raise UserError(
                 f"{folder}: expected a finished run, found none; see jaxletters runs {folder.parent}"
             )
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
-        rows.extend(comparison.rows(folder.absolute().name, page, result))
+        rows.extend(comparison.rows(name, page, result))
         if history := journal.read(folder):
-            histories[folder.absolute().name] = history
+            histories[name] = history
     compared = report.Comparison(
         title=target.name,
         remark="Accuracy on the test examples of each run; a difference that is smaller than the intervals "
@@ -57,3 +57,11 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     )
     report.write(target, report.of_several(compared))
     console.notice(str(target / "index.html"))
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Returns what to call runs: their folders' names, or more of their paths where two have one name."""
+    paths = [folder.absolute() for folder in folders]
+    if len({path.name for path in paths}) == len(set(paths)):
+        return [path.name for path in paths]
+    return [os.path.relpath(path, os.path.commonpath(paths)) for path in paths]

@@ -54,7 +54,7 @@ def split_names(config: DatasetConfig) -> Collection[str]:
         UserError: it is not one, or has no training examples.
     """
     if config.npz:
-        return npz.splits(Path(config.npz))
+        return npz.splits(_npz(config))
     return DATASETS[config.name].splits
 
 
@@ -73,10 +73,14 @@ def load(config: DatasetConfig, split: str) -> Dataset:
             f"dataset {config.name}: expected one of its splits ({', '.join(names)}), "
             f"found {split!r}; to test on it, use cross-validation or another dataset"
         )
-    images, labels = npz.read(Path(config.npz), spec, split) if config.npz else _read(config, split)
+    images, labels = npz.read(_npz(config), spec, split) if config.npz else _read(config, split)
     if config.resize != "none":
         images = canvas.fit(images, _CANVAS, _MARGIN, config.resize)
     return Dataset(images, labels, spec.class_names)
+
+
+def _npz(config: DatasetConfig) -> Path:
+    return Path(config.npz).expanduser()
 
 
 def count(config: DatasetConfig, split: str) -> int:

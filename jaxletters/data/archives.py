@@ -168,7 +168,12 @@ def locate(dataset: str, archive: Archive, given: str, downloads: Path) -> Path:
         return _folder(sources(archive, Path(given).expanduser()))
     roots = [downloads]
     if environment := os.environ.get(ENVIRONMENT):
-        roots.insert(0, Path(environment).expanduser())
+        named = Path(environment).expanduser()
+        if not named.is_dir():
+            raise UserError(
+                f"{ENVIRONMENT}: expected a folder, found none: {named}; mend or unset it"
+            )
+        roots.insert(0, named)
     for root in roots:
         if found := _search(archive, root):
             return _folder(found)

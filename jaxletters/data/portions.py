@@ -66,8 +66,8 @@ def unseen(config: DatasetConfig) -> Dataset:
 
 def note(config: DatasetConfig) -> str:
     """Returns what must be said of the dataset wherever a figure on it stands, or ""."""
-    counts = tuple(data.count(config, split) for split in data.split_names(config))
-    notes = [provenance.note(config, counts)]
+    names = data.split_names(config)
+    notes = [provenance.note(config, lambda: tuple(data.count(config, name) for name in names))]
     if config.test_on == "validation":
         notes.append("tested on the validation examples")
     return ", ".join(filter(None, notes))

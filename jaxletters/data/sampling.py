@@ -49,12 +49,6 @@ def _round_keys(seed: int, epoch: int | jax.Array) -> jax.Array:
     return jax.random.bits(rng.key(seed, rng.Stream.SHUFFLE, epoch), (_ROUNDS,), jnp.uint32)
 
 
-def epoch_order(seed: int, epoch: int | jax.Array, n: int) -> jax.Array:
-    """Returns the order in which one epoch visits its examples: int32 `[n]`, a permutation."""
-    order = _permute(_round_keys(seed, epoch), n, jnp.arange(n, dtype=jnp.uint32))
-    return order.astype(jnp.int32)
-
-
 def batch_indices(seed: int, step: int | jax.Array, batch_size: int, n: int) -> jax.Array:
     """Returns the examples of one step.
 

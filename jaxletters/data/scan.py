@@ -57,6 +57,8 @@ def letters(photograph: NDArray[np.uint8]) -> list[Letter]:
         photograph: uint8 `[h, w, 3]`.
     """
     step = -(-max(photograph.shape[:2]) // _LONGEST)
+    if min(photograph.shape[:2]) < step:
+        return []  # so long and thin that nothing of it is left
     ink = _ink(_reduced(photograph, step))
     labels, parts = _parts(ink)
     found = []

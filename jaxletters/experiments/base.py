@@ -11,7 +11,7 @@ from jaxletters.trained import Trained
 
 def folder_of(config: BaseConfig) -> Path:
     """Returns the folder in which the base's run lies, or would lie."""
-    return Path(config.workdir or workdir.default(Path(config.config)))
+    return Path(config.workdir or workdir.default(Path(config.config))).expanduser()
 
 
 def check_unchanged(config: BaseConfig, finished: dict[str, Any], folder: Path) -> None:

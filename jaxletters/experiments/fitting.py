@@ -21,7 +21,7 @@ from jaxletters import (
     validation,
 )
 from jaxletters.checkpoint import Snapshot
-from jaxletters.config import Config, StageConfig
+from jaxletters.config import Config, LetterNetConfig, StageConfig
 from jaxletters.errors import UserError
 from jaxletters.experiments import base
 from jaxletters.models import summary
@@ -56,6 +56,11 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
     """
     validation.check(config, mesh.size)
     classes, shape = _sizes(config)
+    if isinstance(config.model, LetterNetConfig) and 2 * config.model.crop >= min(shape):
+        raise UserError(
+            f"config.model.crop: expected less than half of {min(shape)} pixels, found "
+            f"{config.model.crop}: nothing would be left of the images; make it smaller"
+        )
     try:
         layers = summary.layers(config.model, classes, shape)
     except ZeroDivisionError:

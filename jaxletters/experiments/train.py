@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters import console, environment, inference, loop, sharding, workdir
+from jaxletters import console, environment, inference, loop, metrics, sharding, workdir
 from jaxletters.config import Config
 from jaxletters.data import portions
 from jaxletters.experiments import base, fitting, outcome
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.models import summary
-from jaxletters.report import analysis
 from jaxletters.types import Dataset
 
 
@@ -93,13 +92,13 @@ def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
 
 def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int) -> float:
     """Returns the accuracy of the mean probabilities over each image and four shifts of it."""
-    total = np.exp(analysis.log_probabilities(logits))
+    total = np.exp(metrics.log_probabilities(logits))
     height, width = test.images.shape[1:]
     padded = np.pad(test.images, ((0, 0), (pixels, pixels), (pixels, pixels)))
     for top, left in ((0, 1), (2, 1), (1, 0), (1, 2)):
         rows, columns = slice(top * pixels, None), slice(left * pixels, None)
         moved = padded[:, rows, columns][:, :height, :width]
-        total += np.exp(analysis.log_probabilities(_predict(fitted, moved)))
+        total += np.exp(metrics.log_probabilities(_predict(fitted, moved)))
     return float((total.argmax(axis=1) == test.labels).mean())
 
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from jaxletters import (
     console,
     data,
@@ -57,7 +55,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     facts = {
         "experiment": "zero-shot",
         "base": {"folder": str(origin.folder), "fingerprint": origin.result["fingerprint"]},
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
+        "parameters": origin.result["parameters"],
         **analysis.over_folds(accuracies),
     }
     result = outcome.write(config, folder, facts, [], unseen, unseen, logits, origin.variables)

@@ -15,7 +15,7 @@ class RunReport(NamedTuple):
     """All that a report shows.
 
     Attributes:
-        name: of the run's config.
+        name: of the run folder.
         dataset_note: what must be said wherever the data appear, such as "generated data", or "".
         history: the records of `metrics.jsonl`, as `charts.learning_curves` wants them; none where
             there was no one training to draw.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxletters.metrics import log_probabilities
 from jaxletters.types import Dataset
 
 _LISTED_CONFUSIONS = 10
@@ -49,13 +50,6 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     centre = shrink * (rate + z**2 / (2 * trials))
     half = shrink * z * math.sqrt(rate * (1 - rate) / trials + (z / (2 * trials)) ** 2)
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def log_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Returns the float64 log-softmax `[n, classes]` of logits."""
-    with np.errstate(invalid="ignore"):  # a diverged network's report is drawn, its losses are NaN
-        shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

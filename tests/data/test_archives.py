@@ -74,6 +74,12 @@ def test_an_environment_without_the_files_falls_through(tmp_path, monkeypatch):
     assert archives.locate("alpha", ALPHA, "", downloads) == downloads
 
 
+def test_an_environment_that_names_no_folder_is_not_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setenv(archives.ENVIRONMENT, str(tmp_path / "mistyped"))
+    with pytest.raises(UserError, match=r"JAXLETTERS_ARCHIVES: expected .* found none: .*mistyped"):
+        archives.locate("alpha", ALPHA, "", tmp_path / "downloads")
+
+
 @pytest.mark.parametrize(("below", "found"), [("a/b/c", True), ("a/b/c/d", False)])
 def test_subfolders_are_searched_three_deep(tmp_path, below, found):
     put(tmp_path / below)
@@ -211,6 +217,7 @@ def test_a_network_that_never_answers_is_given_up_with_all_ways_on(tmp_path, mon
     never = threading.Event()
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: never.wait())
     monkeypatch.setattr(archives, "_PATIENCE", 0.1)
+    (tmp_path / "mine").mkdir()
     monkeypatch.setenv(archives.ENVIRONMENT, str(tmp_path / "mine"))
     try:
         with pytest.raises(UserError) as error:

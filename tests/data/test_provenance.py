@@ -18,4 +18,4 @@ from jaxletters.data import provenance
 )
 def test_what_must_be_said_is_said(name, train, test, note):
     assert name in config.DATASETS
-    assert provenance.note(config.DatasetConfig(name), (train, test)) == note
+    assert provenance.note(config.DatasetConfig(name), lambda: (train, test)) == note

@@ -106,6 +106,11 @@ def test_strokes_that_nearly_touch_are_one_letter():
     assert letter.box == (100, 100, 164, 200)
 
 
+@pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (5, 6000), (1, 1)])
+def test_nothing_is_found_in_a_line_of_pixels(shape):
+    assert scan.letters(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)) == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_found_where_nothing_is_written(seed):
     rng = np.random.default_rng(seed)

@@ -157,6 +157,12 @@ def test_the_table_has_a_row_for_everything(uninterrupted):
     assert f"{mean - 50:+.2f}" in row
 
 
+def test_every_config_lies_beside_what_it_ran_on(uninterrupted):
+    places = {file.parent for file in uninterrupted[0].rglob("config.json")}
+    assert {place.name for place in places} >= {"study", "sweep", "crossval", "zero_shot"}
+    assert places == {file.parent for file in uninterrupted[0].rglob("env.json")}
+
+
 def test_a_frozen_layer_keeps_every_bit_of_the_base(uninterrupted):
     root, _ = uninterrupted
 
