@@ -137,9 +137,10 @@ if __name__ == "__main__":
     wrong = [(p.letter, t) for p, t in zip(taken, texts, strict=True) if t != p.letter.upper()]
     sheet(taken, texts).save(given.run / "photographs.png")
     read_as = ", ".join(f"{letter} as {text or 'nothing'}" for letter, text in wrong)
+    rest = f": all but {read_as}" if wrong else ""
     lines = [
-        f"{len(taken) - len(wrong)} of {len(taken)} photographed letters are read right "
-        f"({1 - len(wrong) / len(taken):.1%}); of the others, {read_as}.",
+        f"Of {len(taken)} letters in simulated photographs, {len(taken) - len(wrong)} are read right "
+        f"({1 - len(wrong) / len(taken):.1%}){rest}.",
         "",
         f"Letters drawn by code, {network.name}, jaxlib {version('jaxlib')}, pillow {version('pillow')}, "
         f"{date.today()}; `python benchmarks/photographs.py`.",

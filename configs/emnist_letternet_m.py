@@ -2,7 +2,8 @@
 
     python launch.py --config configs/emnist_letternet_m.py
 
-2.0 million parameters, 51 million multiply-adds an image; all else is configs/emnist_letternet_s.py.
+2.0 million parameters, 51 million multiply-adds an image; twice the epochs; all else is
+configs/emnist_letternet_s.py.
 """
 
 import dataclasses

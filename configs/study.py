@@ -1,4 +1,4 @@
-"""The whole course: every experiment, and one table of what each step buys.
+"""The whole course: every experiment of it, and one table of what each step buys.
 
     python launch.py --config configs/study.py
     python launch.py --config configs/study.py --config.budget=quick --workdir checkpoints/study_quick
