@@ -39,14 +39,15 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
         UserError: what the user must mend.
     """
     if isinstance(config, str | Path):
-        file = Path(config)
+        file = Path(config).expanduser()
         config, folder = configfile.load(file), folder or workdir.default(file)
     if folder is None:
         raise UserError("folder: expected a run folder for a config that is not a file, found none")
     backend.prepare()
     from jaxletters.experiments import dispatch
 
-    return Finished(Path(folder), dispatch.run(config, Path(folder)))
+    folder = Path(folder).expanduser()
+    return Finished(folder, dispatch.run(config, folder))
 
 
 def load(folder: Path | str) -> Reader:
@@ -56,7 +57,7 @@ def load(folder: Path | str) -> Reader:
         UserError: there is none in the folder, or it cannot be read.
     """
     backend.prepare()
-    return reader.load(folder)
+    return reader.load(Path(folder).expanduser())
 
 
 def read(network: Reader, picture: NDArray[np.uint8] | Path | str) -> Reading:
@@ -70,5 +71,5 @@ def read(network: Reader, picture: NDArray[np.uint8] | Path | str) -> Reading:
         UserError: it cannot be read, or nothing is written in it.
     """
     if isinstance(picture, str | Path):
-        return pictures.read(network, images.read(Path(picture)), str(picture))
+        return pictures.read(network, images.read(Path(picture).expanduser()), str(picture))
     return pictures.read(network, picture, "the picture")

@@ -20,6 +20,11 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{shown(message)}; see {self.prog} --help")
 
 
+def path(word: str) -> Path:
+    """Returns the path that a word names; a shell leaves the ~ of --workdir=~/runs as it is."""
+    return Path(word).expanduser()
+
+
 def nothing_more(words: Sequence[str]) -> None:
     """Raises a UserError if there are arguments that no parser knows."""
     if words:
@@ -40,7 +45,7 @@ def exit_code(action: Callable[[], object]) -> int:
         print(f"error: {where}: {why}; mend that, or choose another folder", file=sys.stderr)
         return 2
     except Interrupted as interruption:
-        print(preempt.message(str(interruption)), file=sys.stderr)
+        preempt.say(preempt.message(str(interruption)))
         return EXIT_CODE
     except KeyboardInterrupt:
         # Of a command that did not install `preempt`, and so has nothing to save.
@@ -65,15 +70,14 @@ def parse(argv: Sequence[str]) -> tuple[Experiment, Path]:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--config", metavar="FILE", type=Path, required=True, help=configfile.known()
+        "--config", metavar="FILE", type=path, required=True, help=configfile.known()
     )
     parser.add_argument(
         "--workdir",
         metavar="FOLDER",
-        type=Path,
+        type=path,
         help="the run folder (checkpoints/<config's name>)",
     )
     known, words = parser.parse_known_args(argv)
     config = overrides.apply(configfile.load(known.config), words)
-    # A shell leaves the ~ of --workdir=~/runs as it is.
-    return config, (known.workdir or workdir.default(known.config)).expanduser()
+    return config, known.workdir or workdir.default(known.config)

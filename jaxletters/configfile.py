@@ -29,7 +29,8 @@ def load(file: Path) -> Experiment:
     try:
         spec.loader.exec_module(module)
         config = module.get_config() if hasattr(module, "get_config") else None
-    except Exception as error:
+    # SystemExit is what a script says when it is run.
+    except (Exception, SystemExit) as error:
         raise UserError(f"{name}: {_blame(error, str(spec.origin))}") from error
     if not isinstance(config, Experiment):
         raise UserError(
@@ -46,15 +47,15 @@ def known() -> str:
     return f"there are: {', '.join(names)}" if names else "run from the folder that holds configs/"
 
 
-def _blame(error: Exception, file: str) -> str:
-    """Which line of a config file an error comes from, and what it says."""
-    if isinstance(error, SyntaxError):
+def _blame(error: BaseException, file: str) -> str:
+    """Which line of a config file an error comes from, if one does, and what it says."""
+    frames = traceback.extract_tb(error.__traceback__)
+    line = next((f.lineno for f in reversed(frames) if f.filename == file), None)
+    if isinstance(error, SyntaxError) and error.filename == file:
         line = error.lineno
-    else:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((f.lineno for f in reversed(frames) if f.filename == file), None)
+    where = f"line {line}: " if line else ""
     text = str(error)
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
     names = {key.rpartition(".")[2] for key, _, _ in settings.leaves(Config())}
     hint = nearest(unexpected[1], names) if unexpected else ""
-    return f"line {line}: {type(error).__name__}: {shown(text)}{hint}; mend the file"
+    return f"{where}{type(error).__name__}: {shown(text)}{hint}; mend the file"

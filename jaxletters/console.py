@@ -52,7 +52,9 @@ class Console:
         `loss` is in nats, `accuracy` in [0, 1]; the time left follows from the pace of the updates.
         """
         now = time.monotonic()
-        self._first = self._first or (now, step)
+        # After a roll-back the pace begins anew.
+        if self._first is None or step < self._first[1]:
+            self._first = now, step
         if not self._out.is_interactive or now < self._drawn_at + _REDRAW_SECONDS:
             return
         self._drawn_at = now

@@ -59,6 +59,10 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
             return np.array(_on_white(ImageOps.exif_transpose(image)))
     except UserError:
         raise
+    except Image.DecompressionBombError as error:
+        raise UserError(
+            f"{name}: expected at most {_MOST_PIXELS:,} pixels, found far more; reduce it"
+        ) from error
     # Pillow's decoders raise whatever damage makes of their own code.
     except Exception as error:
         raise UserError(

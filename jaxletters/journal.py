@@ -33,10 +33,11 @@ class Journal:
         self._open(resumed_at, evaluated_at)
 
     def _open(self, resumed_at: int, evaluated_at: int) -> None:
-        self._metrics = _reopen(self._workdir / _METRICS, resumed_at, evaluated_at)
-        self._timings = _reopen(self._workdir / TIMINGS, resumed_at, resumed_at)
-        purge_step = resumed_at + 1 if resumed_at else 0
-        self._events = _Events(self._workdir / "tensorboard", purge_step)
+        with self._writing():
+            self._metrics = _reopen(self._workdir / _METRICS, resumed_at, evaluated_at)
+            self._timings = _reopen(self._workdir / TIMINGS, resumed_at, resumed_at)
+            purge_step = resumed_at + 1 if resumed_at else 0
+            self._events = _Events(self._workdir / "tensorboard", purge_step)
 
     def go_back(self, step: int, evaluated_at: int) -> None:
         """Drops all records after a step, as if the run had been interrupted and continued there."""
@@ -65,7 +66,7 @@ class Journal:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Names the folder where the disk is full."""
+        """Names the folder where a file cannot be read or written, such as on a full disk."""
         try:
             yield
         except OSError as error:

@@ -13,7 +13,8 @@ class Run(NamedTuple):
 
     Attributes:
         folder: where it lies.
-        state: "finished", "running, past step 1,200", "stopped at step 1,200", or "begun".
+        state: "finished", "running, past step 1,200", "stopped at step 1,200", "begun"; of what has runs
+            inside, "running" or "stopped".
         dataset: that it is about; "" for a study, which is about several.
         result: the content of its `result.json`; None until it is finished.
     """
@@ -44,14 +45,18 @@ def of(folder: Path) -> Run:
         UserError: a file in it cannot be read.
     """
     config, result = read_json(folder / "config.json"), workdir.result(folder)
-    dataset = config.get("dataset", {}).get("name", "") if isinstance(config, dict) else ""
-    return Run(folder, _state(folder, result), dataset, result)
+    dataset = config.get("dataset") if isinstance(config, dict) else None
+    name = dataset.get("name", "") if isinstance(dataset, dict) else ""
+    return Run(folder, _state(folder, result), name, result)
 
 
 def _state(folder: Path, result: dict[str, Any] | None) -> str:
     if result is not None:
         return "finished"
     steps = [int(path.name) for path in folder.glob("steps/*") if path.name.isdigit()]
-    if workdir.in_use(folder):
+    # A trial is run by the process that has its sweep's folder.
+    if workdir.in_use(folder) or workdir.in_use(folder.parent):
         return f"running, past step {max(steps):,}" if steps else "running"
-    return f"stopped at step {max(steps):,}" if steps else "begun"
+    if steps:
+        return f"stopped at step {max(steps):,}"
+    return "stopped" if workdir.has_checkpoints(folder) else "begun"

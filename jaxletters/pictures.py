@@ -75,9 +75,14 @@ def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
         name: what the reading, and an error, calls it.
 
     Raises:
-        UserError: nothing is written, or the network reads images of another size.
+        UserError: nothing is written, the array is no picture, or the network reads images of another size.
     """
     check(network)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise UserError(
+            f"{name}: expected a picture as uint8 [h, w, 3], 0 to 255, found {picture.dtype} "
+            f"{list(picture.shape)}; convert it, or name its file"
+        )
     letters = scan.letters(picture)
     if not letters:
         raise UserError(

@@ -88,7 +88,7 @@ class _Guard:
             return
         self._lock.acquire()
         self.requested = True
-        _say(f"\n{why}: saving, then leaving (Ctrl-C again: leave at once)")
+        say(f"\n{why}: saving, then leaving (Ctrl-C again: leave at once)")
         if self._leave_by is None:
             # The main thread will find out, and leave.
             self._lock.release()
@@ -100,12 +100,12 @@ class _Guard:
     def _leave(self, save: Callable[[], str]) -> None:
         code = EXIT_CODE
         try:
-            _say(message(save()))
+            say(message(save()))
         except UserError as error:
-            _say(f"error: {error}")
+            say(f"error: {error}")
             code = 2
         except Exception:
-            traceback.print_exc()
+            say(traceback.format_exc())
             code = 1
         _exit(code)
 
@@ -123,14 +123,20 @@ def _ignore(number: int, frame: FrameType | None) -> None:
     """Stands in for Python's handlers, without which no number would be written to the socket."""
 
 
-def _say(text: str) -> None:
-    # Past Python's buffers, in which the main thread may be writing.
-    os.write(sys.stderr.fileno(), f"{text}\n".encode())
+def say(text: str) -> None:
+    """Writes a line to stderr, past Python's buffers, in which the main thread may be writing.
+
+    The reader of a pipe, such as `tee`, may have left at the same Ctrl-C; what is saved must not depend
+    on it.
+    """
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), f"{text}\n".encode())
 
 
 def _exit(code: int = EXIT_CODE) -> None:
     if sys.stdout.isatty():
-        os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
+        with contextlib.suppress(OSError):
+            os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
     os._exit(code)
 
 

@@ -39,11 +39,7 @@ def load(folder: Path) -> Trained:
     Raises:
         UserError: there is no finished run, it trained no network or several, or it cannot be read.
     """
-    result = workdir.result(folder)
-    if result is None:
-        raise UserError(
-            f"{folder}: expected a finished run, found none; see jaxletters runs {folder.parent}"
-        )
+    result = workdir.known_result(folder)
     if result.get("experiment") != "train":
         raise UserError(
             f"{folder}: expected a run that trained one network, found one of the kind "

@@ -1,11 +1,13 @@
 """The values that flow between the layers; all of them are pytrees of arrays."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import jax
 import numpy as np
-import optax
+
+if TYPE_CHECKING:
+    import optax
 
 Tree = Any
 """A nested dict of arrays, such as a network's parameters."""
@@ -97,7 +99,7 @@ class TrainState(NamedTuple):
     step: jax.Array
     variables: Variables
     ema: Variables | None
-    opt_state: optax.OptState
+    opt_state: "optax.OptState"
     skipped: jax.Array
     in_a_row: jax.Array
     halvings: jax.Array

@@ -44,7 +44,7 @@ def check(workdir: Path, config: Experiment) -> None:
         )
     differing = _differences(there, settings.to_dict(config))
     # A run that never got to its first checkpoint has nothing to lose.
-    if differing and (_has_checkpoints(workdir) or (workdir / RESULT).exists()):
+    if differing and (has_checkpoints(workdir) or (workdir / RESULT).exists()):
         raise UserError(
             f"{workdir}: holds a run of another config ({'; '.join(differing)}); "
             "choose another folder with --workdir, or remove this one to train anew"
@@ -156,6 +156,19 @@ def result(workdir: Path) -> dict[str, Any] | None:
     return read_json(file) if file.exists() else None
 
 
+def known_result(workdir: Path) -> dict[str, Any]:
+    """Returns the result of a finished run.
+
+    Raises:
+        UserError: there is none.
+    """
+    if (found := result(workdir)) is None:
+        raise UserError(
+            f"{workdir}: expected a finished run, found none; see jaxletters runs {workdir.parent}"
+        )
+    return found
+
+
 def finished(workdir: Path, config: Experiment) -> dict[str, Any] | None:
     """Returns the result of a finished run if it is this config's, else None."""
     found = result(workdir)
@@ -170,8 +183,8 @@ def count_test_read(workdir: Path) -> int:
     return times
 
 
-def _has_checkpoints(workdir: Path) -> bool:
-    # A run of several stages, folds or trials keeps them in folders of their own.
+def has_checkpoints(workdir: Path) -> bool:
+    """Returns whether a run, or one of its stages, folds or trials, ever saved anything."""
     patterns = [f"{above}{kept}/*" for above in ("", "*/", "*/*/") for kept in ("steps", "damaged")]
     return any(True for pattern in patterns for _ in workdir.glob(pattern))
 

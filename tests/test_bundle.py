@@ -140,7 +140,7 @@ import sys
 import numpy as np
 from jaxletters import reader
 print(len(reader.load({str(folder)!r}).predict(np.zeros((28, 28), np.uint8)).names))
-print(*sorted({{"flax", "matplotlib", "onnx", "orbax", "tensorflow_datasets"}} & set(sys.modules)))
+print(*sorted({{"flax", "matplotlib", "onnx", "optax", "orbax", "tensorflow_datasets"}} & set(sys.modules)))
 training = {{"augment", "checkpoint", "experiments", "exporting", "loop", "losses", "models", "optim"}}
 print(*sorted(name for name in training if f"jaxletters.{{name}}" in sys.modules))
 """

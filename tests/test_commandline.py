@@ -179,7 +179,9 @@ def test_a_missing_file_suggests_the_one_that_may_be_meant(tmp_path, monkeypatch
         ("def get_config(:\n", "line 1: SyntaxError: "),
         ("\nimport no_such_module\n", "line 2: ModuleNotFoundError: "),
         ("def get_config():\n\n    return 1 / 0\n", "line 3: ZeroDivisionError: division by zero"),
-        ("get_config = 3\n", "TypeError"),
+        ("get_config = 3\n", "broken.py: TypeError"),
+        ("def get_config(size):\n    return size\n", "broken.py: TypeError: get_config() missing"),
+        ("raise SystemExit('run me otherwise')\n", "line 1: SystemExit: run me otherwise"),
         ("raise ValueError('two\\nlines')", r"ValueError: 'two\nlines'"),
         (
             "from jaxletters.config import *\n"

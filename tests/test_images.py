@@ -62,9 +62,10 @@ def test_a_camera_held_upright_is_believed():
         (b"<html>not here</html>", "expected a picture"),
         (encoded(Image.fromarray(PIXELS))[:60], "expected a picture"),
         (encoded(Image.new("1", (10_000, 10_000))), "found 10000 x 10000"),
+        (encoded(Image.new("1", (20_000, 10_000))), "found far more"),
         (bytes(images.MOST_BYTES + 1), "32 MiB"),
     ],
-    ids=["nothing", "a page", "cut off", "a bomb", "a large file"],
+    ids=["nothing", "a page", "cut off", "a bomb", "a large bomb", "a large file"],
 )
 def test_what_is_no_picture_is_one_line(data, expected):
     with pytest.raises(UserError, match=expected) as raised:

@@ -37,6 +37,19 @@ def test_every_run_says_how_far_it_is(tmp_path):
     assert (finished.dataset, finished.result) == ("mnist", {"test_accuracy": 0.5})
 
 
+def test_what_has_runs_inside_is_told_by_them(tmp_path):
+    for name in ("sweep", "sweep/trial", "transfer"):
+        workdir.claim(tmp_path / name, CONFIG)
+    for kept in ("sweep/trial/steps/40", "transfer/stage1/steps/7"):
+        (tmp_path / kept).mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text('{"dataset": "squad"}')
+    assert states(tmp_path) == {"other": "begun", "sweep": "stopped", "transfer": "stopped"}
+    with workdir.locked(tmp_path / "sweep"):
+        assert states(tmp_path)["sweep"] == "running"
+        assert states(tmp_path / "sweep") == {"trial": "running, past step 40"}
+
+
 def test_a_folder_that_is_not_there_or_not_readable_is_named(tmp_path):
     with pytest.raises(UserError, match=r"none: expected a folder of runs, found none"):
         overview.find(tmp_path / "none")

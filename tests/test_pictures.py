@@ -62,6 +62,15 @@ def test_where_nothing_is_written_nothing_is_guessed(by_likeness):
         pictures.read(by_likeness, np.full((80, 90, 3), 240, np.uint8), "blank.png")
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [np.zeros((80, 90), np.uint8), np.zeros((80, 90, 3)), np.zeros((80, 90, 4), np.uint8)],
+)
+def test_an_array_that_is_no_picture_is_told_from_an_empty_one(by_likeness, picture):
+    with pytest.raises(UserError, match=r"array: expected a picture as uint8 \[h, w, 3\]"):
+        pictures.read(by_likeness, picture, "array")
+
+
 def test_a_network_for_other_images_is_refused(by_likeness):
     other = Reader("small", NAMES, (20, 16), by_likeness.call)
     with pytest.raises(UserError, match="expected a network for 28x28 pixels, found one for 20x16"):
@@ -142,6 +151,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
         (["predict", "nowhere", "word.png"], "nowhere: expected a finished run"),
         (["predict", "nowhere"], "IMAGE"),
         (["predict", "nowhere", "a/w.jpg", "b/w.png", "--show"], "both become w_read.png"),
+        (["predict", "nowhere", "w.png", "w_read.png", "--show"], "among the pictures to read"),
         (["predict", "nowhere", "word.png", "--jsn"], "--jsn"),
     ],
 )

@@ -84,6 +84,21 @@ def test_polled_the_main_thread_saves_by_itself():
     )
 
 
+@pytest.mark.parametrize(
+    "program",
+    ["    with preempt.resting(save):\n        busy()\n", POLLED],
+    ids=["at rest", "polled"],
+)
+def test_it_leaves_although_nobody_reads_what_it_says(program):
+    """As in `launch.py ... | tee log`, where the same Ctrl-C ends tee."""
+    process = start(program)
+    process.stderr.close()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == EXIT_CODE
+    with process.stdout:
+        assert process.stdout.read().split() == ["saved"]
+
+
 LATE = """
     def work():
         with preempt.polled():

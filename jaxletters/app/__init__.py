@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from jaxletters import images
 from jaxletters.app import answers
-from jaxletters.app.guard import Guard
+from jaxletters.app.guard import Guard, refusal
 from jaxletters.errors import UserError, shown
 from jaxletters.reading import Reader
 
@@ -50,12 +50,12 @@ def build(network: Reader, host: str) -> Starlette:
                 picture += chunk
                 if len(picture) > images.MOST_BYTES:
                     most = images.MOST_BYTES >> 20
-                    return _error(
+                    return refusal(
                         413,
                         f"expected a picture of at most {most} MiB, found a larger one; reduce it",
                     )
         except ClientDisconnect:
-            return _error(400, "expected a picture, found the beginning of one")
+            return refusal(400, "expected a picture, found the beginning of one")
         answer = asyncio.get_running_loop().run_in_executor(
             pool, answers.answer, network, bytes(picture)
         )
@@ -88,19 +88,15 @@ def _page(name: str) -> str:
     )
 
 
-def _error(status: int, line: str) -> JSONResponse:
-    return JSONResponse({"error": line}, status)
-
-
 async def _unread(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    return _error(422, str(error))
+    return refusal(422, str(error))
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     line = f"{error.detail}: {request.method} {shown(request.scope['path'])}"
-    return JSONResponse({"error": line}, error.status_code, error.headers)
+    return refusal(error.status_code, line, error.headers)
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    return _error(500, "something went wrong here; the terminal says what")
+    return refusal(500, "something went wrong here; the terminal says what")

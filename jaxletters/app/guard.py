@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -31,9 +32,9 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         app = self._app
         if not self._is_own(host):
-            app = _refusal(400, f"expected one of {sorted(self._names)} or an address as the host")
-        elif origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            app = _refusal(403, "expected a request of this server's own page, found another's")
+            app = refusal(400, f"expected one of {sorted(self._names)} or an address as the host")
+        elif origin is not None and _host(origin) != host.lower():
+            app = refusal(403, "expected a request of this server's own page, found another's")
         await app(scope, receive, send)
 
     def _is_own(self, host: str) -> bool:
@@ -51,5 +52,13 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _refusal(status: int, line: str) -> JSONResponse:
-    return JSONResponse({"error": line}, status)
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
+
+
+def refusal(status: int, line: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Returns the answer to what is not answered, and why, in a line."""
+    return JSONResponse({"error": line}, status, headers)

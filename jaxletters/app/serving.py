@@ -22,6 +22,11 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         UserError: it cannot be had.
     """
+    if not host:
+        # Which a socket would take for every address of the machine.
+        raise UserError(
+            "--host: expected a name or an address of this machine, found none; leave it out"
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)

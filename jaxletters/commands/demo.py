@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from jaxletters import commandline, console
 
@@ -13,7 +12,10 @@ HELP = "draw letters in the browser and see what a run's network reads"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument(
-        "run", type=Path, metavar="RUN", help="the folder of a finished run, or an exported bundle"
+        "run",
+        type=commandline.path,
+        metavar="RUN",
+        help="a finished run folder, or an exported bundle",
     )
     parser.add_argument(
         "--port", type=_port, default=8000, help="where the page is served (%(default)s)"

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from jaxletters import commandline, console
 
@@ -12,10 +11,12 @@ _NOT_CHECKED = "not checked: onnxruntime is not installed"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument(
+        "run", type=commandline.path, metavar="RUN", help="the folder of a finished run"
+    )
     parser.add_argument(
         "--to",
-        type=Path,
+        type=commandline.path,
         required=True,
         metavar="FOLDER",
         help="where it is written; a bundle that is there is replaced",

@@ -6,22 +6,28 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxletters import commandline, console, overrides, settings
 from jaxletters import config as schema
-from jaxletters import console, overrides
 from jaxletters.config import Config, DatasetConfig
+from jaxletters.errors import UserError
 
 HELP = "draw a dataset's images beside their labels, and count its classes"
 _SKETCHES = 10_400
+# What says which images there are; everything else is about how a run uses them.
+_SETTINGS = tuple(f"dataset.{name}" for name in ("archives", "data_dir", "npz", "size", "resize"))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.epilog = "Settings of the dataset as for launch.py: --config.dataset.npz=letters.npz"
+    parser.epilog = (
+        "Settings of the dataset as for launch.py, such as --config.dataset.npz=letters.npz: "
+        + ", ".join(_SETTINGS)
+    )
     parser.add_argument(
         "name", choices=schema.DATASETS, help="a dataset: %(choices)s", metavar="NAME"
     )
     parser.add_argument(
-        "--output", metavar="FILE", type=Path, help="the PNG to write (./<NAME>.png)"
+        "--output", metavar="FILE", type=commandline.path, help="the PNG to write (./<NAME>.png)"
     )
 
 
@@ -32,7 +38,9 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         UserError: settings that cannot be, data that are not there, a file that cannot be written.
     """
     size = _SKETCHES if known.name == "sketch_letters" else 0
-    config = overrides.apply(Config(dataset=DatasetConfig(known.name, size=size)), words)
+    plain = Config(dataset=DatasetConfig(known.name, size=size))
+    config = overrides.apply(plain, words)
+    _check_settings(plain, config)
     from jaxletters import data, files, validation
     from jaxletters.data import portions
     from jaxletters.report import drawing, mosaics
@@ -63,3 +71,14 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
             "contact sheet": f"{path} (upright, and in each row its class?)",
         }
     )
+
+
+def _check_settings(plain: Config, config: Config) -> None:
+    """Raises a UserError if a setting was changed that does not change which images there are."""
+    given = zip(settings.leaves(plain), settings.leaves(config), strict=True)
+    for (key, _, before), (_, _, now) in given:
+        if now != before and key not in _SETTINGS:
+            raise UserError(
+                f"config.{key}: expected one of {', '.join(_SETTINGS)}, because all images of "
+                f"{plain.dataset.name} are shown, found {now!r}; leave it out"
+            )

@@ -18,10 +18,17 @@ _GUESSES = 3
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     parser.add_argument(
-        "run", type=Path, metavar="RUN", help="the folder of a finished run, or an exported bundle"
+        "run",
+        type=commandline.path,
+        metavar="RUN",
+        help="a finished run folder, or an exported bundle",
     )
     parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or other pictures"
+        "images",
+        nargs="+",
+        type=commandline.path,
+        metavar="IMAGE",
+        help="PNG, JPEG or other pictures",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
@@ -46,6 +53,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     if known.show:
         _check_targets(known.images)
     network = reader.load(known.run)
+    pictures.check(network)
     problems, readings = [], []
     for file in known.images:
         try:
@@ -73,9 +81,15 @@ def _target(picture: Path) -> Path:
 
 
 def _check_targets(pictures: Sequence[Path]) -> None:
-    """Raises a UserError if what is shown of one picture would be written over another's."""
+    """Raises a UserError if what is shown of one picture would be written over another's, or over it."""
     by_target: dict[Path, Path] = {}
+    given = {picture.resolve() for picture in pictures}
     for picture in pictures:
+        if _target(picture).resolve() in given:
+            raise UserError(
+                f"--show: expected to write {_target(picture)}, found that among the pictures to read; leave "
+                "it out"
+            )
         other = by_target.setdefault(_target(picture), picture)
         if other != picture:
             raise UserError(

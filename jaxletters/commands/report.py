@@ -7,16 +7,19 @@ from pathlib import Path
 
 from jaxletters import commandline, console
 from jaxletters.errors import UserError
+from jaxletters.files import read_json
 
 HELP = "compare finished runs on a page"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="finished run folders")
+    parser.add_argument(
+        "runs", nargs="+", type=commandline.path, metavar="RUN", help="finished run folders"
+    )
     parser.add_argument(
         "--to",
-        type=Path,
+        type=commandline.path,
         default=Path("comparison"),
         metavar="FOLDER",
         help="where the page is written (./%(default)s)",
@@ -34,13 +37,10 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     from jaxletters.report import comparison
 
     target = known.to.absolute()
+    _check_target(target)
     rows, histories = [], {}
     for name, folder in zip(_names(known.runs), known.runs, strict=True):
-        result = workdir.result(folder)
-        if result is None:
-            raise UserError(
-                f"{folder}: expected a finished run, found none; see jaxletters runs {folder.parent}"
-            )
+        result = workdir.known_result(folder)
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
         if history := journal.read(folder):
@@ -57,6 +57,20 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     )
     report.write(target, report.of_several(compared))
     console.notice(str(target / "index.html"))
+
+
+def _check_target(target: Path) -> None:
+    """Raises a UserError if there is something else than an earlier comparison."""
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    earlier = target / "result.json"
+    found = read_json(earlier) if earlier.exists() else None
+    # A sweep's page, too, has rows, but says what kind of experiment it is of.
+    if not (isinstance(found, dict) and "rows" in found and "experiment" not in found):
+        raise UserError(
+            f"{target}: expected an earlier comparison, an empty folder or none, found other files; choose "
+            "another with --to"
+        )
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder",
         nargs="?",
-        type=Path,
+        type=commandline.path,
         default=Path("checkpoints"),
         metavar="FOLDER",
         help="where the run folders lie (%(default)s)",

@@ -21,7 +21,7 @@ _PICTURES = ("contact_sheet", "augmentation", "worst_mistakes", "confusion_matri
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
+    parser.add_argument("runs", nargs="+", type=commandline.path, metavar="RUN", help="run folders")
     parser.add_argument("--project", default="jaxletters", help="the project there (%(default)s)")
 
 

@@ -179,7 +179,10 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
     shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
     files["index.html"] = shown.encode()
     rows = [
-        {**row.result, "name": row.name, "group": row.group, "reference": row.reference}
+        {
+            **row.result,
+            **{name: getattr(row, name) for name in ("name", "group", "reference", "page")},
+        }
         for row in compared.rows
     ]
     return _ended(files, {"name": compared.title, **compared.result, "rows": rows})

@@ -26,6 +26,10 @@ _NOTABLE_SHARE = 0.01
 _SEVERAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 
 
+# Where there are more runs than colours.
+_LINES = ("-", "--", "-.")
+
+
 def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure:
     """Draws loss and accuracy of both splits against the epoch, the best validation ringed.
 
@@ -97,7 +101,7 @@ def several_curves(histories: Mapping[str, Sequence[dict[str, Any]]]) -> Figure:
     for i, (name, history) in enumerate(histories.items()):
         colour = _SEVERAL[i % len(_SEVERAL)]
         series, label = _series(history, "validation", "accuracy"), name
-        line = "-"
+        line = _LINES[i // len(_SEVERAL) % len(_LINES)]
         if not len(series):
             series = _series(analysis.smoothed(history), "train", "accuracy")
             label, line = f"{name} (training)", ":"

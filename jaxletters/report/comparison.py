@@ -32,7 +32,12 @@ class Row(NamedTuple):
 def rows(name: str, page: str, result: dict[str, Any], reference: float = 0.0) -> list[Row]:
     """Returns the row of an experiment, or those of all its trials if it is a sweep or a study."""
     if "rows" in result:
-        return [Row(_trial(row), name, row) for row in result["rows"]]
+        above = page.rpartition("/")[0]
+        pages = [f"{above}/{row['page']}" if row.get("page") else "" for row in result["rows"]]
+        return [
+            Row(_trial(row), name, row, row["reference"], place)
+            for row, place in zip(result["rows"], pages, strict=True)
+        ]
     return [Row(name, result["dataset"], result, reference, page)]
 
 

@@ -22,7 +22,7 @@ def contact_sheet(data: Dataset) -> Figure:
     labels = np.unique(data.labels)
     examples = [np.flatnonzero(data.labels == label)[:_EXAMPLES_PER_CLASS] for label in labels]
     figure, axes, corners = _mosaic(
-        "Training images: each row must show the class named at its left",
+        "Each row must show the class named at its left",
         [list(data.images[chosen]) for chosen in examples],
         columns=_EXAMPLES_PER_CLASS,
         height=_EXAMPLE_HEIGHT,

@@ -78,7 +78,16 @@ def of_run(
             {"title": "Settings", "rows": settings.flatten(config).items()},
             {"title": "Environment", "rows": settings.flatten(environment).items()},
         ],
+        above=_above(result, config),
     )
+
+
+def _above(result: dict[str, Any], config: dict[str, Any]) -> str:
+    """Returns what lies in the run folder beside the folder of the page."""
+    kept = "metrics.jsonl, timings.jsonl, checkpoints"
+    if "fold_accuracies" in result:
+        return f"for each fold a folder with {kept}" if "training_seconds" in result else ""
+    return f"for each stage a folder with {kept}" if config.get("stages") else kept
 
 
 def _reads(result: dict[str, Any]) -> str:

@@ -126,6 +126,7 @@ def test_where_nothing_is_written_nothing_is_read(client):
         ("GET", "/", {"host": "rebound.example"}, 400, "an address as the host"),
         ("GET", "/", {"host": "[::1"}, 400, "an address as the host"),
         ("GET", "/", {"host": ""}, 400, "an address as the host"),
+        ("GET", "/", {"origin": "http://["}, 403, "own page"),
         ("POST", "/read", {"origin": "http://other.example"}, 403, "another's"),
         ("POST", "/read", {"origin": "null"}, 403, "another's"),
     ],
@@ -252,6 +253,12 @@ def test_what_is_no_port_is_refused(port):
 
 def test_a_host_of_another_machine_is_refused():
     assert "error: --host 192.0.2.1: expected a name or an address" in fails("--host", "192.0.2.1")
+
+
+def test_no_host_is_not_every_host():
+    assert "error: --host: expected a name or an address of this machine, found none" in fails(
+        "--host", ""
+    )
 
 
 def test_what_is_no_run_is_refused():

@@ -75,6 +75,43 @@ def test_a_word_is_read_letter_by_letter(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+# Whether the first letter's box lies round all ink, on a sharp canvas; in shares of the board.
+FRAMED = """() => {
+  const canvas = document.getElementById("canvas"), { width, height } = canvas;
+  if (Math.abs(width - canvas.clientWidth * devicePixelRatio) > 1) return false;
+  const ink = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  const found = [...Array(width * height).keys()].filter((i) => ink[4 * i + 3] > 128);
+  const [columns, rows] = [found.map((i) => i % width), found.map((i) => Math.floor(i / width))];
+  const extent = (list) => list.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [1e9, -1]);
+  const { left, top, width: w, height: h } = document.querySelector(".box").style;
+  const box = [left, top, w, h].map((share) => parseFloat(share) / 100);
+  const [x, y] = [extent(columns), extent(rows)];
+  const near = (share, pixel, size) => Math.abs(share * size - pixel) < 0.02 * size;
+  return near(box[0], x[0], width) && near(box[0] + box[2], x[1], width) &&
+         near(box[1], y[0], height) && near(box[1] + box[3], y[1], height) && x[1] - x[0];
+}"""
+
+
+@pytest.mark.parametrize("page", [(360, 740)], indirect=True)
+def test_turning_the_device_there_and_back_changes_nothing(page):
+    browsing.write(page, "L")
+    reads(page, "L")
+    before = page.wait_for_function(FRAMED).json_value()
+    for width, height in ((740, 360), (360, 740), (740, 360), (360, 740)):
+        page.set_viewport_size({"width": width, "height": height})
+        after = page.wait_for_function(FRAMED).json_value()
+    assert after == pytest.approx(before, abs=1)
+
+
+def test_another_screen_is_drawn_on_in_its_own_pixels(page):
+    browsing.write(page, "L")
+    reads(page, "L")
+    screen = {"width": 1000, "height": 780, "deviceScaleFactor": 2, "mobile": False}
+    page.context.new_cdp_session(page).send("Emulation.setDeviceMetricsOverride", screen)
+    page.wait_for_function(FRAMED)
+    assert page.evaluate("devicePixelRatio") == 2
+
+
 def test_strokes_are_taken_back_one_by_one_or_all(page):
     undo, clear = (page.get_by_role("button", name=name) for name in ("Undo", "Clear"))
     expect(undo).to_be_disabled()

@@ -41,6 +41,19 @@ def test_what_was_never_trained_has_no_time_or_epochs():
     assert found["training"] == found["epochs"] == ""
 
 
+def test_the_rows_of_a_sweep_keep_their_references_and_pages():
+    row = {
+        **RUN,
+        "name": "deeper",
+        "group": "depth",
+        "reference": 93.69,
+        "page": "../deeper/index.html",
+    }
+    (found,) = comparison.rows("sweep", "../runs/sweep/report/index.html", {"rows": [row]})
+    assert cells(found)["reference"] == "93.69"
+    assert found.page == "../runs/sweep/report/../deeper/index.html"
+
+
 @pytest.mark.parametrize("baseline", [None, Row("one", "", RUN)])
 def test_the_figure_has_a_point_for_every_row_in_its_order(baseline):
     rows = [Row("one", "", RUN, reference=93.69), Row("two", "", FOLDS)]
