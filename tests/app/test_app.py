@@ -60,7 +60,9 @@ def serving_with(call):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            with httpx.Client(base_url=serving.url(listening), trust_env=False) as client:
+            with httpx.Client(
+                base_url=serving.url(listening), trust_env=False, timeout=60
+            ) as client:
                 yield client
         finally:
             server.should_exit = True
@@ -220,7 +222,7 @@ def folder(tmp_path_factory):
 def test_the_command_serves_until_ctrl_c(folder):
     with served.start(folder, "--port", "0") as process:
         address = served.address(process)
-        with httpx.Client(base_url=address, trust_env=False) as client:
+        with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
             assert "<b>small</b> reads it" in client.get("/").text
             assert len(client.post("/read", content=picture(2)).json()["letters"]) == 2
             process.send_signal(signal.SIGINT)
