@@ -12,22 +12,22 @@ from pathlib import Path
 from jaxletters import configfile
 from jaxletters.config import SweepConfig, VariationConfig
 
-_EPOCHS = 10
 _TOGETHER = ("rotation, shear, scale, shift",), ("elastic",), ("weight decay", "warm-up")
 
 
-def get_config() -> SweepConfig:
+def get_config(epochs: int = 10, together: tuple[tuple[str, ...], ...] = _TOGETHER) -> SweepConfig:
     """Returns the longer run of everything, and those without what may not earn its place."""
     short = configfile.load(Path(__file__).with_name("emnist_letternet_ablation.py"))
     assert isinstance(short, SweepConfig)
     left = {v.technique: v.overrides for v in short.variations if v.name.endswith("seed 0")}
     variations = []
-    for names in _TOGETHER:
+    for names in together:
         words = [word for name in names for word in left[f"without {name}"]]
-        title = f"without {' and '.join(names)}"
+        *others, last = names
+        title = f"without {' and '.join(filter(None, [', '.join(others), last]))}"
         variations.append(VariationConfig(title, title, tuple(dict.fromkeys(words))))
     return dataclasses.replace(
         short,
-        training=dataclasses.replace(short.training, epochs=_EPOCHS),
+        training=dataclasses.replace(short.training, epochs=epochs),
         variations=tuple(variations),
     )

@@ -1,28 +1,20 @@
-"""Elastic deformation over the whole schedule of configs/emnist_letternet_s.py: augmentation pays late.
+"""What ten epochs cannot judge either, over the whole schedule: what prevents overfitting pays late.
 
     python launch.py --config configs/emnist_letternet_ablation_whole.py
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation_whole
 
-One seed, with it and without it; tested on the validation examples.
+One seed; every run leaves out more than the one before.
 """
 
-import dataclasses
+import runpy
 from pathlib import Path
 
-from jaxletters import configfile
-from jaxletters.config import Config, SweepConfig, VariationConfig, plain
+from jaxletters.config import SweepConfig
+
+_TOGETHER = ("warm-up",), ("weight decay", "warm-up"), ("elastic", "weight decay", "warm-up")
 
 
 def get_config() -> SweepConfig:
-    """Returns the run with elastic deformation, and the one without it."""
-    whole = configfile.load(Path(__file__).with_name("emnist_letternet_s.py"))
-    assert isinstance(whole, Config)
-    elastic = dataclasses.replace(
-        whole,
-        dataset=dataclasses.replace(whole.dataset, validation_per_class=800, test_on="validation"),
-        augment=dataclasses.replace(whole.augment, elastic=0.65),
-        test_shift=0,
-    )
-    name = "without elastic"
-    left_out = VariationConfig(name, name, ("augment.elastic=0",))
-    return SweepConfig(**vars(plain(elastic)), variations=(left_out,))
+    """Returns the run of everything, and those without some of it."""
+    longer = Path(__file__).with_name("emnist_letternet_ablation_long.py")
+    return runpy.run_path(str(longer))["get_config"](epochs=20, together=_TOGETHER)

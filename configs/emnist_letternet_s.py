@@ -28,7 +28,8 @@ def get_config() -> Config:
         optimizer=OptimizerConfig(
             name="muon",
             learning_rate=1.2e-2,
-            schedule=ScheduleConfig(name="one_cycle"),
+            weight_decay=0.02,
+            schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
         ),
         training=TrainingConfig(batch_size=128, epochs=20, ema_decay=0.999),
         test_shift=1,
