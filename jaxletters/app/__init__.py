@@ -99,4 +99,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    return refusal(500, "something went wrong here; the terminal says what")
+    # The server closes the connection after this, so nobody should ask on it again.
+    return refusal(
+        500, "something went wrong here; the terminal says what", {"connection": "close"}
+    )

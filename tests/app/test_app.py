@@ -206,6 +206,7 @@ def test_an_error_of_its_own_is_answered_too(capfd):
         response = client.post("/read", content=picture(1))
         assert response.status_code == 500
         assert "terminal" in response.json()["error"]
+        assert response.headers["connection"] == "close"
         broken.clear()
         assert works(client)
     assert "ValueError: broken" in capfd.readouterr().err
