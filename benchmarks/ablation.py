@@ -60,6 +60,8 @@ def table(rows: list[dict]) -> list[str]:
             _cells(*([scale * r[key] for r in rows] for rows in (found, seeds[NOTHING])), digits)
             for key, scale, digits in _COLUMNS
         )
+        if group == NOTHING:
+            here, loss, there = ((mean, "") for mean, _ in (here, loss, there))
         each = ", ".join(f"{100 * row['test_balanced_accuracy']:.2f}" for row in found)
         cells = [name, here[0], each, here[1], *loss, *there]
         lines.append(f"| {' | '.join(cells)} |")
@@ -69,8 +71,6 @@ def table(rows: list[dict]) -> list[str]:
 def _cells(found: list[float], whole: list[float], digits: int) -> tuple[str, str]:
     """Returns a mean and its difference to that of the whole, with a standard error where one is known."""
     mean = statistics.mean(found)
-    if found == whole:
-        return f"{mean:.{digits}f}", ""
     # Adding nothing makes a zero of minus zero.
     difference = f"{round(mean - statistics.mean(whole), digits) + 0:+.{digits}f}"
     if min(len(found), len(whole)) == 1:
