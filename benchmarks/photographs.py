@@ -137,7 +137,7 @@ if __name__ == "__main__":
     wrong = [(p.letter, t) for p, t in zip(taken, texts, strict=True) if t != p.letter.upper()]
     sheet(taken, texts).save(given.run / "photographs.png")
     read_as = ", ".join(f"{letter} as {text or 'nothing'}" for letter, text in wrong)
-    rest = f": all but {read_as}" if wrong else ""
+    rest = f"; misread: {read_as}" if wrong else ""
     lines = [
         f"Of {len(taken)} letters in simulated photographs, {len(taken) - len(wrong)} are read right "
         f"({1 - len(wrong) / len(taken):.1%}){rest}.",
