@@ -4,11 +4,15 @@
 
 writes benchmarks/results/runs.md, with the references that configs/study.py names; a sweep's trials make a
 table of their own, benchmarks/results/<sweep>.md. With --to NAME the first is NAME.md instead of runs.md.
+Rows of experiments that are not among the folders stay as they were (benchmarks/results/runs.json), so that
+one experiment can be measured anew without the others.
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import provenance
 
@@ -20,6 +24,8 @@ from jaxletters.report.comparison import Row
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
+Record = dict[str, Any]
+
 
 def references() -> dict[str, float]:
     """Returns the study's accuracy to compare with, in percent, by the name of the config."""
@@ -28,13 +34,27 @@ def references() -> dict[str, float]:
     return {Path(entry.file).stem: entry.reference for entry in study.experiments}
 
 
-def runs(folders: Sequence[Path]) -> list[Sequence[str]]:
-    """Returns the cells of a table of experiments, a row each."""
-    found = []
-    for folder in folders:
-        name, reference = f"`configs/{folder.name}.py`", references().get(folder.name, 0.0)
-        found.append(comparison.cells(Row(name, "", workdir.result(folder), reference)))
-    return [comparison.HEADING, *found]
+def experiment(folder: Path) -> Record:
+    """Returns the cells of a finished run's row, under comparison.HEADING, and what it was made with."""
+    name, reference = f"`configs/{folder.name}.py`", references().get(folder.name, 0.0)
+    cells = comparison.cells(Row(name, "", workdir.result(folder), reference))
+    return {"cells": list(cells), **provenance.of(folder)._asdict()}
+
+
+def merged(kept: Sequence[Record], new: Sequence[Record]) -> list[Record]:
+    """Returns what is kept, in its order, with new records in the place of those of the same name."""
+    return list({record["cells"][0]: record for record in (*kept, *new)}.values())
+
+
+def add(name: str, folders: Sequence[Path]) -> None:
+    """Takes finished runs into a table, in the place of those of the same name."""
+    file = RESULTS / f"{name}.json"
+    kept = json.loads(file.read_text()) if file.exists() else []
+    records = merged(kept, [experiment(folder) for folder in folders])
+    RESULTS.mkdir(exist_ok=True)
+    file.write_text(json.dumps(records, indent=1) + "\n")
+    made = [provenance.Made(record["stack"], record["day"]) for record in records]
+    write(name, [comparison.HEADING, *(record["cells"] for record in records)], made)
 
 
 def trials(folder: Path) -> list[Sequence[str]]:
@@ -51,10 +71,8 @@ def trials(folder: Path) -> list[Sequence[str]]:
     return found
 
 
-def write(name: str, cells: list[Sequence[str]], folders: Sequence[Path]) -> None:
+def write(name: str, cells: list[Sequence[str]], made: Sequence[provenance.Made]) -> None:
     """Writes and prints a Markdown table, with what it was made with at its foot."""
-    finished = [file for folder in folders for file in folder.glob(f"**/{workdir.RESULT}")]
-    made = [provenance.of(file.parents[1]) for file in finished]
     heading, *rows = cells
     lines = [
         *(f"| {' | '.join(line)} |" for line in (heading, ("---",) * len(heading), *rows)),
@@ -77,9 +95,10 @@ def main() -> None:
     sweeps = [folder for folder in folders if "rows" in workdir.result(folder)]
     single = [folder for folder in folders if folder not in sweeps]
     for folder in sweeps:
-        write(folder.name, trials(folder), [folder])
+        finished = folder.glob(f"**/{workdir.RESULT}")
+        write(folder.name, trials(folder), [provenance.of(file.parents[1]) for file in finished])
     if single:
-        write(given.to, runs(single), single)
+        add(given.to, single)
 
 
 if __name__ == "__main__":

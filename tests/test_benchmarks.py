@@ -124,3 +124,17 @@ def test_a_campaign_can_be_finished_another_day(tmp_path, monkeypatch):
     accuracy.add(second | {"fingerprint": "of another recipe"})
     assert [r["seed"] for r in json.loads((tmp_path / "accuracy.json").read_text())] == [1]
     assert "96.00 | 96.00" in (tmp_path / "accuracy.md").read_text()
+
+
+def test_an_experiment_measured_anew_takes_the_place_of_its_row():
+    merged = benchmark("runs_table").merged
+    mlp, convnet, deeper, anew = (
+        {"cells": [name, figure], "day": day}
+        for name, figure, day in (
+            ("mlp", "98.02", "2026-11-22"),
+            ("convnet", "99.27", "2026-11-22"),
+            ("deeper", "94.62", "2026-11-22"),
+            ("mlp", "98.10", "2026-11-23"),
+        )
+    )
+    assert merged([mlp, convnet], [deeper, anew]) == [anew, convnet, deeper]
