@@ -105,6 +105,18 @@ class TrainState(NamedTuple):
     halvings: jax.Array
 
 
+class Rollback(NamedTuple):
+    """The last roll-back of a run; it lives inside the checkpoint.
+
+    Attributes:
+        to: the step that the run went back to, 0 at first.
+        diverged_at: the last step before the divergence, 0 at first.
+    """
+
+    to: int = 0
+    diverged_at: int = 0
+
+
 class Progress(NamedTuple):
     """What early stopping remembers; it lives inside the checkpoint.
 

@@ -5,11 +5,13 @@ import gzip
 import itertools
 import json
 import random
+import re
 
+import jax.numpy as jnp
 import pytest
 import tiny
 
-from jaxletters import loop, preempt
+from jaxletters import loop, optim, preempt, steps
 from jaxletters.checkpoint import Checkpoints
 from jaxletters.config import CheckpointConfig, Config, LossConfig, OptimizerConfig, TrainingConfig
 from jaxletters.errors import UserError
@@ -40,9 +42,12 @@ def dataset(n, seed):
     return Dataset(*tiny.arrays(n, seed), tuple("ABCDE"))
 
 
-def fit(task, workdir, **training):
-    config = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, **training))
-    snapshot = loop.fit(config, task, PLAN, dataset(37, 0), dataset(11, 1), workdir, brief=True)
+def fit(task, workdir, saving=CONFIG.checkpoint, **training):
+    config = dataclasses.replace(
+        CONFIG, checkpoint=saving, training=dataclasses.replace(CONFIG.training, **training)
+    )
+    plan = Plan.of(config, 37)
+    snapshot = loop.fit(config, task, plan, dataset(37, 0), dataset(11, 1), workdir, brief=True)
     return tiny.on_host(snapshot[:3]), snapshot.progress, (workdir / "metrics.jsonl").read_text()
 
 
@@ -70,10 +75,36 @@ def test_a_run_that_diverges_goes_back_and_on_with_half_the_learning_rate(
     assert "learning rate halved (1 of 4 times at most)" in notices[0]
 
 
-def interrupt(monkeypatch, looks):
-    """Lets the loop find out that it is to leave when it looks for the given time."""
+def roll_backs(output):
+    """Where each roll-back went, from what was printed."""
+    return [int(step) for step in re.findall(r"back to step (\d+),", output)]
+
+
+@pytest.mark.parametrize("saving", [(4, 1), (4, 3), (9, 1), (9, 3), (2, 30), (1000, 1)])
+def test_where_a_run_goes_back_to_does_not_depend_on_when_it_saves(
+    task, tmp_path, capsys, uninterrupted, saving
+):
+    found = fit(task, tmp_path, CheckpointConfig(*saving))
+    assert roll_backs(capsys.readouterr().out) == [14, 10, 5]
+    tiny.assert_same_bits(found[0], uninterrupted[0])
+    assert found[1:] == uninterrupted[1:]
+
+
+class Killed(Exception):  # noqa: N818, an event, not an error
+    """The process ends without saving."""
+
+
+def interrupt(monkeypatch, looks, kill=False):
+    """Lets the loop find out that it is to leave when it looks for the given time, or kills it then."""
     counter = itertools.count(1)
-    monkeypatch.setattr(preempt, "requested", lambda: next(counter) >= looks)
+
+    def requested():
+        late = next(counter) >= looks
+        if late and kill:
+            raise Killed
+        return late
+
+    monkeypatch.setattr(preempt, "requested", requested)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -81,17 +112,58 @@ def test_interruptions_anywhere_change_nothing(task, tmp_path, monkeypatch, unin
     draw = random.Random(seed)
     times = 0
     while True:
-        interrupt(monkeypatch, draw.randint(2, 60))
+        interrupt(monkeypatch, draw.randint(2, 60), kill=draw.random() < 0.3)
         try:
             found = fit(task, tmp_path)
             break
-        except Interrupted:
+        except (Interrupted, Killed):
             times += 1
     assert times
     tiny.assert_same_bits(found[0], uninterrupted[0])
     assert found[1:] == uninterrupted[1:]
     with Checkpoints(tmp_path, 2, pytest.fail) as checkpoints:
-        assert len(checkpoints.steps()) <= 3
+        steps, anchors = checkpoints.steps(), checkpoints.anchors()
+        assert len(anchors) <= CONFIG.training.max_rollbacks + 1
+        assert {*steps} - {*anchors} <= {*steps[-2:]}
+
+
+@pytest.fixture
+def poisoned(task):
+    """A task whose images at steps 30 to 39 are not numbers until the learning rate is halved twice."""
+    wholesome = steps.train_step
+
+    def train_step(task, state, batch):
+        bad = (state.step >= 30) & (state.step < 40) & (state.halvings < 2)
+        return wholesome(task, state, batch._replace(images=jnp.where(bad, jnp.nan, batch.images)))
+
+    # With a seed of its own, or the program of the task without poison would be used.
+    gentle = optim.build(OptimizerConfig(learning_rate=1e-3), PLAN.total_steps)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "train_step", train_step)
+        yield task._replace(loss=LossConfig(), optimizer=gentle, seed=99)
+
+
+def test_a_damaged_anchor_costs_time_but_no_bit(poisoned, tmp_path, monkeypatch, capsys):
+    whole = fit(poisoned, tmp_path / "whole")
+    assert roll_backs(capsys.readouterr().out) == [28, 24]
+    workdir = tmp_path / "damaged"
+    roll_back = Checkpoints.roll_back
+
+    def damaged(checkpoints, like, target):
+        checkpoints.wait()
+        monkeypatch.undo()
+        (file,) = (workdir / "steps" / str(target) / "state" / "d").iterdir()
+        file.write_bytes(b"")
+        return roll_back(checkpoints, like, target)
+
+    monkeypatch.setattr(Checkpoints, "roll_back", damaged)
+    found = fit(poisoned, workdir)
+    output = capsys.readouterr().out
+    assert f"set aside in {workdir / 'damaged' / '28'}" in output
+    assert "the checkpoint of step 28 is damaged, resumed from step 24" in output
+    assert roll_backs(output) == [28, 24]
+    tiny.assert_same_bits(found[0], whole[0])
+    assert found[1:] == whole[1:]
 
 
 def test_a_traced_run_ends_as_any_other_and_leaves_what_perfetto_reads(
