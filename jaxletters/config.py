@@ -245,7 +245,7 @@ class TrainingConfig:
         batch_size: examples per step, over all devices together.
         epochs: passes over the training examples; early stopping may end the run before.
         patience: evaluations without a better `monitor` after which training stops; 0 for never.
-        min_delta: how much better counts as better.
+        min_delta: how much better counts as better for `patience`; the best weights are always the best.
         monitor: "accuracy" or "loss", on the validation examples.
         ema_decay: decay of the moving average of weights and BatchNorm statistics that is evaluated; 0 for
             none.

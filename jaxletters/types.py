@@ -123,11 +123,13 @@ class Progress(NamedTuple):
     Attributes:
         best_metric: the best value of the monitored metric so far (larger is better), -inf at first.
         best_step: the step at which it was reached, -1 at first.
-        evals_since_best: evaluations since then.
+        level: the metric when it last improved by more than `training.min_delta`, -inf at first.
+        evals_since_level: evaluations since then.
         evaluated_step: the step of the newest evaluation, 0 at first.
     """
 
     best_metric: float = float("-inf")
     best_step: int = -1
-    evals_since_best: int = 0
+    level: float = float("-inf")
+    evals_since_level: int = 0
     evaluated_step: int = 0

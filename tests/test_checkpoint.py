@@ -36,7 +36,7 @@ def snapshot(step: int, seed: int = 0, ema: bool = True) -> Snapshot:
         ),
         counts=Counts(jnp.int32(640), jnp.int32(71), jnp.float32(1 / 3)),
         best=Variables(moved, stats),
-        progress=Progress(0.1 + 0.2, best_step=step - 1, evals_since_best=2, evaluated_step=step),
+        progress=Progress(0.1 + 0.2, step - 1, 0.2, evals_since_level=2, evaluated_step=step),
         rollback=Rollback(to=step - 3, diverged_at=step - 2),
     )
 
@@ -87,14 +87,16 @@ def test_the_newest_are_kept(tmp_path):
 
 def test_saving_copies_what_the_next_step_overwrites(tmp_path):
     host = jax.tree.map(np.array, snapshot(5))
-    host = host._replace(progress=Progress(0.5, 4, 1), rollback=Rollback(1, 2))
+    host = host._replace(progress=Progress(0.5, 4, 0.5, 1), rollback=Rollback(1, 2))
     with Checkpoints(tmp_path, 3, notice=pytest.fail) as checkpoints:
         checkpoints.save(host)
         expected = jax.tree.map(np.array, host)
         host.state.variables.params["conv"]["kernel"][:] = np.nan
         host.best.params["conv"]["kernel"][:] = np.nan
     found = restored(tmp_path)[0]
-    assert_same(found, expected._replace(progress=Progress(0.5, 4, 1), rollback=Rollback(1, 2)))
+    assert_same(
+        found, expected._replace(progress=Progress(0.5, 4, 0.5, 1), rollback=Rollback(1, 2))
+    )
 
 
 def files_of(folder: Path, step: int) -> list[Path]:

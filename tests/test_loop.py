@@ -202,8 +202,11 @@ def test_early_stopping_survives_an_interruption(tmp_path, monkeypatch, task, lo
     parts = fit(task, tmp_path / "parts", **PATIENT)
     tiny.assert_same_bits(parts[0], whole[0])
     assert parts[1:] == whole[1:]
-    assert whole[1].evals_since_best == 2
+    assert whole[1].evals_since_level == 2
     assert whole[0][0].step == PLAN.epoch_end(3)
+    scores = [json.loads(line) for line in whole[2].splitlines()]
+    accuracy = {r["step"]: r["accuracy"] for r in scores if r["split"] == "validation"}
+    assert whole[1].best_step == max(accuracy, key=accuracy.__getitem__)
 
 
 def test_a_flipped_bit_in_the_newest_checkpoint_costs_time_but_no_bit(
