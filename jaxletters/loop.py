@@ -345,10 +345,9 @@ class _Run:
     def _epoch(self, step: int) -> dict[str, Any]:
         """The training scores of the epoch that ends at `step`, and its seconds, from its records."""
         began = self.plan.epoch_end(self.plan.epochs_done(step) - 1)
-        records = [r for r in journal.read(self.workdir) if began < r["step"] <= step]
+        records, timings = self.log.since(began)
         records = [r for r in records if r["split"] == "train"]
         examples = max(sum(r["examples"] for r in records), 1)
-        timings = [r for r in journal.read_timings(self.workdir) if began < r["step"] <= step]
         return {
             "train": {
                 k: sum(r[k] * r["examples"] for r in records) / examples
@@ -358,9 +357,11 @@ class _Run:
         }
 
     def _learning_rate(self, state: TrainState) -> float:
-        # The optimizer does not count the steps that were skipped.
-        step = int(state.step) - int(state.skipped)
-        return float(jnp.asarray(self.rate(step))) / 2 ** int(state.halvings)
+        """The rate that the newest step was computed with, whether it was taken or skipped."""
+        # The optimizer counts the steps that were taken, and the rate follows from the count before.
+        counted = int(state.step) - int(state.skipped)
+        before = counted if int(state.in_a_row) else counted - 1
+        return float(jnp.asarray(self.rate(before))) / 2 ** int(state.halvings)
 
     def _save(self, snapshot: Snapshot) -> None:
         # Records first: a checkpoint never knows of a step whose records could be lost.

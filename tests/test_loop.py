@@ -1,23 +1,36 @@
 """The training loop in this process: losses that are not finite, and requests to leave at any moment."""
 
+import collections
+import contextlib
 import dataclasses
 import gzip
 import itertools
 import json
 import random
 import re
+from pathlib import Path
 
 import jax.numpy as jnp
+import numpy as np
+import optax
 import pytest
 import tiny
 
 from jaxletters import loop, optim, preempt, steps
 from jaxletters.checkpoint import Checkpoints
-from jaxletters.config import CheckpointConfig, Config, LossConfig, OptimizerConfig, TrainingConfig
+from jaxletters.config import (
+    AugmentConfig,
+    CheckpointConfig,
+    Config,
+    LossConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from jaxletters.errors import UserError
 from jaxletters.plan import Plan
 from jaxletters.preempt import Interrupted
-from jaxletters.types import Dataset
+from jaxletters.types import Dataset, Model
 
 # The penalty makes kernels shrink by 1 - 2 * rate: at a rate of 8 they grow fifteenfold every step, at
 # 4 sevenfold, at 2 threefold, and from 1 on they shrink.
@@ -42,12 +55,12 @@ def dataset(n, seed):
     return Dataset(*tiny.arrays(n, seed), tuple("ABCDE"))
 
 
-def fit(task, workdir, saving=CONFIG.checkpoint, **training):
+def fit(task, workdir, saving=CONFIG.checkpoint, brief=True, **training):
     config = dataclasses.replace(
         CONFIG, checkpoint=saving, training=dataclasses.replace(CONFIG.training, **training)
     )
     plan = Plan.of(config, 37)
-    snapshot = loop.fit(config, task, plan, dataset(37, 0), dataset(11, 1), workdir, brief=True)
+    snapshot = loop.fit(config, task, plan, dataset(37, 0), dataset(11, 1), workdir, None, brief)
     return tiny.on_host(snapshot[:3]), snapshot.progress, (workdir / "metrics.jsonl").read_text()
 
 
@@ -164,6 +177,77 @@ def test_a_damaged_anchor_costs_time_but_no_bit(poisoned, tmp_path, monkeypatch,
     assert roll_backs(output) == [28, 24]
     tiny.assert_same_bits(found[0], whole[0])
     assert found[1:] == whole[1:]
+
+
+def epochs(output):
+    """The lines about epochs, without how long they took."""
+    return [line.split()[:6] for line in output.splitlines() if re.match(r" +\d+ ", line)]
+
+
+def test_a_resumed_run_says_the_same_of_its_epochs_and_reads_no_file_at_each(
+    task, tmp_path, monkeypatch, capsys
+):
+    reads = collections.Counter()
+    read_bytes = Path.read_bytes
+
+    def counted(path):
+        reads[path.name] += 1
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    task = task._replace(loss=LossConfig())
+    fit(task, tmp_path / "whole", brief=False)
+    whole = epochs(capsys.readouterr().out)
+    assert len(whole) == CONFIG.training.epochs
+    said = []
+    for looks in (9, 14, 10**9):
+        interrupt(monkeypatch, looks)
+        with contextlib.suppress(Interrupted):
+            fit(task, tmp_path / "parts", brief=False)
+        said.extend(epochs(capsys.readouterr().out))
+    assert said == whole
+    # Once for each start from a checkpoint.
+    assert reads["metrics.jsonl"] == reads["timings.jsonl"] == 2
+
+
+def test_a_record_holds_the_learning_rate_of_its_last_step(task, tmp_path):
+    schedule = ScheduleConfig("cosine", warmup=0.2)
+    config = dataclasses.replace(
+        CONFIG,
+        optimizer=OptimizerConfig(name="sgd", learning_rate=0.01, schedule=schedule),
+        training=dataclasses.replace(CONFIG.training, epochs=6, max_skips=3),
+        log_every_steps=1,
+    )
+    plan = Plan.of(config, 37)
+    train = dataset(37, 0)
+    train.images[5] = 77
+    marked = task.model.apply
+
+    def apply(variables, images, train, key=None):
+        """Not a number wherever the marked image is in a batch, so that single steps are skipped."""
+        logits, stats = marked(variables, images, train=train, key=key)
+        found = jnp.any(jnp.all(images == jnp.float32(77 / 255), (1, 2)))
+        return jnp.where(train & found, jnp.nan, logits), stats
+
+    task = task._replace(
+        model=Model(task.model.init, apply),
+        augment=AugmentConfig(),
+        loss=LossConfig(),
+        optimizer=optim.build(config.optimizer, plan.total_steps),
+    )
+    loop.fit(config, task, plan, train, dataset(11, 1), tmp_path, None, True)
+    lines = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
+    records = [record for record in lines if record["split"] == "train"]
+    assert len(records) == plan.total_steps
+    warmup = round(0.2 * plan.total_steps)
+    rate = optax.warmup_cosine_decay_schedule(0.0, 0.01, warmup, plan.total_steps)
+    taken, skipped = 0, 0
+    for record in records:
+        np.testing.assert_allclose(record["learning_rate"], rate(taken), rtol=1e-5, atol=1e-12)
+        was_skipped = record["skipped"] > skipped
+        skipped = record["skipped"]
+        taken += not was_skipped
+    assert skipped == config.training.epochs
 
 
 def test_a_traced_run_ends_as_any_other_and_leaves_what_perfetto_reads(
