@@ -133,10 +133,13 @@ def away(error: BaseException | None, folder: Path) -> str | None:
 def _system_errors(error: BaseException | None) -> Iterator[tuple[BaseException, int]]:
     """Yields an error and those that led to it, each with its number, where they have one.
 
-    TensorStore's errors are ValueErrors that tell the system's number in their text.
+    TensorStore's errors are ValueErrors that tell the system's number in their text, and some of Orbax'
+    have none and say that a path does not exist.
     """
     while error is not None:
         number = error.errno if isinstance(error, OSError) else None
+        if number is None and " does not exist" in str(error):
+            number = errno.ENOENT
         if found := re.search(r"os_error_code='(\d+)'", str(error)):
             number = int(found[1])
         if number is not None:

@@ -95,8 +95,9 @@ class _Mirror:
         self._config = config
         self._notice = notice
         self._disk = Disk(place, give_up_after, notice)
-        # What is in the mirror, as far as this process knows; None before it has looked.
-        self._copied: dict[Path, Version] | None = None
+        # Whether it was ever seen to be this run's, and what is in it, as far as is known.
+        self._met = False
+        self._copied: dict[Path, Version] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True, name="mirror")
@@ -119,7 +120,7 @@ class _Mirror:
     def finish(self) -> None:
         """Returns once the mirror has everything."""
         # All is compared, not only what is new: what was copied may have been lost with the disk.
-        self._copied = None
+        self._copied = {}
         try:
             self._disk.insist(self._copy, lambda: f"everything is in {self._folder}")
         except OSError as error:
@@ -173,19 +174,19 @@ class _Mirror:
             if not (self._folder / "config.json").exists():
                 # Nothing has been begun.
                 return
-            if self._copied is None:
+            if self._met:
+                # Where a disk was unmounted lies an empty folder, which is not the mirror.
+                (self._place / "config.json").open("rb").close()
+            else:
                 self._check()
                 if _progress(self._place) > _progress(self._folder):
                     # It was away at the start. The run comes as far again, to the same bits.
                     return
-            else:
-                # Where a disk was unmounted lies an empty folder, which is not the mirror.
-                (self._place / "config.json").open("rb").close()
-            copied = {} if self._copied is None else self._copied
-            copy(self._folder, self._place, copied)
-            self._copied = copied
+            copy(self._folder, self._place, self._copied)
+            self._met = True
         except OSError:
-            self._copied = None
+            self._met = self._met or Path("config.json") in self._copied
+            self._copied = {}
             raise
         finally:
             self._lock.release()

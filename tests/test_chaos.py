@@ -4,6 +4,7 @@ import random
 
 import chaos
 import pytest
+import vanishing
 from interruptions import Trial
 from subjects import Place
 
@@ -22,6 +23,13 @@ def test_nothing_is_lost(place, name, count):
     ]
     assert len(trials) >= count
     assert not [trial for trial in trials if trial.why]
+
+
+def test_a_disk_whose_daemon_is_killed_costs_no_bit(place):
+    if why := vanishing.unavailable():
+        pytest.skip(why)
+    (trial,) = vanishing.disk_gone(random.Random("suite disk gone 0"), place)
+    assert not trial.why
 
 
 def test_the_table_counts_and_shows_the_worst_case():

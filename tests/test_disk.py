@@ -78,6 +78,12 @@ def test_errors_of_a_disk_that_may_come_back_are_told_from_others(tmp_path):
     # As under an unmounted disk.
     gone = FileNotFoundError(errno.ENOENT, "No such file or directory", inside)
     assert files.away(gone, tmp_path)
+    for said in (
+        f"Directory does not exist: {inside}",
+        f"Checkpoint path {inside} does not exist.",
+    ):
+        assert files.away(FileNotFoundError(said), tmp_path)
+        assert files.away(ValueError(said), tmp_path)
     elsewhere = FileNotFoundError(errno.ENOENT, "No such file or directory", "/elsewhere")
     others = [failure(n) for n in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)]
     for error in (*others, elsewhere, ValueError("a bug")):

@@ -2,6 +2,7 @@
 
 import random
 import signal
+import time
 
 import pytest
 import runs
@@ -70,3 +71,18 @@ def test_eight_devices_resume_exactly_too(tmp_path):
     runs.stop_at(process, parts, 12, signal.SIGKILL)
     runs.finish(parts, *short, devices=8)
     assert runs.outcome(parts) == runs.outcome(whole)
+
+
+def test_a_new_machine_goes_on_from_the_mirror_of_one_that_is_lost(uninterrupted, tmp_path):
+    lost, new, mirror = (tmp_path / name for name in ("lost", "new", "mirror"))
+    option = f"--config.checkpoint.mirror={mirror}"
+    process = runs.start(lost, option)
+    while not list(mirror.glob("steps/*")) and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    output = runs.finish(new, option)
+    assert f"Begins with what {mirror} holds" in output
+    assert "Resumed from step" in output
+    assert runs.outcome(new) == runs.outcome(uninterrupted)
+    assert runs.outcome(mirror) == runs.outcome(uninterrupted)

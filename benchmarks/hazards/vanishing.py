@@ -173,7 +173,7 @@ def _tried(
     _, errors = output.text()
     if not in_time and process.returncode == _LEFT:
         if len(errors.splitlines()) != 1:
-            return when, f"expected one line, found: {errors[-600:]}"
+            return when, f"expected one line, found: {errors[:600]} ... {errors[-200:]}"
         process = subjects.start(place, subject, workdir, words=words)
         _, errors = process.communicate()
     if process.returncode or "Traceback" in errors:
