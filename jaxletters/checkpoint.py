@@ -67,6 +67,12 @@ def digests(tree: Tree) -> dict[str, str]:
     return result
 
 
+def digest(tree: Tree) -> str:
+    """Returns one SHA-256, in hex, of all the leaves of a tree."""
+    text = json.dumps(digests(tree), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @functools.cache
 def _quieten() -> None:
     """Keeps Orbax from announcing what it does, and TensorStore from repeating what Orbax raises.

@@ -157,5 +157,5 @@ def files(workdir: Path) -> set[str]:
         for path in workdir.rglob("*")
         if path.is_file()
         and not {"tensorboard", "steps", "d"} & {*path.parts}
-        and path.name != "env.json"
+        and path.name != "manifest.json"
     }

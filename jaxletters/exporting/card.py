@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from jaxletters import bundle, data, environment, settings
+from jaxletters import bundle, environment, manifest, settings
 from jaxletters.exporting.checks import Agreement
-from jaxletters.files import read_json
 from jaxletters.trained import Trained
 
 _PACKAGES = ("jaxletters", "jax", "jaxlib", "flax", "numpy", "onnx", "onnxruntime", "safetensors")
@@ -35,9 +34,9 @@ def describe(
     return {
         "format": bundle.FORMAT,
         "name": run.folder.absolute().name,
-        "class_names": data.class_names(run.dataset.name),
+        "class_names": run.class_names,
         "images": {
-            "shape": data.image_shape(run.dataset),
+            "shape": run.image_shape,
             "dtype": "uint8",
             "paper": 0,
             "ink": 255,
@@ -45,7 +44,7 @@ def describe(
         },
         "network": settings.to_dict(run.network),
         **{name: run.result[name] for name in _FACTS},
-        "trained_with": read_json(run.folder / "env.json")["versions"],
+        "trained_with": manifest.read(run.folder).environment["versions"],
         "exported_with": environment.versions(_PACKAGES),
         "files": {
             name: {

@@ -24,7 +24,8 @@ class RunReport(NamedTuple):
         test_logits: float32 `[n, classes]`, of the test split.
         result: further facts, ready for JSON, "best_step" among them.
         config: the run's settings, nested.
-        environment: the content of its `env.json`.
+        environment: what its numbers depend on besides its settings, nested.
+        changes: what of that changed while it ran, and may have changed the last bits.
         augmented: training images uint8 `[n, h, w]` and what augmentation makes of them, uint8
             `[n, k, h, w]`; None without augmentation.
         kernels: float32 `[kh, kw, n]`, of the first convolution; None without one.
@@ -39,6 +40,7 @@ class RunReport(NamedTuple):
     result: dict[str, Any]
     config: dict[str, Any]
     environment: dict[str, Any]
+    changes: list[str]
     augmented: tuple[np.ndarray, np.ndarray] | None = None
     kernels: np.ndarray | None = None
 
@@ -52,7 +54,9 @@ def of_run(run: RunReport) -> dict[str, bytes]:
         **analysis.score(run.test, run.test_logits),
     }
     files, sections = _shown(run, result)
-    files["index.html"] = page.of_run(result, sections, run.config, run.environment).encode()
+    files["index.html"] = page.of_run(
+        result, sections, run.config, run.environment, run.changes
+    ).encode()
     predictions = io.BytesIO()
     np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
     files["predictions.npz"] = predictions.getvalue()

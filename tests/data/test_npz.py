@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxletters import data
+from jaxletters import data, manifest
 from jaxletters.config import DatasetConfig
 from jaxletters.data import npz, portions
 from jaxletters.errors import UserError
@@ -48,11 +48,14 @@ def assert_is(dataset, written, shape=(28, 28)):
 def test_its_own_splits_are_the_ones_used(course):
     path, written = course
     config = DatasetConfig("emnist_letters", npz=path)
-    train, validation = portions.training(config, seed=0)
+    source = data.Splits(config)
+    train, validation = map(source.take, portions.training(source, seed=0))
     assert_is(train, written["train"])
     assert_is(validation, written["validate"])
-    assert_is(portions.test(config, seed=0), written["test"])
-    assert portions.note(config) == "from emnist_letters.npz"
+    assert_is(source.take(portions.test(source, seed=0)), written["test"])
+    about = manifest.describe_data(source, source.names)
+    assert about["note"] == "from emnist_letters.npz"
+    assert set(about["splits"]) == set(written)
 
 
 @pytest.mark.parametrize("scale", [1, 255])
