@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,11 +28,11 @@ from orbax.checkpoint.checkpoint_managers import (
 
 from jaxletters import files
 from jaxletters.errors import UserError
-from jaxletters.types import Counts, Progress, TrainState, Tree, Variables
+from jaxletters.types import Counts, Progress, Rollback, TrainState, Tree, Variables
 
-# Of the arrays in a checkpoint; 2 counts the skipped steps in a row and the halvings of the rate, 3
-# averages BatchNorm's statistics.
-_FORMAT = 3
+# Of what a checkpoint holds; 2 counts the skipped steps in a row and the halvings of the rate, 3 averages
+# BatchNorm's statistics, 4 knows anchors and the last roll-back.
+_FORMAT = 4
 # Bytes of a checkpoint beside its arrays: metadata, and blocks that are not full.
 _MARGIN = 2**19
 
@@ -45,12 +45,21 @@ class Snapshot(NamedTuple):
         counts: of the training examples since the last record.
         best: what is evaluated, as it was at the best validation.
         progress: of early stopping.
+        rollback: the last one.
     """
 
     state: TrainState
     counts: Counts
     best: Variables
     progress: Progress
+    rollback: Rollback = Rollback()
+
+
+class _Saved(NamedTuple):
+    """What is remembered of a checkpoint: whether it is an anchor, and its newest evaluation's step."""
+
+    anchor: bool
+    evaluated_step: int
 
 
 class Damaged(Exception):  # noqa: N818, a finding
@@ -162,11 +171,12 @@ def _restored(manager: ocp.CheckpointManager, step: int, args: Any) -> Any:
 
 
 class _Preserved(PreservationPolicy):
-    """The newest planned checkpoints, and the newest of all."""
+    """The newest checkpoints, and the newest anchors."""
 
-    def __init__(self, planned: int, unplanned: set[int]) -> None:
-        self._planned = planned
-        self._unplanned = unplanned
+    def __init__(self, newest: int, anchors: int, saved: Mapping[int, _Saved]) -> None:
+        self._newest = newest
+        self._anchors = anchors
+        self._saved = saved
 
     def should_preserve(
         self,
@@ -175,33 +185,39 @@ class _Preserved(PreservationPolicy):
         context: PreservationContext,  # noqa: ARG002
     ) -> Sequence[bool]:
         steps = [checkpoint.step for checkpoint in checkpoints]
-        planned = [step for step in steps if step not in self._unplanned]
-        kept = {*planned[-self._planned :], *steps[-1:]}
+        anchors = [step for step in steps if self._saved[step].anchor]
+        kept = {*steps[-self._newest :], *anchors[-self._anchors :]}
         return [step in kept for step in steps]
 
 
 class Checkpoints:
     """The checkpoints of one run, in `<workdir>/steps`; a context manager, because saves are in flight.
 
-    Planned ones are saved at the same steps however often a run is interrupted, so that what goes back
-    to one of them ends in the same place. Those that an interruption makes are kept beside them.
+    Anchors are those that a diverging run may go back to. They are kept beside the newest ones, which
+    only serve to resume.
 
     Attributes:
         notice: called with one line about each step that was set aside.
     """
 
-    def __init__(self, workdir: Path, max_to_keep: int, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        workdir: Path,
+        max_to_keep: int,
+        notice: Callable[[str], None],
+        anchors_to_keep: int = 1,
+    ) -> None:
         self.notice = notice
         self._root = workdir.absolute() / "steps"
         self._aside = workdir.absolute() / "damaged"
         _quieten()
-        self._unplanned: set[int] = set()
+        self._saved: dict[int, _Saved] = {}
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=_Preserved(max_to_keep, self._unplanned),
+            preservation_policy=_Preserved(max_to_keep, anchors_to_keep, self._saved),
             cleanup_tmp_directories=True,
         )
         self._manager = ocp.CheckpointManager(self._root, options=options)
-        self._unplanned.update(step for step in self.steps() if not self._is_planned(step))
+        self._saved.update((step, self._found(step)) for step in self.steps())
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -215,26 +231,31 @@ class Checkpoints:
         """Returns the steps saved, rising."""
         return sorted(self._manager.all_steps())
 
-    def save(self, snapshot: Snapshot, planned: bool = True) -> None:
+    def anchors(self) -> list[int]:
+        """Returns the steps of the anchors, rising."""
+        return [step for step in self.steps() if self._saved[step].anchor]
+
+    def save(self, snapshot: Snapshot, anchor: bool = False) -> None:
         """Saves in the background, unless this step was saved before.
 
         A UserError says what is wrong with the disk, here or at the next call of any method.
 
-        The snapshot's arrays may be overwritten as soon as this returns. A planned checkpoint takes the
-        place of one that is not, because that one may be from before the evaluation at its step.
+        The snapshot's arrays may be overwritten as soon as this returns. A checkpoint takes the place of
+        one at the same step that is from before the evaluation there, such as that of an interruption.
         """
-        step = int(snapshot.state.step)
+        step, evaluated_step = int(snapshot.state.step), snapshot.progress.evaluated_step
         replaces = step in self._manager.all_steps()
         if replaces:
-            if not planned or step not in self._unplanned:
+            if self._saved[step].evaluated_step >= evaluated_step:
                 return
             self.wait()
         # A copy, not a view: the training step reuses the memory while Orbax is still writing.
         trees = jax.tree.map(np.array, _trees(snapshot))
         meta = {
             "format": _FORMAT,
-            "planned": planned,
+            "anchor": anchor,
             "progress": snapshot.progress._asdict(),
+            "rollback": snapshot.rollback._asdict(),
             "digests": digests(trees),
         }
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
@@ -244,11 +265,7 @@ class Checkpoints:
             self._check_space(sum(leaf.nbytes for leaf in jax.tree.leaves(trees)))
             if replaces:
                 self._manager.delete(step)
-            # One of an interruption may have been at this step before a roll-back.
-            if planned:
-                self._unplanned.discard(step)
-            else:
-                self._unplanned.add(step)
+            self._saved[step] = _Saved(anchor, evaluated_step)
             self._manager.save(step, args=args, force=True)
 
     def wait(self) -> None:
@@ -291,21 +308,20 @@ class Checkpoints:
             )
         return found
 
-    def roll_back(self, like: Snapshot) -> Snapshot | None:
-        """Returns the newest sound planned snapshot, on the host, and removes all that are newer.
+    def roll_back(self, like: Snapshot, target: int) -> Snapshot | None:
+        """Removes all checkpoints after a step; returns the newest sound one left, on the host.
 
-        None, and no checkpoint left, where there is none.
+        It is an earlier one than `target` where that one is damaged, and None where none is left.
 
         Raises:
             UserError: another version saved them.
         """
         self.wait()
-        found = self._newest(like, [s for s in self.steps() if s not in self._unplanned])
-        last = int(found.state.step) if found else -1
-        for step in self.steps():
-            if step > last:
+        # The newest first: if the process is killed here, the run resumes as if it had come no further.
+        for step in reversed(self.steps()):
+            if step > target:
                 self._manager.delete(step)
-        return found
+        return self._newest(like, self.steps())
 
     def _newest(self, like: Snapshot, steps: list[int]) -> Snapshot | None:
         for step in reversed(steps):
@@ -330,14 +346,16 @@ class Checkpoints:
             found["state"]["counts"],
             found["best"],
             Progress(**meta["progress"]),
+            Rollback(**meta["rollback"]),
         )
 
-    def _is_planned(self, step: int) -> bool:
+    def _found(self, step: int) -> _Saved:
         try:
-            return _meta(self._manager, step).get("planned", True)
+            meta = _meta(self._manager, step)
         except Damaged:
-            # It is set aside when it is needed.
-            return True
+            # It is set aside when it is needed; were it not counted, a run could go back past it.
+            return _Saved(anchor=True, evaluated_step=step)
+        return _Saved(meta.get("anchor", False), meta["progress"].get("evaluated_step", 0))
 
     def _set_aside(self, step: int, why: str) -> None:
         self._aside.mkdir(exist_ok=True)

@@ -247,12 +247,13 @@ class TrainingConfig:
         batch_size: examples per step, over all devices together.
         epochs: passes over the training examples; early stopping may end the run before.
         patience: evaluations without a better `monitor` after which training stops; 0 for never.
-        min_delta: how much better counts as better.
+        min_delta: how much better counts as better for `patience`; the best weights are always the best.
         monitor: "accuracy" or "loss", on the validation examples.
         ema_decay: decay of the moving average of weights and BatchNorm statistics that is evaluated; 0 for
             none.
         max_skips: a step whose loss or gradient is not finite is skipped; after so many in a row the
-            run goes back to the last planned checkpoint, and on with half the learning rate.
+            run goes back to the end of an epoch, and on with half the learning rate; each further
+            time before it has come twice as far, to an earlier one.
         max_rollbacks: after so many of those, the next one ends the run with an error.
     """
 
@@ -268,7 +269,11 @@ class TrainingConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointConfig:
-    """When to save, and how many checkpoints to keep; one is also saved at each best validation."""
+    """When to save, and how many checkpoints to keep.
+
+    One is also saved at each best validation, and at the ends of epochs that a diverging run may go back
+    to, `training.max_rollbacks` + 1 of which are kept beside the newest `max_to_keep`.
+    """
 
     every_steps: int = 500
     max_to_keep: int = 3

@@ -15,6 +15,9 @@ from jaxletters.files import cannot_write, to_json, write_bytes
 _METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
 
+Record = dict[str, Any]
+"""A line of one of the files; what was not finite is NaN."""
+
 
 class Journal:
     """The records of one run, continued from its checkpoint at step `resumed_at`, 0 for a new run.
@@ -34,8 +37,10 @@ class Journal:
 
     def _open(self, resumed_at: int, evaluated_at: int) -> None:
         with self._writing():
-            self._metrics = _reopen(self._workdir / _METRICS, resumed_at, evaluated_at)
-            self._timings = _reopen(self._workdir / TIMINGS, resumed_at, resumed_at)
+            self._metrics, self._records = _reopen(
+                self._workdir / _METRICS, resumed_at, evaluated_at
+            )
+            self._timings, self._timed = _reopen(self._workdir / TIMINGS, resumed_at, resumed_at)
             purge_step = resumed_at + 1 if resumed_at else 0
             self._events = _Events(self._workdir / "tensorboard", purge_step)
 
@@ -47,14 +52,23 @@ class Journal:
     def record(self, step: int, split: str, **values: float) -> None:
         """Writes what follows from the config and the step alone, such as a loss; nothing timed."""
         with self._writing():
-            self._metrics.write(to_json({"step": step, "split": split, **values}) + "\n")
+            self._records.append(_add(self._metrics, {"step": step, "split": split, **values}))
             self._events.add(step, split, values)
 
     def timing(self, step: int, **values: float) -> None:
         """Writes what differs from one execution to the next, such as `images_per_second`."""
         with self._writing():
-            self._timings.write(to_json({"step": step, **values}) + "\n")
+            self._timed.append(_add(self._timings, {"step": step, **values}))
             self._events.add(step, "timing", values)
+
+    def since(self, step: int) -> tuple[list[Record], list[Record]]:
+        """Returns the records and the timings after a step, as read from the files.
+
+        Those before are forgotten, so the files are read once, however long the run is.
+        """
+        self._records = [record for record in self._records if record["step"] > step]
+        self._timed = [record for record in self._timed if record["step"] > step]
+        return [*self._records], [*self._timed]
 
     def flush(self) -> None:
         """Returns once all that was written would survive the loss of the machine."""
@@ -110,12 +124,12 @@ def show(workdir: Path, step: int, pictures: dict[str, bytes], settings: dict[st
         raise cannot_write(workdir, error) from error
 
 
-def read(workdir: Path) -> list[dict[str, Any]]:
+def read(workdir: Path) -> list[Record]:
     """Returns the records of a run's `metrics.jsonl`; what was not finite comes back as NaN."""
     return _read(workdir / _METRICS)
 
 
-def read_timings(workdir: Path) -> list[dict[str, Any]]:
+def read_timings(workdir: Path) -> list[Record]:
     """Returns the records of a run's `timings.jsonl`; steps that were repeated occur once."""
     return _read(workdir / TIMINGS)
 
@@ -165,13 +179,24 @@ class _Events:
         self._writer.write(event.SerializeToString())
 
 
-def _reopen(path: Path, last_step: int, evaluated_at: int) -> TextIO:
-    """Drops the records after `last_step` and opens the file for more, each written as it comes."""
+def _reopen(path: Path, last_step: int, evaluated_at: int) -> tuple[TextIO, list[Record]]:
+    """Drops the records after `last_step` and opens the file for more, each written as it comes.
+
+    Returns the records kept as well.
+    """
     kept = _whole_lines(path, last_step) if last_step else []
     if kept and _step(kept[-1]) == last_step > evaluated_at and _is_evaluation(kept[-1]):
         kept.pop()
     write_bytes(path, b"".join(line + b"\n" for line in kept))
-    return path.open("a", encoding="utf-8", newline="\n", buffering=1)
+    file = path.open("a", encoding="utf-8", newline="\n", buffering=1)
+    return file, [_record(line) for line in kept]
+
+
+def _add(file: TextIO, values: Record) -> Record:
+    """Writes a record; returns it as it will be read, so that a resumed run goes by the same values."""
+    line = to_json(values)
+    file.write(line + "\n")
+    return _record(line)
 
 
 def _is_evaluation(line: bytes) -> bool:
@@ -198,9 +223,12 @@ def _step(line: bytes) -> int | None:
         return None
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _read(path: Path) -> list[Record]:
     if not path.exists():
         return []
     lines = path.read_bytes().splitlines()
-    records = (json.loads(line) for line in lines if _step(line) is not None)
-    return [{k: math.nan if v is None else v for k, v in record.items()} for record in records]
+    return [_record(line) for line in lines if _step(line) is not None]
+
+
+def _record(line: str | bytes) -> Record:
+    return {k: math.nan if v is None else v for k, v in json.loads(line).items()}

@@ -12,7 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters import inference, journal, metrics, optim, preempt, sharding, steps, stopping
+from jaxletters import (
+    inference,
+    journal,
+    metrics,
+    optim,
+    preempt,
+    rollback,
+    sharding,
+    steps,
+    stopping,
+)
 from jaxletters.checkpoint import Checkpoints, Snapshot
 from jaxletters.config import Config
 from jaxletters.console import Console
@@ -20,7 +30,15 @@ from jaxletters.errors import UserError
 from jaxletters.plan import Plan
 from jaxletters.preempt import Interrupted
 from jaxletters.steps import Task
-from jaxletters.types import Dataset, Examples, Progress, Scores, TrainState, Variables
+from jaxletters.types import (
+    Dataset,
+    Examples,
+    Progress,
+    Rollback,
+    Scores,
+    TrainState,
+    Variables,
+)
 
 EVALUATION_BATCH = 512
 """Images per call in evaluation; their number changes no figure."""
@@ -61,7 +79,9 @@ def fit(
         UserError: there are checkpoints, but none is sound; or the loss was not finite time and again.
     """
     console = Console(plan.total_steps, plan.examples / plan.batch_size, brief)
-    checkpoints = Checkpoints(workdir, config.checkpoint.max_to_keep, console.notice)
+    # One anchor more than there may be roll-backs, in case one is damaged.
+    anchors = config.training.max_rollbacks + 1
+    checkpoints = Checkpoints(workdir, config.checkpoint.max_to_keep, console.notice, anchors)
     with preempt.polled(), checkpoints, console:
         fresh = functools.partial(_fresh, task, initial)
         with preempt.resting(lambda: "Interrupted before training"):
@@ -110,7 +130,8 @@ def _begin_or_resume(
 
 def _on_devices(snapshot: Snapshot, task: Task) -> Snapshot:
     arrays = (snapshot.state, snapshot.counts, snapshot.best)
-    return Snapshot(*sharding.replicate(arrays, task.mesh), snapshot.progress)
+    state, counts, best = sharding.replicate(arrays, task.mesh)
+    return snapshot._replace(state=state, counts=counts, best=best)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +155,9 @@ class _Run:
         compiled = False
         while True:
             step = int(snapshot.state.step)
+            if self._diverged(snapshot.state):
+                snapshot = self._roll_back(snapshot)
+                continue
             if self.plan.ends_epoch(step) and snapshot.progress.evaluated_step < step:
                 snapshot = self._evaluate(snapshot, step)
             if self._due(snapshot, step):
@@ -149,8 +173,9 @@ class _Run:
                     snapshot = self._trace(snapshot)
                     continue
             snapshot = self._advance(snapshot, self.plan.next_boundary(step))
-            if int(snapshot.state.in_a_row) >= self.task.max_skips:
-                snapshot = self._roll_back(snapshot)
+
+    def _diverged(self, state: TrainState) -> bool:
+        return int(state.in_a_row) >= self.task.max_skips
 
     def _ended(self, step: int, progress: Progress) -> bool:
         out_of_patience = stopping.exhausted(progress, self.config.training.patience)
@@ -172,13 +197,26 @@ class _Run:
         return snapshot
 
     def _due(self, snapshot: Snapshot, step: int) -> bool:
-        """Whether a checkpoint is planned, which no interruption changes."""
+        """Whether a checkpoint is to be saved."""
         # Weights that are the best for being the newest cost no more than time to make again.
         improved = len(self.validation.labels) and snapshot.progress.best_step == step
         return bool(
             (step and step % self.plan.save_every == 0)
             or improved
+            or self._is_anchor(snapshot, step)
             or self._ended(step, snapshot.progress)
+        )
+
+    def _is_anchor(self, snapshot: Snapshot, step: int) -> bool:
+        """Whether a roll-back may go to this snapshot, which follows from the run's identity alone.
+
+        None is made that no roll-back would go to, for they would take the place of earlier ones.
+        """
+        return (
+            self.plan.is_anchor(step)
+            and snapshot.progress.evaluated_step == step
+            and not int(snapshot.state.in_a_row)
+            and not rollback.is_consecutive(snapshot.rollback, step)
         )
 
     def _advance(self, snapshot: Snapshot, boundary: int) -> Snapshot:
@@ -192,7 +230,7 @@ class _Run:
                 self.task, state, counts, self.examples, min(step + portion, boundary)
             )
             shown = metrics.means(counts)
-            if int(state.in_a_row) >= self.task.max_skips:
+            if self._diverged(state):
                 break
             step = int(state.step)
             per_step = (time.perf_counter() - began) / (step - first)
@@ -216,22 +254,23 @@ class _Run:
         """Saves what there is; returns what to say of it."""
         step = int(snapshot.state.step)
         if step:
-            self._save(snapshot, planned=False)
+            self._save(snapshot)
             self.checkpoints.wait()
         return f"Interrupted at step {step:,} of {self.plan.total_steps:,}"
 
     def _roll_back(self, snapshot: Snapshot) -> Snapshot:
-        """Returns the last planned checkpoint with the learning rate halved once more.
+        """Returns the anchor to go back to with the learning rate halved once more.
 
-        Planned ones are the same however often the run is interrupted, and a record after them is
-        written again, so that what follows is the same as well.
+        Its best weights and its progress are those of that time, because the records of what came after
+        it are dropped. Where it is damaged, an earlier checkpoint as it is: the steps from there make the
+        anchor again and come here again, so that damage changes no bit of the result.
 
         Raises:
             UserError: this has happened too often.
         """
         step, halvings = int(snapshot.state.step), int(snapshot.state.halvings)
         if halvings >= self.config.training.max_rollbacks:
-            self._save(snapshot, planned=False)
+            self._save(snapshot)
             self.checkpoints.wait()
             raise UserError(
                 f"{self.workdir}: expected a finite loss and gradient, found none at "
@@ -241,15 +280,24 @@ class _Run:
                 "--config.optimizer.learning_rate"
             )
         fresh = self.fresh()
-        good = self.checkpoints.roll_back(fresh) or fresh
-        self.log.go_back(int(good.state.step), good.progress.evaluated_step)
+        last_finite = step - int(snapshot.state.in_a_row)
+        target = rollback.target(self.checkpoints.anchors(), snapshot.rollback, last_finite)
+        good = self.checkpoints.roll_back(fresh, target) or fresh
+        found = int(good.state.step)
+        self.log.go_back(found, good.progress.evaluated_step)
+        said = f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}"
+        if found != target:
+            self.console.notice(
+                f"{said}: the checkpoint of step {target:,} is damaged, resumed from step {found:,}"
+            )
+            return _on_devices(good, self.task)
         self.console.notice(
-            f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}: back to step "
-            f"{int(good.state.step):,}, learning rate halved ({halvings + 1} of "
+            f"{said}: back to step {found:,}, learning rate halved ({halvings + 1} of "
             f"{self.config.training.max_rollbacks} times at most)"
         )
         state = good.state._replace(halvings=np.int32(halvings + 1))
-        return _on_devices(good._replace(state=state), self.task)
+        back = good._replace(state=state, rollback=Rollback(target, last_finite))
+        return _on_devices(back, self.task)
 
     def _record(self, snapshot: Snapshot, step: int) -> Snapshot:
         state, counts = snapshot.state, snapshot.counts
@@ -297,10 +345,9 @@ class _Run:
     def _epoch(self, step: int) -> dict[str, Any]:
         """The training scores of the epoch that ends at `step`, and its seconds, from its records."""
         began = self.plan.epoch_end(self.plan.epochs_done(step) - 1)
-        records = [r for r in journal.read(self.workdir) if began < r["step"] <= step]
+        records, timings = self.log.since(began)
         records = [r for r in records if r["split"] == "train"]
         examples = max(sum(r["examples"] for r in records), 1)
-        timings = [r for r in journal.read_timings(self.workdir) if began < r["step"] <= step]
         return {
             "train": {
                 k: sum(r[k] * r["examples"] for r in records) / examples
@@ -310,14 +357,17 @@ class _Run:
         }
 
     def _learning_rate(self, state: TrainState) -> float:
-        # The optimizer does not count the steps that were skipped.
-        step = int(state.step) - int(state.skipped)
-        return float(jnp.asarray(self.rate(step))) / 2 ** int(state.halvings)
+        """The rate that the newest step was computed with, whether it was taken or skipped."""
+        # The optimizer counts the steps that were taken, and the rate follows from the count before.
+        counted = int(state.step) - int(state.skipped)
+        before = counted if int(state.in_a_row) else counted - 1
+        return float(jnp.asarray(self.rate(before))) / 2 ** int(state.halvings)
 
-    def _save(self, snapshot: Snapshot, planned: bool = True) -> None:
+    def _save(self, snapshot: Snapshot) -> None:
         # Records first: a checkpoint never knows of a step whose records could be lost.
         self.log.flush()
-        self.checkpoints.save(snapshot, planned)
+        anchor = self._is_anchor(snapshot, int(snapshot.state.step))
+        self.checkpoints.save(snapshot, anchor)
 
 
 def seconds(timing: dict[str, float]) -> float:

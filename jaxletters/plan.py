@@ -5,6 +5,9 @@ from typing import NamedTuple, Self
 from jaxletters.config import Config
 from jaxletters.errors import UserError
 
+# A checkpoint of a small network takes about as long as a few steps; an epoch of few examples does, too.
+_MAX_ANCHORS = 20
+
 
 class Plan(NamedTuple):
     """The length of a run and its boundaries; every boundary is a step count.
@@ -69,6 +72,11 @@ class Plan(NamedTuple):
     def ends_epoch(self, step: int) -> bool:
         """Whether step number `step` completed an epoch."""
         return step > 0 and self.epochs_done(step) > self.epochs_done(step - 1)
+
+    def is_anchor(self, step: int) -> bool:
+        """Whether a diverging run may go back to `step`: the end of an epoch, at most 20 times a run."""
+        every = -(-self.epochs // _MAX_ANCHORS)
+        return self.ends_epoch(step) and self.epochs_done(step) % every == 0
 
     def next_boundary(self, step: int) -> int:
         """The next step at which something is recorded, evaluated or saved."""

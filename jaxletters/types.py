@@ -105,17 +105,31 @@ class TrainState(NamedTuple):
     halvings: jax.Array
 
 
+class Rollback(NamedTuple):
+    """The last roll-back of a run; it lives inside the checkpoint.
+
+    Attributes:
+        to: the step that the run went back to, 0 at first.
+        diverged_at: the last step before the divergence, 0 at first.
+    """
+
+    to: int = 0
+    diverged_at: int = 0
+
+
 class Progress(NamedTuple):
     """What early stopping remembers; it lives inside the checkpoint.
 
     Attributes:
         best_metric: the best value of the monitored metric so far (larger is better), -inf at first.
         best_step: the step at which it was reached, -1 at first.
-        evals_since_best: evaluations since then.
+        level: the metric when it last improved by more than `training.min_delta`, -inf at first.
+        evals_since_level: evaluations since then.
         evaluated_step: the step of the newest evaluation, 0 at first.
     """
 
     best_metric: float = float("-inf")
     best_step: int = -1
-    evals_since_best: int = 0
+    level: float = float("-inf")
+    evals_since_level: int = 0
     evaluated_step: int = 0

@@ -13,7 +13,7 @@ import pytest
 from jaxletters import checkpoint
 from jaxletters.checkpoint import Checkpoints, Snapshot, digests
 from jaxletters.errors import UserError
-from jaxletters.types import Counts, Progress, TrainState, Variables
+from jaxletters.types import Counts, Progress, Rollback, TrainState, Variables
 
 
 def snapshot(step: int, seed: int = 0, ema: bool = True) -> Snapshot:
@@ -36,7 +36,8 @@ def snapshot(step: int, seed: int = 0, ema: bool = True) -> Snapshot:
         ),
         counts=Counts(jnp.int32(640), jnp.int32(71), jnp.float32(1 / 3)),
         best=Variables(moved, stats),
-        progress=Progress(best_metric=0.1 + 0.2, best_step=step - 1, evals_since_best=2),
+        progress=Progress(0.1 + 0.2, step - 1, 0.2, evals_since_level=2, evaluated_step=step),
+        rollback=Rollback(to=step - 3, diverged_at=step - 2),
     )
 
 
@@ -86,14 +87,16 @@ def test_the_newest_are_kept(tmp_path):
 
 def test_saving_copies_what_the_next_step_overwrites(tmp_path):
     host = jax.tree.map(np.array, snapshot(5))
-    host = host._replace(progress=Progress(0.5, 4, 1))
+    host = host._replace(progress=Progress(0.5, 4, 0.5, 1), rollback=Rollback(1, 2))
     with Checkpoints(tmp_path, 3, notice=pytest.fail) as checkpoints:
         checkpoints.save(host)
         expected = jax.tree.map(np.array, host)
         host.state.variables.params["conv"]["kernel"][:] = np.nan
         host.best.params["conv"]["kernel"][:] = np.nan
     found = restored(tmp_path)[0]
-    assert_same(found, expected._replace(progress=Progress(0.5, 4, 1)))
+    assert_same(
+        found, expected._replace(progress=Progress(0.5, 4, 0.5, 1), rollback=Rollback(1, 2))
+    )
 
 
 def files_of(folder: Path, step: int) -> list[Path]:
@@ -179,7 +182,7 @@ def test_a_step_is_saved_once(tmp_path):
 @pytest.mark.parametrize("step", [1, 2], ids=["the one it replaces", "an older one"])
 def test_a_full_disk_is_the_user_s_to_mend_and_costs_no_checkpoint(tmp_path, monkeypatch, step):
     with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
-        checkpoints.save(snapshot(1), planned=False)
+        checkpoints.save(before_its_evaluation(1))
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with (
@@ -190,44 +193,67 @@ def test_a_full_disk_is_the_user_s_to_mend_and_costs_no_checkpoint(tmp_path, mon
     ):
         checkpoints.save(snapshot(step))
     monkeypatch.undo()
-    assert_same(restored(tmp_path)[0], snapshot(1))
+    assert_same(restored(tmp_path)[0], before_its_evaluation(1))
 
 
-def test_a_planned_checkpoint_takes_the_place_of_one_that_is_not(tmp_path):
-    before = snapshot(5)._replace(progress=Progress())
+def before_its_evaluation(step):
+    return snapshot(step)._replace(progress=Progress())
+
+
+def test_a_checkpoint_takes_the_place_of_one_from_before_the_evaluation_at_its_step(tmp_path):
     with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
-        checkpoints.save(before, planned=False)
-        checkpoints.save(snapshot(5), planned=False)
-    assert_same(restored(tmp_path)[0], before)
-    with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
-        checkpoints.save(snapshot(5))
+        checkpoints.save(before_its_evaluation(5))
+        checkpoints.save(before_its_evaluation(5), anchor=True)
+        assert checkpoints.anchors() == []
+    for _ in range(2):
+        with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
+            checkpoints.save(snapshot(5), anchor=True)
+            checkpoints.save(snapshot(5))
+        with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
+            assert checkpoints.anchors() == [5]
     assert_same(restored(tmp_path)[0], snapshot(5))
 
 
-def test_interruptions_neither_push_planned_checkpoints_out_nor_pile_up(tmp_path):
+def test_the_newest_and_the_newest_anchors_are_kept(tmp_path):
     for step in range(1, 12):
-        with Checkpoints(tmp_path, 2, pytest.fail) as checkpoints:
-            checkpoints.save(snapshot(step), planned=step in (2, 4))
-    assert sorted(int(p.name) for p in (tmp_path / "steps").iterdir()) == [2, 4, 11]
-    with Checkpoints(tmp_path, 2, pytest.fail) as checkpoints:
-        assert_same(checkpoints.roll_back(snapshot(0)), snapshot(4))
-        assert checkpoints.steps() == [2, 4]
+        with Checkpoints(tmp_path, 2, pytest.fail, anchors_to_keep=3) as checkpoints:
+            checkpoints.save(snapshot(step), anchor=step in (2, 3, 4, 6))
+    with Checkpoints(tmp_path, 2, pytest.fail, anchors_to_keep=3) as checkpoints:
+        assert checkpoints.steps() == [3, 4, 6, 10, 11]
+        assert checkpoints.anchors() == [3, 4, 6]
+        assert_same(checkpoints.roll_back(snapshot(0), 4), snapshot(4))
+        assert checkpoints.steps() == [3, 4]
+        assert checkpoints.roll_back(snapshot(0), 0) is None
+        assert checkpoints.steps() == []
 
 
-def test_a_step_saved_again_after_a_roll_back_is_planned(tmp_path):
+def test_a_step_saved_again_after_a_roll_back_is_what_it_is_then(tmp_path):
     with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
-        checkpoints.save(snapshot(4))
-        checkpoints.save(snapshot(5), planned=False)
-    with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
-        assert_same(checkpoints.roll_back(snapshot(0)), snapshot(4))
+        checkpoints.save(snapshot(4), anchor=True)
+        checkpoints.save(snapshot(5), anchor=True)
+        assert_same(checkpoints.roll_back(snapshot(0), 4), snapshot(4))
         checkpoints.save(snapshot(5))
-        assert_same(checkpoints.roll_back(snapshot(0)), snapshot(5))
+        assert checkpoints.anchors() == [4]
+
+
+def test_an_earlier_one_stands_in_for_a_damaged_anchor(tmp_path):
+    saved(tmp_path, 3)
+    with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
+        checkpoints.save(snapshot(4), anchor=True)
+        checkpoints.save(snapshot(5))
+    max(files_of(tmp_path, 4), key=lambda p: p.stat().st_size).write_bytes(b"")
+    notices = []
+    with Checkpoints(tmp_path, 3, notices.append) as checkpoints:
+        assert_same(checkpoints.roll_back(snapshot(0), 4), snapshot(3))
+        assert checkpoints.steps() == [3]
+    assert len(notices) == 1
+    assert (tmp_path / "damaged" / "4").exists()
 
 
 def test_a_checkpoint_of_another_format_is_not_taken_for_damaged(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "_FORMAT", 1)
     saved(tmp_path, 1)
     monkeypatch.undo()
-    with pytest.raises(UserError, match=r"steps/1: expected .* format 3, found .* format 1; "):
+    with pytest.raises(UserError, match=r"steps/1: expected .* format 4, found .* format 1; "):
         restored(tmp_path)
     assert (tmp_path / "steps" / "1").exists()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,6 +76,24 @@ def test_records_come_back(tmp_path):
     assert math.isnan(second["loss"])
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line, parse_constant=pytest.fail)["step"] for line in lines] == [1, 1]
+
+
+def test_the_records_since_a_step_are_the_same_in_a_run_that_goes_on_and_in_a_resumed_one(tmp_path):
+    with Journal(tmp_path, 0, 0) as book:
+        for step in range(1, 9):
+            book.record(step, "train", loss=math.inf if step == 6 else 0.1 * step, examples=step)
+            book.timing(step, seconds=0.5)
+        assert [r["step"] for r in book.since(2)[0]] == list(range(3, 9))
+        going_on = book.since(5)
+    with Journal(tmp_path, 8, 8) as book:
+        resumed = book.since(5)
+        book.go_back(7, 7)
+        assert [r["step"] for r in book.since(5)[0]] == [6, 7]
+    np.testing.assert_equal(resumed, going_on)
+    assert [r["step"] for r in resumed[0]] == [r["step"] for r in resumed[1]] == [6, 7, 8]
+    with Journal(tmp_path, 8, 8) as book:
+        book.record(9, "train", loss=1.0, examples=9)
+        np.testing.assert_equal(book.since(0)[0], journal.read(tmp_path))
 
 
 def test_no_journal_is_no_records(tmp_path):

@@ -19,6 +19,7 @@ LAYERS = [
         "losses",
         "metrics",
         "optim",
+        "rollback",
         "stopping",
         "transfer",
         "models",

@@ -1,21 +1,36 @@
 """The training loop in this process: losses that are not finite, and requests to leave at any moment."""
 
+import collections
+import contextlib
 import dataclasses
 import gzip
 import itertools
 import json
 import random
+import re
+from pathlib import Path
 
+import jax.numpy as jnp
+import numpy as np
+import optax
 import pytest
 import tiny
 
-from jaxletters import loop, preempt
+from jaxletters import loop, optim, preempt, steps
 from jaxletters.checkpoint import Checkpoints
-from jaxletters.config import CheckpointConfig, Config, LossConfig, OptimizerConfig, TrainingConfig
+from jaxletters.config import (
+    AugmentConfig,
+    CheckpointConfig,
+    Config,
+    LossConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from jaxletters.errors import UserError
 from jaxletters.plan import Plan
 from jaxletters.preempt import Interrupted
-from jaxletters.types import Dataset
+from jaxletters.types import Dataset, Model
 
 # The penalty makes kernels shrink by 1 - 2 * rate: at a rate of 8 they grow fifteenfold every step, at
 # 4 sevenfold, at 2 threefold, and from 1 on they shrink.
@@ -40,9 +55,12 @@ def dataset(n, seed):
     return Dataset(*tiny.arrays(n, seed), tuple("ABCDE"))
 
 
-def fit(task, workdir, **training):
-    config = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, **training))
-    snapshot = loop.fit(config, task, PLAN, dataset(37, 0), dataset(11, 1), workdir, brief=True)
+def fit(task, workdir, saving=CONFIG.checkpoint, brief=True, **training):
+    config = dataclasses.replace(
+        CONFIG, checkpoint=saving, training=dataclasses.replace(CONFIG.training, **training)
+    )
+    plan = Plan.of(config, 37)
+    snapshot = loop.fit(config, task, plan, dataset(37, 0), dataset(11, 1), workdir, None, brief)
     return tiny.on_host(snapshot[:3]), snapshot.progress, (workdir / "metrics.jsonl").read_text()
 
 
@@ -70,10 +88,36 @@ def test_a_run_that_diverges_goes_back_and_on_with_half_the_learning_rate(
     assert "learning rate halved (1 of 4 times at most)" in notices[0]
 
 
-def interrupt(monkeypatch, looks):
-    """Lets the loop find out that it is to leave when it looks for the given time."""
+def roll_backs(output):
+    """Where each roll-back went, from what was printed."""
+    return [int(step) for step in re.findall(r"back to step (\d+),", output)]
+
+
+@pytest.mark.parametrize("saving", [(4, 1), (4, 3), (9, 1), (9, 3), (2, 30), (1000, 1)])
+def test_where_a_run_goes_back_to_does_not_depend_on_when_it_saves(
+    task, tmp_path, capsys, uninterrupted, saving
+):
+    found = fit(task, tmp_path, CheckpointConfig(*saving))
+    assert roll_backs(capsys.readouterr().out) == [14, 10, 5]
+    tiny.assert_same_bits(found[0], uninterrupted[0])
+    assert found[1:] == uninterrupted[1:]
+
+
+class Killed(Exception):  # noqa: N818, an event, not an error
+    """The process ends without saving."""
+
+
+def interrupt(monkeypatch, looks, kill=False):
+    """Lets the loop find out that it is to leave when it looks for the given time, or kills it then."""
     counter = itertools.count(1)
-    monkeypatch.setattr(preempt, "requested", lambda: next(counter) >= looks)
+
+    def requested():
+        late = next(counter) >= looks
+        if late and kill:
+            raise Killed
+        return late
+
+    monkeypatch.setattr(preempt, "requested", requested)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -81,17 +125,129 @@ def test_interruptions_anywhere_change_nothing(task, tmp_path, monkeypatch, unin
     draw = random.Random(seed)
     times = 0
     while True:
-        interrupt(monkeypatch, draw.randint(2, 60))
+        interrupt(monkeypatch, draw.randint(2, 60), kill=draw.random() < 0.3)
         try:
             found = fit(task, tmp_path)
             break
-        except Interrupted:
+        except (Interrupted, Killed):
             times += 1
     assert times
     tiny.assert_same_bits(found[0], uninterrupted[0])
     assert found[1:] == uninterrupted[1:]
     with Checkpoints(tmp_path, 2, pytest.fail) as checkpoints:
-        assert len(checkpoints.steps()) <= 3
+        steps, anchors = checkpoints.steps(), checkpoints.anchors()
+        assert len(anchors) <= CONFIG.training.max_rollbacks + 1
+        assert {*steps} - {*anchors} <= {*steps[-2:]}
+
+
+@pytest.fixture
+def poisoned(task):
+    """A task whose images at steps 30 to 39 are not numbers until the learning rate is halved twice."""
+    wholesome = steps.train_step
+
+    def train_step(task, state, batch):
+        bad = (state.step >= 30) & (state.step < 40) & (state.halvings < 2)
+        return wholesome(task, state, batch._replace(images=jnp.where(bad, jnp.nan, batch.images)))
+
+    # With a seed of its own, or the program of the task without poison would be used.
+    gentle = optim.build(OptimizerConfig(learning_rate=1e-3), PLAN.total_steps)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "train_step", train_step)
+        yield task._replace(loss=LossConfig(), optimizer=gentle, seed=99)
+
+
+def test_a_damaged_anchor_costs_time_but_no_bit(poisoned, tmp_path, monkeypatch, capsys):
+    whole = fit(poisoned, tmp_path / "whole")
+    assert roll_backs(capsys.readouterr().out) == [28, 24]
+    workdir = tmp_path / "damaged"
+    roll_back = Checkpoints.roll_back
+
+    def damaged(checkpoints, like, target):
+        checkpoints.wait()
+        monkeypatch.undo()
+        (file,) = (workdir / "steps" / str(target) / "state" / "d").iterdir()
+        file.write_bytes(b"")
+        return roll_back(checkpoints, like, target)
+
+    monkeypatch.setattr(Checkpoints, "roll_back", damaged)
+    found = fit(poisoned, workdir)
+    output = capsys.readouterr().out
+    assert f"set aside in {workdir / 'damaged' / '28'}" in output
+    assert "the checkpoint of step 28 is damaged, resumed from step 24" in output
+    assert roll_backs(output) == [28, 24]
+    tiny.assert_same_bits(found[0], whole[0])
+    assert found[1:] == whole[1:]
+
+
+def epochs(output):
+    """The lines about epochs, without how long they took."""
+    return [line.split()[:6] for line in output.splitlines() if re.match(r" +\d+ ", line)]
+
+
+def test_a_resumed_run_says_the_same_of_its_epochs_and_reads_no_file_at_each(
+    task, tmp_path, monkeypatch, capsys
+):
+    reads = collections.Counter()
+    read_bytes = Path.read_bytes
+
+    def counted(path):
+        reads[path.name] += 1
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    task = task._replace(loss=LossConfig())
+    fit(task, tmp_path / "whole", brief=False)
+    whole = epochs(capsys.readouterr().out)
+    assert len(whole) == CONFIG.training.epochs
+    said = []
+    for looks in (9, 14, 10**9):
+        interrupt(monkeypatch, looks)
+        with contextlib.suppress(Interrupted):
+            fit(task, tmp_path / "parts", brief=False)
+        said.extend(epochs(capsys.readouterr().out))
+    assert said == whole
+    # Once for each start from a checkpoint.
+    assert reads["metrics.jsonl"] == reads["timings.jsonl"] == 2
+
+
+def test_a_record_holds_the_learning_rate_of_its_last_step(task, tmp_path):
+    schedule = ScheduleConfig("cosine", warmup=0.2)
+    config = dataclasses.replace(
+        CONFIG,
+        optimizer=OptimizerConfig(name="sgd", learning_rate=0.01, schedule=schedule),
+        training=dataclasses.replace(CONFIG.training, epochs=6, max_skips=3),
+        log_every_steps=1,
+    )
+    plan = Plan.of(config, 37)
+    train = dataset(37, 0)
+    train.images[5] = 77
+    marked = task.model.apply
+
+    def apply(variables, images, train, key=None):
+        """Not a number wherever the marked image is in a batch, so that single steps are skipped."""
+        logits, stats = marked(variables, images, train=train, key=key)
+        found = jnp.any(jnp.all(images == jnp.float32(77 / 255), (1, 2)))
+        return jnp.where(train & found, jnp.nan, logits), stats
+
+    task = task._replace(
+        model=Model(task.model.init, apply),
+        augment=AugmentConfig(),
+        loss=LossConfig(),
+        optimizer=optim.build(config.optimizer, plan.total_steps),
+    )
+    loop.fit(config, task, plan, train, dataset(11, 1), tmp_path, None, True)
+    lines = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
+    records = [record for record in lines if record["split"] == "train"]
+    assert len(records) == plan.total_steps
+    warmup = round(0.2 * plan.total_steps)
+    rate = optax.warmup_cosine_decay_schedule(0.0, 0.01, warmup, plan.total_steps)
+    taken, skipped = 0, 0
+    for record in records:
+        np.testing.assert_allclose(record["learning_rate"], rate(taken), rtol=1e-5, atol=1e-12)
+        was_skipped = record["skipped"] > skipped
+        skipped = record["skipped"]
+        taken += not was_skipped
+    assert skipped == config.training.epochs
 
 
 def test_a_traced_run_ends_as_any_other_and_leaves_what_perfetto_reads(
@@ -130,8 +286,11 @@ def test_early_stopping_survives_an_interruption(tmp_path, monkeypatch, task, lo
     parts = fit(task, tmp_path / "parts", **PATIENT)
     tiny.assert_same_bits(parts[0], whole[0])
     assert parts[1:] == whole[1:]
-    assert whole[1].evals_since_best == 2
+    assert whole[1].evals_since_level == 2
     assert whole[0][0].step == PLAN.epoch_end(3)
+    scores = [json.loads(line) for line in whole[2].splitlines()]
+    accuracy = {r["step"]: r["accuracy"] for r in scores if r["split"] == "validation"}
+    assert whole[1].best_step == max(accuracy, key=accuracy.__getitem__)
 
 
 def test_a_flipped_bit_in_the_newest_checkpoint_costs_time_but_no_bit(

@@ -66,6 +66,16 @@ def test_the_next_boundary_is_the_same_from_wherever_a_run_resumes(plan, data):
     assert plan.next_boundary(step) == min(b for b in boundaries(plan) if b > step)
 
 
+@given(plans, st.integers(1, 100))
+def test_a_run_has_at_most_20_anchors_evenly_among_the_ends_of_its_epochs(plan, epochs):
+    plan = plan._replace(epochs=epochs)
+    ends = ends_of_epochs(plan)
+    found = [step for step in range(plan.total_steps + 1) if plan.is_anchor(step)]
+    assert found == ends[(every := -(-epochs // 20)) - 1 :: every]
+    assert len(found) <= 20
+    assert epochs > 20 or found == ends
+
+
 def test_a_plan_says_what_its_config_says():
     config = Config(
         training=TrainingConfig(batch_size=128, epochs=10),
