@@ -7,19 +7,22 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_layers import MODULES, ROOT, imports
 
 from jaxletters import backend
-from jaxletters.ops import barrier
 
 YNN_OPTION = "xla_cpu_experimental_ynn_fusion_type"
 
 
+# What may be gone is imported by the checks themselves, so that a failure says what to do.
+
+
 def the_literals_of_a_traced_function_are_known() -> None:
+    import jax.extend
+
     table = jnp.arange(3.0)
     # Since JAX 0.12 what `make_jaxpr` returns has no jaxpr in it but is one.
     closed: Any = jax.make_jaxpr(lambda x: 2.0 * x + table)(np.ones(3, np.float32))
@@ -35,6 +38,8 @@ def the_literals_of_a_traced_function_are_known() -> None:
 
 
 def xla_keeps_the_call_that_may_not_be_inlined() -> None:
+    from jaxletters.ops import barrier
+
     program = jax.jit(lambda x: barrier.stored(2 * x) + 1).lower(jnp.ones(4)).compile().as_text()
     (call,) = [line for line in program.splitlines() if " call(" in line]
     assert 'inlineable="false"' in call
@@ -58,33 +63,28 @@ def xla_knows_the_option_since_jax_0_10() -> None:
 class Place(NamedTuple):
     """Where this project reaches into JAX, past what JAX promises to keep."""
 
-    module: str
     still_works: Callable[[], None]
     otherwise: str
 
 
 PLACES = {
     "jax.extend": Place(
-        "exporting.translation",
         the_literals_of_a_traced_function_are_known,
         "Without it there is no ONNX export. `_run` must tell literals from variables: look for the new "
         "home of `jax.extend.core.Literal` in JAX's change log, or ask for the attribute `val`, which "
         "variables do not have.",
     ),
     "jax.experimental.xla_metadata": Place(
-        "ops.barrier",
         xla_keeps_the_call_that_may_not_be_inlined,
         "Results stay right, but training on CPUs gets slower. Return `_as_it_is(x)` from `stored` "
         "without the metadata, measure with benchmarks/train_speed.py, and look for another way to keep "
         "XLA from inlining a call.",
     ),
     "jax.config.values": Place(
-        "backend exporting.programs",
         the_settings_of_jax_are_read_by_name,
         "Read a setting as an attribute instead: `getattr(jax.config, name)`.",
     ),
     YNN_OPTION: Place(
-        "backend",
         xla_knows_the_option_since_jax_0_10,
         "Nothing fails: `options` leaves out what XLA does not know. But training on CPUs may be slower: "
         "run benchmarks/startup.py, and look for the option's new name in XLA's debug options, or remove "
@@ -93,35 +93,37 @@ PLACES = {
 }
 
 
+def users():
+    """Which modules use what of JAX: names, imported or not, that JAX may change, and the option."""
+    unstable = ("core", "config.values", "experimental", "extend", "interpreters", "lib", "_src")
+    found = {}
+    for module, tree in MODULES.items():
+        nodes = list(ast.walk(tree))
+        names = {*imports(tree), *(ast.unparse(n) for n in nodes if isinstance(n, ast.Attribute))}
+        used = {
+            next((known for known in PLACES if name.startswith(known)), name)
+            for name in names
+            if any(f"{name}.".startswith(f"jax.{part}.") for part in unstable)
+        }
+        if any(isinstance(node, ast.Constant) and node.value == YNN_OPTION for node in nodes):
+            used.add(YNN_OPTION)
+        for name in used:
+            found.setdefault(name, []).append(f"jaxletters.{module}")
+    return found
+
+
 @pytest.mark.parametrize("name", PLACES)
 def test_what_reaches_into_jax_still_works(name):
     place = PLACES[name]
     try:
         place.still_works()
     except Exception as error:
-        pytest.fail(
-            f"{name} (jaxletters: {place.module}), JAX {jax.__version__}: {error!r}. {place.otherwise}"
-        )
+        where = ", ".join(users()[name])
+        pytest.fail(f"{name} in {where}, JAX {jax.__version__}: {error!r}\n{place.otherwise}")
 
 
-def names(tree):
-    """The dotted names that begin with "jax." in a module, imported or used."""
-    yield from imports(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            yield ast.unparse(node)
-
-
-def test_the_table_above_has_every_such_place():
-    unstable = ("core", "config.values", "experimental", "extend", "interpreters", "lib", "_src")
-    found = {}
-    for module, tree in MODULES.items():
-        for name in names(tree):
-            if any(f"{name}.".startswith(f"jax.{part}.") for part in unstable):
-                place = next((known for known in PLACES if name.startswith(known)), name)
-                found.setdefault(place, set()).add(module)
-    known = {name: set(place.module.split()) for name, place in PLACES.items()}
-    assert found == {name: modules for name, modules in known.items() if name != YNN_OPTION}
+def test_no_other_place_reaches_into_jax():
+    assert set(users()) == set(PLACES)
 
 
 def test_an_option_that_xla_does_not_know_is_left_out(monkeypatch):
