@@ -56,6 +56,9 @@ def _blame(error: BaseException, file: str) -> str:
     where = f"line {line}: " if line else ""
     text = str(error)
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
-    names = {key.rpartition(".")[2] for key, _, _ in settings.leaves(Config())}
-    hint = nearest(unexpected[1], names) if unexpected else ""
+    hint = ""
+    # CPython 3.13 says itself which argument may be meant, and knows the function that was called.
+    if unexpected and "Did you mean" not in text:
+        names = {key.rpartition(".")[2] for key, _, _ in settings.leaves(Config())}
+        hint = nearest(unexpected[1], names)
     return f"{where}{type(error).__name__}: {shown(text)}{hint}; mend the file"
