@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxletters import (
+    comparison,
     configfile,
     console,
     environment,
@@ -24,7 +25,6 @@ from jaxletters.config import (
 from jaxletters.data import portions
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome
-from jaxletters.report import comparison
 from jaxletters.types import Dataset
 
 # What is left of an experiment when there are only minutes for all of them.

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxletters import comparison
 from jaxletters.files import to_json, write_bytes
-from jaxletters.report import analysis, comparison, page, text
+from jaxletters.report import analysis, page, text
 from jaxletters.types import Dataset
 
 
