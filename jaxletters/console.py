@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import rich.console
 from rich.live import Live
@@ -206,6 +206,7 @@ def noted(result: Mapping[str, Any]) -> str:
 def _out() -> rich.console.Console:
     """Returns standard output, with escape codes only in a terminal and no line breaks inserted."""
     return rich.console.Console(
+        file=cast(IO[str], _Escaped()),
         force_terminal=sys.stdout.isatty(),
         force_jupyter=False,
         highlight=False,
@@ -213,6 +214,20 @@ def _out() -> rich.console.Console:
         emoji=False,
         soft_wrap=True,
     )
+
+
+class _Escaped:
+    """Standard output, with escapes for what its encoding has not, such as a file's name from an old disk."""
+
+    def __init__(self) -> None:
+        self._out = sys.stdout
+
+    def write(self, text: str) -> int:
+        encoding = self._out.encoding or "utf-8"
+        return self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
 
 
 def _aligned(table: Sequence[Sequence[str]], left: int) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxletters import checkpoint, console, data, models, settings, workdir
+from jaxletters import checkpoint, console, data, files, models, settings, workdir
 from jaxletters.config import MODEL_CONFIGS, DatasetConfig, ModelConfig
 from jaxletters.errors import UserError
 from jaxletters.files import read_json
@@ -39,6 +39,7 @@ def load(folder: Path) -> Trained:
     Raises:
         UserError: there is no finished run, it trained no network or several, or it cannot be read.
     """
+    files.check_name(folder)
     result = workdir.known_result(folder)
     if result.get("experiment") != "train":
         raise UserError(

@@ -55,6 +55,7 @@ LAYERS = [
         "overview",
         "pictures",
         "preempt",
+        "quiet",
         "reader",
         "report",
         "trained",
@@ -62,7 +63,7 @@ LAYERS = [
     ],
     ["loop"],
     ["experiments"],
-    ["api", "app", "cli", "commandline", "commands", "launch"],
+    ["__main__", "api", "app", "cli", "commandline", "commands", "launch"],
 ]
 PURE = [name for layer in LAYERS[:2] for name in layer]
 

@@ -80,7 +80,7 @@ def load(config: DatasetConfig, split: str) -> Dataset:
 
 
 def _npz(config: DatasetConfig) -> Path:
-    return Path(config.npz).expanduser()
+    return files.expanded(config.npz)
 
 
 def count(config: DatasetConfig, split: str) -> int:
@@ -104,13 +104,12 @@ def _read(config: DatasetConfig, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _open(config: DatasetConfig) -> "ArraysBuilder":
-    from tensorflow_datasets.core import constants
-
     from jaxletters.data.builders import base
 
     module, cls = DATASETS[config.name].builder.split(":")
     builder_class = getattr(importlib.import_module(module), cls)
-    data_dir = Path(config.data_dir or constants.DATA_DIR).expanduser().absolute()
+    data_dir = _data_dir(config)
+    files.check_name(data_dir)
     arguments = {}
     if config.name == "sketch_letters":
         if config.size < _LEAST_SKETCHES:
@@ -123,6 +122,20 @@ def _open(config: DatasetConfig) -> "ArraysBuilder":
         arguments["config"] = sketch_letters.size_config(config.size)
     with base.quiet(), base.prepared(data_dir / builder_class.name):
         return builder_class(data_dir=data_dir, **arguments)
+
+
+def _data_dir(config: DatasetConfig) -> Path:
+    """Returns TFDS's folder of prepared datasets; one in the working folder for a user without a home."""
+    from tensorflow_datasets.core import constants
+
+    folder = config.data_dir or constants.DATA_DIR
+    try:
+        return files.expanded(folder).absolute()
+    except UserError:
+        # TFDS's default begins so, and nobody mistyped it.
+        if config.data_dir or not str(folder).startswith("~/"):
+            raise
+        return Path("tensorflow_datasets").absolute()
 
 
 def _prepare(builder: "ArraysBuilder", config: DatasetConfig) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jaxletters import trained, workdir
+from jaxletters import files, trained, workdir
 from jaxletters.config import BaseConfig
 from jaxletters.errors import UserError
 from jaxletters.trained import Trained
@@ -11,7 +11,7 @@ from jaxletters.trained import Trained
 
 def folder_of(config: BaseConfig) -> Path:
     """Returns the folder in which the base's run lies, or would lie."""
-    return Path(config.workdir or workdir.default(Path(config.config))).expanduser()
+    return files.expanded(config.workdir or workdir.default(Path(config.config)))
 
 
 def check_unchanged(config: BaseConfig, finished: dict[str, Any], folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxletters import comparison
-from jaxletters.files import to_json, write_bytes
+from jaxletters.files import encoded, to_json, write_bytes
 from jaxletters.report import analysis, page, text
 from jaxletters.types import Dataset
 
@@ -53,11 +53,11 @@ def of_run(run: RunReport) -> dict[str, bytes]:
         **analysis.score(run.test, run.test_logits),
     }
     files, sections = _shown(run, result)
-    files["index.html"] = page.of_run(result, sections, run.config, run.environment).encode()
+    files["index.html"] = encoded(page.of_run(result, sections, run.config, run.environment))
     predictions = io.BytesIO()
     np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
     files["predictions.npz"] = predictions.getvalue()
-    files["result.txt"] = "".join(f"{line}\n" for line in text.lines(result)).encode()
+    files["result.txt"] = encoded("".join(f"{line}\n" for line in text.lines(result)))
     return _ended(files, result)
 
 
@@ -178,7 +178,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         for name, (figure, caption) in drawn.items()
     ]
     shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
-    files["index.html"] = shown.encode()
+    files["index.html"] = encoded(shown)
     rows = [
         {
             **row.result,
@@ -191,7 +191,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
 
 def _ended(files: dict[str, bytes], result: dict[str, Any]) -> dict[str, bytes]:
     # Last, because it is what says that a run is finished.
-    return {**files, "result.json": f"{to_json(result, indent=2)}\n".encode()}
+    return {**files, "result.json": encoded(f"{to_json(result, indent=2)}\n")}
 
 
 def write(folder: Path, files: dict[str, bytes]) -> list[Path]:
