@@ -53,7 +53,9 @@ def load(file: Path) -> Experiment:
 def _module_name(file: Path) -> str:
     """Returns a name that no other file has, so that files of one name do not replace each other."""
     where = hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:16]
-    return f"jaxletters_config_{file.stem}_{where}"
+    # Pickle takes a dot for a package.
+    stem = re.sub(r"\W", "_", file.stem)
+    return f"jaxletters_config_{stem}_{where}"
 
 
 def known() -> str:

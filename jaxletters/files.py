@@ -166,9 +166,9 @@ def trouble(error: BaseException | None) -> str | None:
     return None
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
+def to_json(value: Any, indent: int | None = None, ascii_only: bool = False) -> str:
     """Returns `value` as strict JSON, in which NaN and infinities become null."""
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -76,7 +76,8 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
             if not known.json:
                 console.notice(str(target))
     if known.json:
-        console.notice(files.to_json(readings, indent=2))
+        # What standard output cannot encode would be escaped, but not as JSON escapes it.
+        console.notice(files.to_json(readings, indent=2, ascii_only=True))
     if problems:
         raise UserError("\n".join(problems))
 
