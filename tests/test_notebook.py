@@ -68,7 +68,7 @@ def test_a_runtime_without_tensorboard_goes_on_with_a_line(
 ):
     """As on Colab's TPU runtime; the kernel above is not on Colab, and skips the cell."""
     cells = json.loads((runs.ROOT / "notebooks" / "colab.ipynb").read_text())["cells"]
-    (source,) = ["".join(cell["source"]) for cell in cells if cell["id"] == "tensorboard"]
+    (source,) = ["".join(cell["source"]) for cell in cells if cell["id"] == "watch"]
     magics = []
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: installed or None)
     ipython = SimpleNamespace(run_line_magic=lambda *words: magics.append(words[0]))
