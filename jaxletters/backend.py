@@ -57,7 +57,10 @@ def stay_on_cpu() -> None:
 
 
 def prepare() -> None:
-    """Sets, once at the start of a process, what is best left alone later; `settings` tells what."""
+    """Sets, once at the start of a command line's process, what is best left alone later.
+
+    `settings` tells what. A process that is somebody else's, such as a notebook's, is left as it is.
+    """
     # First of all, because threads that exist already keep heaps of their own.
     _settings["allocator"] = _keep_freed_memory()
     _use_compilation_cache()
@@ -69,7 +72,12 @@ _settings: dict[str, Any] = {}
 def settings() -> dict[str, Any]:
     """Returns what this project set that the user did not: compiler options, cache, allocator."""
     cache = jax.config.values["jax_compilation_cache_dir"]
-    return {"compiler_options": options(), "compilation_cache": cache, **_settings}
+    return {
+        "compiler_options": options(),
+        "compilation_cache": cache,
+        "allocator": None,
+        **_settings,
+    }
 
 
 def _use_compilation_cache() -> None:
@@ -77,11 +85,20 @@ def _use_compilation_cache() -> None:
 
     XLA's key of a program includes the versions and the machine's features.
     """
-    if jax.config.values["jax_compilation_cache_dir"] is None:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    if jax.config.values["jax_compilation_cache_dir"] is None and (home := _cache_folder()):
         jax.config.update("jax_compilation_cache_dir", str(home / "jaxletters" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _cache_folder() -> Path | None:
+    """Returns the folder for what may be lost; None for a user without a home, as in a container."""
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return None
 
 
 # <malloc.h>: no allocation is mapped on its own, however large; the heap keeps up to 2 GiB at its end; and

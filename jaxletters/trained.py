@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxletters import checkpoint, console, manifest, models, settings, workdir
+from jaxletters import checkpoint, console, files, manifest, models, settings, workdir
 from jaxletters.config import MODEL_CONFIGS, DatasetConfig, ModelConfig
 from jaxletters.errors import UserError
 from jaxletters.files import read_json
@@ -44,6 +44,7 @@ def load(folder: Path) -> Trained:
         UserError: there is no finished run, it trained no network or several, its config was edited, or it
             cannot be read.
     """
+    files.check_name(folder)
     result = workdir.known_result(folder)
     if result.get("experiment") != "train":
         raise UserError(

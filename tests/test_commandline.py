@@ -218,11 +218,11 @@ def test_wrong_types_in_a_config_file_are_a_line_each(tmp_path):
     path = tmp_path / "typed.py"
     path.write_text(
         "from jaxletters.config import *\n"
-        "def get_config():\n    return Config(seed='0', model=DeeperConfig(widths=[1, 2]))\n"
+        "def get_config():\n    return Config(seed='0', model=DeeperConfig(widths=[1, '2']))\n"
     )
     assert problems("--config", str(path)) == [
         "config.seed: expected int, found '0'",
-        "config.model.widths: expected tuple[int, ...], found [1, 2]",
+        "config.model.widths: expected tuple[int, ...], found (1, '2')",
     ]
 
 

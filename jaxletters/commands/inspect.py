@@ -4,8 +4,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from jaxletters import commandline, console, overrides, settings
 from jaxletters import config as schema
 from jaxletters.config import Config, DatasetConfig
@@ -41,6 +39,8 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     plain = Config(dataset=DatasetConfig(known.name, size=size))
     config = overrides.apply(plain, words)
     _check_settings(plain, config)
+    import numpy as np
+
     from jaxletters import data, files, manifest, validation
     from jaxletters.report import drawing, mosaics
 

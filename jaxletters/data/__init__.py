@@ -157,7 +157,7 @@ def _load(config: DatasetConfig, split: str) -> Dataset:
 
 
 def _npz(config: DatasetConfig) -> Path:
-    return Path(config.npz).expanduser()
+    return files.expanded(config.npz)
 
 
 def _read(config: DatasetConfig, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -174,13 +174,12 @@ def _read(config: DatasetConfig, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _open(config: DatasetConfig) -> "ArraysBuilder":
-    from tensorflow_datasets.core import constants
-
     from jaxletters.data.builders import base
 
     module, cls = DATASETS[config.name].builder.split(":")
     builder_class = getattr(importlib.import_module(module), cls)
-    data_dir = Path(config.data_dir or constants.DATA_DIR).expanduser().absolute()
+    data_dir = _data_dir(config)
+    files.check_name(data_dir)
 
     def build(**arguments: Any) -> "ArraysBuilder":
         with base.quiet(), base.prepared(data_dir / builder_class.name):
@@ -198,7 +197,7 @@ def _open(config: DatasetConfig) -> "ArraysBuilder":
     builder = build()
     if not config.archives:
         return builder
-    given = archives.digests(builder.ARCHIVE, Path(config.archives).expanduser())
+    given = archives.digests(builder.ARCHIVE, files.expanded(config.archives))
     if not Path(builder.data_path).exists() or _origin(builder) == given:
         return builder
     # Beside what others prepared from other files, which their runs need to continue.
@@ -231,6 +230,20 @@ def from_published_files(config: DatasetConfig) -> bool:
         return False
     builder = _open(config)
     return archives.are_published(builder.ARCHIVE, _origin(builder))
+
+
+def _data_dir(config: DatasetConfig) -> Path:
+    """Returns TFDS's folder of prepared datasets; one in the working folder for a user without a home."""
+    from tensorflow_datasets.core import constants
+
+    folder = config.data_dir or constants.DATA_DIR
+    try:
+        return files.expanded(folder).absolute()
+    except UserError:
+        # TFDS's default begins so, and nobody mistyped it.
+        if config.data_dir or not str(folder).startswith("~/"):
+            raise
+        return Path("tensorflow_datasets").absolute()
 
 
 def _prepare(builder: "ArraysBuilder", config: DatasetConfig) -> None:

@@ -166,10 +166,10 @@ def locate(dataset: str, archive: Archive, given: str, downloads: Path) -> Path:
         UserError: they are not in the given folder, or nowhere here and cannot be downloaded.
     """
     if given:
-        return _folder(sources(archive, Path(given).expanduser()))
+        return _folder(sources(archive, files.expanded(given)))
     roots = [downloads]
     if environment := os.environ.get(ENVIRONMENT):
-        named = Path(environment).expanduser()
+        named = files.expanded(environment)
         if not named.is_dir():
             raise UserError(
                 f"{ENVIRONMENT}: expected a folder, found none: {named}; mend or unset it"

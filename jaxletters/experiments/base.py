@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxletters import manifest, trained, workdir
+from jaxletters import files, manifest, trained, workdir
 from jaxletters.config import BaseConfig
 from jaxletters.errors import UserError
 from jaxletters.manifest import Seen
@@ -30,7 +30,7 @@ class Base(NamedTuple):
 
 def folder_of(config: BaseConfig) -> Path:
     """Returns the folder in which the base's run lies, or would lie."""
-    return Path(config.workdir or workdir.default(Path(config.config))).expanduser()
+    return files.expanded(config.workdir or workdir.default(Path(config.config)))
 
 
 def now(config: BaseConfig) -> dict[str, Any] | None:

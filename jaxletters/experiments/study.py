@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxletters import (
+    comparison,
     configfile,
     console,
     identity,
@@ -25,7 +26,6 @@ from jaxletters.config import (
 from jaxletters.data import portions
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome
-from jaxletters.report import comparison
 from jaxletters.types import Dataset
 
 # What is left of an experiment when there are only minutes for all of them.

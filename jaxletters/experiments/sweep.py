@@ -5,14 +5,22 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jaxletters import (
+    comparison,
+    console,
+    identity,
+    manifest,
+    overrides,
+    report,
+    sharding,
+    workdir,
+)
 from jaxletters import config as schema
-from jaxletters import console, identity, manifest, overrides, report, sharding, workdir
+from jaxletters.comparison import Row
 from jaxletters.config import Config, SweepConfig, VariationConfig
 from jaxletters.data import portions
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome, train
-from jaxletters.report import comparison
-from jaxletters.report.comparison import Row
 
 _BASELINE = VariationConfig(technique="baseline", name="baseline")
 

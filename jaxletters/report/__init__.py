@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxletters.files import to_json, write_bytes
-from jaxletters.report import analysis, comparison, page, text
+from jaxletters import comparison
+from jaxletters.files import encoded, to_json, write_bytes
+from jaxletters.report import analysis, page, text
 from jaxletters.types import Dataset
 
 
@@ -54,13 +55,12 @@ def of_run(run: RunReport) -> dict[str, bytes]:
         **analysis.score(run.test, run.test_logits),
     }
     files, sections = _shown(run, result)
-    files["index.html"] = page.of_run(
-        result, sections, run.config, run.environment, run.changes
-    ).encode()
+    shown = page.of_run(result, sections, run.config, run.environment, run.changes)
+    files["index.html"] = encoded(shown)
     predictions = io.BytesIO()
     np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
     files["predictions.npz"] = predictions.getvalue()
-    files["result.txt"] = "".join(f"{line}\n" for line in text.lines(result)).encode()
+    files["result.txt"] = encoded("".join(f"{line}\n" for line in text.lines(result)))
     return _ended(files, result)
 
 
@@ -181,7 +181,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         for name, (figure, caption) in drawn.items()
     ]
     shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
-    files["index.html"] = shown.encode()
+    files["index.html"] = encoded(shown)
     rows = [
         {
             **row.result,
@@ -194,7 +194,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
 
 def _ended(files: dict[str, bytes], result: dict[str, Any]) -> dict[str, bytes]:
     # Last, because it is what says that a run is finished.
-    return {**files, "result.json": f"{to_json(result, indent=2)}\n".encode()}
+    return {**files, "result.json": encoded(f"{to_json(result, indent=2)}\n")}
 
 
 def write(folder: Path, files: dict[str, bytes]) -> list[Path]:

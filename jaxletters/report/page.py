@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from jaxletters import settings
+from jaxletters import comparison, settings
+from jaxletters.comparison import Row
 from jaxletters.console import duration
-from jaxletters.report import comparison
-from jaxletters.report.comparison import Row
 
 
 class Section(NamedTuple):

@@ -350,3 +350,18 @@ class TestRealArchives:
         assert mean_t[:third].sum() > 1.5 * mean_t[-third:].sum()
         assert mean_l[-third:].sum() > 1.5 * mean_l[:third].sum()
         assert mean_l[:, :third].sum() > 1.5 * mean_l[:, -third:].sum()
+
+
+def test_a_user_without_a_home_has_the_dataset_in_the_working_folder(tmp_path, monkeypatch):
+    from tensorflow_datasets.core import constants
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr(constants, "DATA_DIR", "~/tensorflow_datasets")
+    (tmp_path / "working").mkdir()
+    monkeypatch.chdir(tmp_path / "working")
+    assert len(data.load(DatasetConfig("sketch_letters", size=130), "train").labels) == 130
+    assert [path.name for path in (tmp_path / "working").iterdir()] == ["tensorflow_datasets"]

@@ -153,3 +153,24 @@ def test_what_says_that_it_is_enormous_is_not_inflated(tmp_path, monkeypatch):
     monkeypatch.setattr(npz, "_MOST_BYTES", IMAGES.nbytes)
     with pytest.raises(UserError, match=r"at most 20,384 bytes, found one of 20,512; "):
         data.load(DatasetConfig("emnist_letters", npz=path), "train")
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (np.array([*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]), "<U1 .'A', "),
+        (np.array([*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]).astype("S"), r".S1 .b'A', "),
+        (np.arange(26).astype("datetime64[D]"), "datetime64.D. .datetime.date"),
+        (np.arange(26).astype([("label", int)]), r".*label.* \(\(0,\), "),
+        (np.arange(26).astype(complex), "complex128 .0j, "),
+        (np.full((26, 27), "0"), "<U1 .'0', "),
+    ],
+    ids=["text", "bytes", "dates", "records", "complex", "one-hot text"],
+)
+def test_labels_that_are_no_numbers_are_one_line(tmp_path, labels, found):
+    images, _ = letters(26)
+    path = save(tmp_path / "letters.npz", images=images, labels=labels)
+    expected = f"labels: expected numbers, 1 to 26 or one-hot, found {found}"
+    with pytest.raises(UserError, match=expected) as raised:
+        data.load(DatasetConfig("emnist_letters", npz=path), "train")
+    assert "\n" not in str(raised.value)
