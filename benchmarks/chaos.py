@@ -27,8 +27,10 @@ ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "chaos.md"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "hazards")]
 import damages  # noqa: E402
+import exchanges  # noqa: E402
 import inputs  # noqa: E402
 import interruptions  # noqa: E402
+import vanishing  # noqa: E402
 from interruptions import Trial  # noqa: E402
 from subjects import Place  # noqa: E402
 
@@ -41,6 +43,10 @@ SCENARIOS: dict[str, tuple[Callable[[random.Random, Place], Iterator[Trial]], in
     "time_limit": (interruptions.time_limit, 10),
     "damage": (damages.damage, 1100),
     "inputs": (inputs.bad_input, 330),
+    "disk gone": (vanishing.disk_gone, 100),
+    "data replaced": (exchanges.data_replaced, 100),
+    "base retrained": (exchanges.base_retrained, 100),
+    "another machine": (exchanges.another_machine, 100),
 }
 
 
@@ -103,6 +109,9 @@ def campaign(place: Place, given: argparse.Namespace, raw: Path) -> None:
     end = time.monotonic() + 60 * given.minutes
     lock = threading.Lock()
     numbers = dict.fromkeys(given.only or SCENARIOS, 0)
+    if "disk gone" in numbers and (why := vanishing.unavailable()):
+        print(f"disk gone: left out, {why}", file=sys.stderr)
+        del numbers["disk gone"]
     tried = dict(numbers)
     for line in raw.read_text().splitlines() if raw.exists() else []:
         record = json.loads(line)
@@ -111,7 +120,7 @@ def campaign(place: Place, given: argparse.Namespace, raw: Path) -> None:
             numbers[record["kind"]] = max(numbers[record["kind"]], record["number"] + 1)
 
     def work() -> None:
-        while time.monotonic() < end:
+        while tried and time.monotonic() < end:
             with lock:
                 name = min(tried, key=lambda n: tried[n] / SCENARIOS[n][1])
                 if tried[name] >= SCENARIOS[name][1]:

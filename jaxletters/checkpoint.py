@@ -184,8 +184,10 @@ class Checkpoints:
         max_to_keep: int,
         notice: Callable[[str], None],
         anchors_to_keep: int = 1,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self.notice = notice
+        self._look = look
         self._root = workdir.absolute() / "steps"
         self._aside = workdir.absolute() / "damaged"
         self._saved: dict[int, _Saved] = {}
@@ -200,7 +202,10 @@ class Checkpoints:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        # Without this the save in flight is lost, and the process still exits with code 0.
+        self.close()
+
+    def close(self) -> None:
+        """Waits for the save in flight, which would be lost otherwise while the exit code is still 0."""
         with self._saving():
             self._manager.close()
 
@@ -249,6 +254,15 @@ class Checkpoints:
         """Returns once all that was saved would survive the end of the process."""
         with self._saving():
             self._manager.wait_until_finished()
+
+    def busy(self) -> bool:
+        """Returns whether a save is under way."""
+        return self._manager.is_saving_in_progress()
+
+    def require(self, step: int) -> None:
+        """Raises an OSError unless a checkpoint is on the disk now, whatever was said of its save."""
+        if not (self._root / str(step)).exists():
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(self._root))
 
     def _check_space(self, size: int) -> None:
         """Raises what writing would raise, because TensorStore's threads print tracebacks of their own."""
@@ -303,6 +317,10 @@ class Checkpoints:
     def _newest(self, like: Snapshot, steps: list[int]) -> Snapshot | None:
         for step in reversed(steps):
             try:
+                with contextlib.suppress(Damaged):
+                    return self._restore_step(step, like)
+                # A disk that is away reads like damage; one that is back reads right.
+                self._look()
                 return self._restore_step(step, like)
             except Damaged as damage:
                 self._set_aside(step, str(damage))

@@ -269,14 +269,24 @@ class TrainingConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointConfig:
-    """When to save, and how many checkpoints to keep.
+    """When to save, and where.
 
-    One is also saved at each best validation, and at the ends of epochs that a diverging run may go back
-    to, `training.max_rollbacks` + 1 of which are kept beside the newest `max_to_keep`.
+    A checkpoint is also saved at each best validation, and at the ends of epochs that a diverging run may
+    go back to, `training.max_rollbacks` + 1 of which are kept beside the newest `max_to_keep`.
+
+    Attributes:
+        every_steps: steps between two checkpoints.
+        max_to_keep: how many are kept.
+        mirror: a folder, perhaps on a disk that can go away, that gets a copy of the run folder while
+            the run is at work, and from which a new machine begins; empty for none.
+        give_up_after: how long the disk of the run folder, or of its mirror, may be away before the run
+            leaves: "10m", "1h30m".
     """
 
     every_steps: int = 500
     max_to_keep: int = 3
+    mirror: str = ""
+    give_up_after: str = "10m"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,22 +17,20 @@ from jaxletters.errors import UserError, shown
 
 # Preparing a dataset takes a minute; what has not changed for an hour has no writer left.
 _STALE_SECONDS = 3600
+
+
+def _numbers(names: str) -> frozenset[int]:
+    """Returns the error numbers of these names that the system has."""
+    return frozenset(getattr(errno, name) for name in names.split() if hasattr(errno, name))
+
+
+# A disk that may come back: a mount whose daemon or server died, a network that is down.
+_AWAY = _numbers(
+    "ENOTCONN ETIMEDOUT EIO ESTALE ENODEV ENXIO ENOMEDIUM EREMOTEIO ENOLINK ECONNABORTED ECONNRESET "
+    "ECONNREFUSED EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ENETRESET ESHUTDOWN"
+)
 # What is wrong with a disk or its rights rather than with a program.
-_TROUBLES = {
-    getattr(errno, name)
-    for name in (
-        "ENOSPC",
-        "EDQUOT",
-        "EFBIG",
-        "EROFS",
-        "EACCES",
-        "EPERM",
-        "EIO",
-        "ENOTDIR",
-        "ESTALE",
-    )
-    if hasattr(errno, name)
-}
+_TROUBLES = _AWAY | _numbers("ENOSPC EDQUOT EFBIG EROFS EACCES EPERM ENOTDIR")
 
 
 def expanded(path: Path | str) -> Path:
@@ -152,7 +150,25 @@ def _obstacle(path: Path) -> str | None:
 
 
 def trouble(error: BaseException | None) -> str | None:
-    """Returns what is wrong with the disk, such as "No space left on device", or None if it is not that.
+    """Returns what is wrong with the disk, such as "No space left on device", or None if it is not that."""
+    return next((os.strerror(n) for _, n in _system_errors(error) if n in _TROUBLES), None)
+
+
+def away(error: BaseException | None, folder: Path) -> str | None:
+    """Returns why an error says that a disk is away and may come back, or None if it does not.
+
+    Args:
+        error: what was raised, by an operation on the disk or because of one.
+        folder: one that exists while the disk is there; a missing file in it is a sign, too.
+    """
+    for cause, number in _system_errors(error):
+        if number in _AWAY or (number == errno.ENOENT and str(folder) in str(cause)):
+            return os.strerror(number)
+    return None
+
+
+def _system_errors(error: BaseException | None) -> Iterator[tuple[BaseException, int]]:
+    """Yields an error and those that led to it, each with its number, where they have one.
 
     TensorStore's errors are ValueErrors that tell the system's number in their text.
     """
@@ -160,10 +176,9 @@ def trouble(error: BaseException | None) -> str | None:
         number = error.errno if isinstance(error, OSError) else None
         if found := re.search(r"os_error_code='(\d+)'", str(error)):
             number = int(found[1])
-        if number is not None and number in _TROUBLES:
-            return os.strerror(number)
+        if number is not None:
+            yield error, number
         error = error.__cause__ or error.__context__
-    return None
 
 
 def to_json(value: Any, indent: int | None = None, ascii_only: bool = False) -> str:

@@ -23,12 +23,14 @@ from jaxletters import (
     steps,
     stopping,
 )
-from jaxletters.checkpoint import Checkpoints, Snapshot
+from jaxletters.checkpoint import Snapshot
 from jaxletters.config import Config
 from jaxletters.console import Console
+from jaxletters.disk import Disk
 from jaxletters.errors import UserError
 from jaxletters.plan import Plan
 from jaxletters.preempt import Interrupted
+from jaxletters.saving import Saver
 from jaxletters.steps import Task
 from jaxletters.types import (
     Dataset,
@@ -79,15 +81,18 @@ def fit(
         UserError: there are checkpoints, but none is sound; or the loss was not finite time and again.
     """
     console = Console(plan.total_steps, plan.examples / plan.batch_size, brief)
+    disk = Disk(workdir, config.checkpoint.give_up_after, console.notice)
+    disk.look()
     # One anchor more than there may be roll-backs, in case one is damaged.
-    anchors = config.training.max_rollbacks + 1
-    checkpoints = Checkpoints(workdir, config.checkpoint.max_to_keep, console.notice, anchors)
+    keep = config.checkpoint.max_to_keep, config.training.max_rollbacks + 1
+    checkpoints = Saver(workdir, *keep, console.notice, disk)
     with preempt.polled(), checkpoints, console:
         fresh = functools.partial(_fresh, task, initial)
         with preempt.resting(lambda: "Interrupted before training"):
             snapshot = _begin_or_resume(fresh, task, checkpoints, console)
         step, evaluated_at = int(snapshot.state.step), snapshot.progress.evaluated_step
-        with journal.Journal(workdir, step, evaluated_at) as log:
+        with journal.Journal(workdir, step, evaluated_at, disk.attempt) as log:
+            checkpoints.records = log
             on_host = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
             examples = sharding.replicate(on_host, task.mesh)
             rate = optim.schedule(
@@ -102,11 +107,14 @@ def fit(
                 validation,
                 workdir,
                 fresh,
+                disk,
                 checkpoints,
                 log,
                 console,
             )
-            return run.train(snapshot)
+            snapshot = run.train(snapshot)
+            checkpoints.finish()
+            return snapshot
 
 
 def _fresh(task: Task, initial: Variables | None) -> Snapshot:
@@ -118,7 +126,7 @@ def _fresh(task: Task, initial: Variables | None) -> Snapshot:
 
 
 def _begin_or_resume(
-    fresh: Callable[[], Snapshot], task: Task, checkpoints: Checkpoints, console: Console
+    fresh: Callable[[], Snapshot], task: Task, checkpoints: Saver, console: Console
 ) -> Snapshot:
     first = fresh()
     restored = checkpoints.restore(first)
@@ -146,7 +154,8 @@ class _Run:
     validation: Dataset
     workdir: Path
     fresh: Callable[[], Snapshot]
-    checkpoints: Checkpoints
+    disk: Disk
+    checkpoints: Saver
     log: journal.Journal
     console: Console
 
@@ -233,6 +242,7 @@ class _Run:
             if self._diverged(state):
                 break
             step = int(state.step)
+            self.checkpoints.tend(functools.partial(self._left_at, step))
             per_step = (time.perf_counter() - began) / (step - first)
             portion = max(1, int(_CALL_SECONDS / per_step))
             self.console.update(
@@ -252,11 +262,14 @@ class _Run:
 
     def _leave(self, snapshot: Snapshot) -> str:
         """Saves what there is; returns what to say of it."""
-        step = int(snapshot.state.step)
+        step, remark = int(snapshot.state.step), ""
         if step:
             self._save(snapshot)
-            self.checkpoints.wait()
-        return f"Interrupted at step {step:,} of {self.plan.total_steps:,}"
+            remark = self.checkpoints.leave()
+        return f"Interrupted at step {step:,} of {self.plan.total_steps:,}{remark}"
+
+    def _left_at(self, step: int) -> str:
+        return f"left at step {step:,} of {self.plan.total_steps:,}"
 
     def _roll_back(self, snapshot: Snapshot) -> Snapshot:
         """Returns the anchor to go back to with the learning rate halved once more.
@@ -271,7 +284,7 @@ class _Run:
         step, halvings = int(snapshot.state.step), int(snapshot.state.halvings)
         if halvings >= self.config.training.max_rollbacks:
             self._save(snapshot)
-            self.checkpoints.wait()
+            self.checkpoints.finish()
             raise UserError(
                 f"{self.workdir}: expected a finite loss and gradient, found none at "
                 f"{self.task.max_skips} steps in a row up to step {step:,}, with the learning rate "
@@ -284,7 +297,8 @@ class _Run:
         target = rollback.target(self.checkpoints.anchors(), snapshot.rollback, last_finite)
         good = self.checkpoints.roll_back(fresh, target) or fresh
         found = int(good.state.step)
-        self.log.go_back(found, good.progress.evaluated_step)
+        back_at = found, good.progress.evaluated_step
+        self.disk.insist(functools.partial(self.log.go_back, *back_at), self.checkpoints.kept)
         said = f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}"
         if found != target:
             self.console.notice(
@@ -364,8 +378,6 @@ class _Run:
         return float(jnp.asarray(self.rate(before))) / 2 ** int(state.halvings)
 
     def _save(self, snapshot: Snapshot) -> None:
-        # Records first: a checkpoint never knows of a step whose records could be lost.
-        self.log.flush()
         anchor = self._is_anchor(snapshot, int(snapshot.state.step))
         self.checkpoints.save(snapshot, anchor)
 

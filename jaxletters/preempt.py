@@ -40,6 +40,7 @@ class _Guard:
         self.requested = False
         # What is done before the process ends; None while the main thread looks at `requested` itself.
         self._leave_by: Callable[[], str] | None = _nothing_to_save
+        self.afterwards: list[Callable[[], object]] = []
         self._lock = threading.Lock()
         self.deadline: float | None = None
         self._reader, self._writer = socket.socketpair()
@@ -101,6 +102,8 @@ class _Guard:
         code = EXIT_CODE
         try:
             say(message(save()))
+            for action in self.afterwards:
+                action()
         except UserError as error:
             say(f"error: {error}")
             code = 2
@@ -180,6 +183,22 @@ def resting(save: Callable[[], str]) -> Iterator[None]:
     """
     with _leaving_by(save):
         yield
+
+
+@contextlib.contextmanager
+def before_leaving(action: Callable[[], object]) -> Iterator[None]:
+    """While entered, `action` is done when a request ends the process at once, after all is saved.
+
+    It is called from another thread. Where the main thread leaves by itself, nothing is called.
+    """
+    if _guard is None:
+        yield
+        return
+    _guard.afterwards.append(action)
+    try:
+        yield
+    finally:
+        _guard.afterwards.remove(action)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -63,11 +64,16 @@ def _begin() -> Callable[[], None]:
     def undo() -> None:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+        if filtered in warnings.filters:
+            warnings.filters.remove(filtered)
         # Who has set another one meanwhile keeps it.
         if sys.unraisablehook is unless_closed:
             sys.unraisablehook = report
 
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
+    # Of what was not begun when something else failed.
+    warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)
+    filtered = warnings.filters[0]
     sys.unraisablehook = unless_closed
     return undo

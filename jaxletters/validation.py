@@ -133,6 +133,9 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "dataset.test_share": (0, 0.9),
 }
 
+# Settings that are a length of time, and whether there must be one.
+_TIMES = {"time_limit": False, "checkpoint.give_up_after": True}
+
 _CHOICES: dict[str, tuple[str, ...]] = {
     "budget": schema.BUDGETS,
     "dataset.name": schema.DATASETS,
@@ -166,7 +169,7 @@ def _value_problems(config: Experiment) -> Iterator[str]:
             ):
                 limits = f"{low} to {high}" if high < math.inf else f"{low} or more, finite"
                 yield f"config.{key}: expected {limits}, found {number}"
-        if key == "time_limit" and value and not settings.seconds(str(value)):
+        if key in _TIMES and (value or _TIMES[key]) and not settings.seconds(str(value)):
             yield f"config.{key}: expected a time such as 5h, 90m or 1h30m, found {value!r}"
 
 

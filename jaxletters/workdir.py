@@ -15,7 +15,10 @@ from jaxletters.files import read_json, write_json
 from jaxletters.identity import fingerprint, identity
 
 RESULT = Path("report", "result.json")
-_LOCK = ".lock"
+LOCK = ".lock"
+"""The file in a run folder that the process at work in it has locked."""
+# The open lock files of the folders that this process runs in; a lock belongs to a process.
+_held: dict[Path, TextIO] = {}
 # Who asks whether a folder is in use has its lock for microseconds.
 _TRIES, _PAUSE_SECONDS = 50, 0.01
 
@@ -58,7 +61,7 @@ def check(workdir: Path, config: Experiment) -> None:
 def _is_free(workdir: Path) -> bool:
     if not workdir.exists():
         return True
-    return workdir.is_dir() and all(path.name == _LOCK for path in workdir.iterdir())
+    return workdir.is_dir() and all(path.name == LOCK for path in workdir.iterdir())
 
 
 @contextlib.contextmanager
@@ -78,27 +81,56 @@ def locked(workdir: Path) -> Iterator[None]:
     made = not workdir.exists()
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        file = (workdir / _LOCK).open("a+")
+        file = (workdir / LOCK).open("a+")
     except OSError:
         yield
         return
-    with file:
+    home = workdir.absolute()
+    try:
         _lock(workdir, file)
-        try:
-            yield
-        finally:
-            file.truncate(0)
-            if made:
-                # Nothing came of it, so nothing is left of it.
-                with contextlib.suppress(OSError):
-                    if [path.name for path in workdir.iterdir()] == [_LOCK]:
-                        (workdir / _LOCK).unlink()
-                        workdir.rmdir()
+        _held[home] = file
+        yield
+    finally:
+        # A disk that is away has given the lock back already.
+        with contextlib.suppress(OSError):
+            if home in _held:
+                _held[home].truncate(0)
+        with contextlib.suppress(OSError):
+            _held.pop(home, file).close()
+        if made:
+            # Nothing came of it, so nothing is left of it.
+            with contextlib.suppress(OSError):
+                if [path.name for path in workdir.iterdir()] == [LOCK]:
+                    (workdir / LOCK).unlink()
+                    workdir.rmdir()
+
+
+def lock_file(part: Path) -> Path | None:
+    """Returns the lock file of the run around a part of it; None where this process holds none.
+
+    It is there whenever the disk of the run folder is.
+    """
+    part = part.absolute()
+    return next((folder / LOCK for folder in (part, *part.parents) if folder in _held), None)
+
+
+def lock_again(file: Path) -> None:
+    """Takes a lock anew whose disk was away, which ended it.
+
+    Raises:
+        UserError: another process has taken it since.
+        OSError: the disk is away again.
+    """
+    home = file.parent
+    with contextlib.suppress(OSError):
+        _held[home].close()
+    _held[home] = file.open("a+")
+    _lock(home, _held[home])
 
 
 def in_use(workdir: Path) -> bool:
     """Returns whether a process is running in a folder; False where its file system knows no locks."""
-    file = workdir / _LOCK
+    file = workdir / LOCK
     if not file.exists():
         return False
     with file.open() as opened:

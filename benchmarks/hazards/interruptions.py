@@ -81,14 +81,14 @@ def preparation(draw: random.Random, place: Place) -> Iterator[Trial]:
     workdir = place.folder / "victims" / uuid.uuid4().hex / "run"
     data = workdir.with_name("data")
     process = subjects.start(place, subject, workdir, data_dir=data)
-    _until(process, data.exists)
+    until(process, data.exists)
     time.sleep(draw.uniform(0, 1.0))
     process.kill()
     process.communicate()
     process = subjects.start(place, subject, workdir, data_dir=data)
     _, errors = process.communicate()
     yield Trial(
-        "SIGKILL while data are prepared", _difference(place, subject, workdir, errors, process)
+        "SIGKILL while data are prepared", difference(place, subject, workdir, errors, process)
     )
     shutil.rmtree(workdir.parent)
 
@@ -104,22 +104,22 @@ def time_limit(draw: random.Random, place: Place) -> Iterator[Trial]:
             break
         yield Trial("time limit", "" if process.returncode == _LEFT else errors)
     _, errors = subjects.finish(place, subject, workdir)
-    yield Trial("time limit", _difference(place, subject, workdir, errors))
+    yield Trial("time limit", difference(place, subject, workdir, errors))
     shutil.rmtree(workdir.parent)
 
 
 def _kill(draw: random.Random) -> Blow:
-    when, wait = _moment(draw)
+    when, wait = moment(draw)
     return Blow(f"SIGKILL {when}", signal.SIGKILL, wait)
 
 
 def _request(draw: random.Random) -> Blow:
-    when, wait = _moment(draw)
+    when, wait = moment(draw)
     number = draw.choice((signal.SIGTERM, signal.SIGINT))
     return Blow(f"{number.name} {when}", number, wait)
 
 
-def _moment(draw: random.Random) -> tuple[str, Callable[[subprocess.Popen[str], Path], None]]:
+def moment(draw: random.Random) -> tuple[str, Callable[[subprocess.Popen[str], Path], None]]:
     """Returns when to strike, in words and as what waits for it."""
     delay = draw.random()
     more = draw.randint(1, 150)
@@ -130,17 +130,17 @@ def _moment(draw: random.Random) -> tuple[str, Callable[[subprocess.Popen[str], 
 
     def training(process: subprocess.Popen[str], workdir: Path) -> None:
         goal = _records(workdir) + more
-        _until(process, lambda: _records(workdir) >= goal)
+        until(process, lambda: _records(workdir) >= goal)
 
     def saving(process: subprocess.Popen[str], workdir: Path) -> None:
         known: set[Path] = set()
         for _ in range(1 + more // 50):
             known |= _saves(workdir)
-            _until(process, functools.partial(_saves_another, workdir, known))
+            until(process, functools.partial(_saves_another, workdir, known))
         _sleep(process, 0.06 * delay)
 
     def reporting(process: subprocess.Popen[str], workdir: Path) -> None:
-        _until(process, lambda: bool(_found(workdir, "test_reads.json")))
+        until(process, lambda: bool(_found(workdir, "test_reads.json")))
         _sleep(process, 1.5 * delay)
 
     return draw.choices(
@@ -176,7 +176,7 @@ def _victim(
     reached: int | None = None
     for blow in blows:
         process = subjects.start(place, subject, workdir, program)
-        output = _Reader(process)
+        output = Reader(process)
         blow.wait(process, workdir)
         if process.poll() is not None:
             output.text()
@@ -197,7 +197,7 @@ def _victim(
     printed, errors = process.communicate()
     if trials:
         trials[-1] = _judged(trials[-1], printed, reached)
-    why = _difference(place, subject, workdir, errors, process, program)
+    why = difference(place, subject, workdir, errors, process, program)
     for trial in trials:
         yield trial._replace(why=trial.why or (why and f"{subject.name}: {why}"))
     if not trials and why:
@@ -206,7 +206,7 @@ def _victim(
         shutil.rmtree(workdir.parent)
 
 
-class _Reader:
+class Reader:
     """Reads a process's output while something else waits for it, so that no pipe fills up."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -253,7 +253,7 @@ def _judged(trial: Trial, printed: str, reached: int | None) -> Trial:
     return trial._replace(why=why, lost=max(lost, 0))
 
 
-def _difference(
+def difference(
     place: Place,
     subject: Subject,
     workdir: Path,
@@ -273,14 +273,15 @@ def _difference(
     return ""
 
 
-def _until(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+def until(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    """Waits until a condition holds or the process has ended."""
     while process.poll() is None and not condition():
         time.sleep(0.002)
 
 
 def _sleep(process: subprocess.Popen[str], seconds: float) -> None:
     end = time.perf_counter() + seconds
-    _until(process, lambda: time.perf_counter() >= end)
+    until(process, lambda: time.perf_counter() >= end)
 
 
 def _found(workdir: Path, name: str) -> list[Path]:

@@ -1,10 +1,13 @@
 """Which function runs which kind of experiment."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
-from jaxletters import sharding, validation, workdir
+from jaxletters import console, mirror, sharding, validation, workdir
 from jaxletters.config import (
+    CheckpointConfig,
     Config,
     CrossvalConfig,
     Experiment,
@@ -12,6 +15,7 @@ from jaxletters.config import (
     SweepConfig,
     ZeroShotConfig,
 )
+from jaxletters.disk import Disk
 from jaxletters.experiments import crossval, fitting, study, sweep, train, zero_shot
 
 _RUN = {
@@ -42,11 +46,26 @@ def check(config: Experiment) -> None:
 def run(config: Experiment, folder: Path) -> dict[str, Any]:
     """Runs an experiment in a folder, or goes on with it; returns the content of its `result.json`.
 
+    Training continues while the disk is away. Whatever else fails for that reason is run again once
+    the disk is back, which is what the same command would do.
+
     Raises:
         UserError: what the user must mend.
-        Interrupted: a signal asked to stop; the same call goes on from there.
+        Interrupted: a signal asked to stop, or the disk was away for too long; the same call goes on from
+            there.
     """
-    with workdir.locked(folder):
-        if isinstance(config, StudyConfig):
-            return study.run(config, folder, check, run)
-        return _RUN[type(config)](config, folder)
+    validation.check_types(config)
+    saving = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
+    with workdir.locked(folder), mirror.kept(folder, config, saving, console.notice):
+        disk = Disk(folder, saving.give_up_after, console.notice)
+        return disk.insist(lambda: _run(config, folder), lambda: "all checkpoints there are kept")
+
+
+def _run(config: Experiment, folder: Path) -> dict[str, Any]:
+    if isinstance(config, StudyConfig):
+        result = study.run(config, folder, check, run)
+    else:
+        result = _RUN[type(config)](config, folder)
+    if workdir.result(folder) is None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(folder))
+    return result
