@@ -288,7 +288,11 @@ def _where(folder: Path) -> str:
         for name in ("npz", "archives", "data_dir")
         if dataset.get(name)
     ]
-    return f"restore them ({' '.join(named)})" if named else "restore them (--config.dataset.archives=DIR)"
+    return (
+        f"restore them ({' '.join(named)})"
+        if named
+        else "restore them (--config.dataset.archives=DIR)"
+    )
 
 
 def _check_base(folder: Path, before: Manifest, now: Facts | None) -> None:

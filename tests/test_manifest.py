@@ -258,9 +258,7 @@ def one_split(folder, **arrays):
     path = folder / f"{'other' if arrays else 'letters'}.npz"
     images, labels = letters(260, 1)
     np.savez(path, **({"images": images, "labels": labels} | arrays))
-    return DatasetConfig(
-        "emnist_letters", npz=str(path), validation_per_class=1, test_share=0.2
-    )
+    return DatasetConfig("emnist_letters", npz=str(path), validation_per_class=1, test_share=0.2)
 
 
 def of_one_split(folder, seed, **changes):
@@ -362,7 +360,9 @@ def test_a_base_retrained_under_an_interrupted_run_is_refused(tmp_path, base, ki
         images, labels = letters(260, 2)
         others = one_split(tmp_path, images=images, labels=labels)
         others = dataclasses.replace(others, test_share=0.0, validation_per_class=0)
-        asked = CrossvalConfig(**{**vars(config("", **beginning(folder))), "dataset": others}, folds=2)
+        asked = CrossvalConfig(
+            **{**vars(config("", **beginning(folder))), "dataset": others}, folds=2
+        )
     interrupted(asked, tmp_path / "run")
     began_with = manifest.read(tmp_path / "run").base
     shutil.rmtree(folder)
@@ -385,7 +385,8 @@ def test_every_stage_draws_batches_of_its_own(tmp_path, base, monkeypatch):
     def spying(own, task, plan, train, *others):
         examples = Examples(train.images, train.labels)
         first = [
-            steps.batch_at(task, examples, np.int32(step)).images for step in range(plan.total_steps)
+            steps.batch_at(task, examples, np.int32(step)).images
+            for step in range(plan.total_steps)
         ]
         seen.append(np.asarray(first[:5]))
         return fit(own, task, plan, train, *others)
@@ -395,7 +396,9 @@ def test_every_stage_draws_batches_of_its_own(tmp_path, base, monkeypatch):
     dispatch.run(of_one_split(tmp_path, seed=0), tmp_path / "alone")
     one, two, alone = seen
     assert all((a != b).any() for a, b in zip(one, two, strict=True))
-    np.testing.assert_array_equal(one, alone, err_msg="the first stage's are those of a run without")
+    np.testing.assert_array_equal(
+        one, alone, err_msg="the first stage's are those of a run without"
+    )
 
 
 def test_seeds_of_stages_differ():

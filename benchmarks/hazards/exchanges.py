@@ -112,7 +112,9 @@ def _tried(
     _, errors = process.communicate()
     lines = errors.splitlines()
     if process.returncode != _TO_BE_CORRECTED or len(lines) != 1:
-        return f"expected a refusal in one line, found exit code {process.returncode}: {errors[-600:]}"
+        return (
+            f"expected a refusal in one line, found exit code {process.returncode}: {errors[-600:]}"
+        )
     if missing := [text for text in expected if text not in lines[0]]:
         return f"expected {missing} in: {lines[0]}"
     if _content(workdir) != before:

@@ -82,6 +82,8 @@ def test_settings_can_be_chosen_without_a_look_at_the_test_split():
     tested = portions.test(source, seed=2)
     assert tested.split == validation.split == "train"
     np.testing.assert_array_equal(tested.indices, validation.indices)
-    about = manifest.describe_data(source, manifest.splits_used(Config(dataset=config), source.names))
+    about = manifest.describe_data(
+        source, manifest.splits_used(Config(dataset=config), source.names)
+    )
     assert about["note"] == "generated data, tested on the validation examples"
     assert set(about["splits"]) == set(source._raw) == {"train"}

@@ -244,7 +244,11 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
         ("zero_shot", ["--config.dataset.name=mnist", "--config.dataset.size=0"], "10 classes"),
         (
             "crossval",
-            ["--config.dataset.npz=", "--config.dataset.name=sketch_letters", "--config.dataset.size=260"],
+            [
+                "--config.dataset.npz=",
+                "--config.dataset.name=sketch_letters",
+                "--config.dataset.size=260",
+            ],
             "227 of 260 test examples were trained on by the base and its best weights were chosen by 33",
         ),
     ],
@@ -315,7 +319,9 @@ def test_what_began_with_another_base_is_not_taken_for_finished(configs, uninter
     result = root / "letters" / "report" / "result.json"
     found = json.loads(result.read_text())
     result.write_text(json.dumps({**found, "weights": "another" + found["weights"]}))
-    expected = r"crossval: expected the base that this run began with \(config .*, weights .*found another"
+    expected = (
+        r"crossval: expected the base that this run began with \(config .*, weights .*found another"
+    )
     with pytest.raises(UserError, match=expected):
         run(configs, root, "study")
 
