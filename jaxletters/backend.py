@@ -4,6 +4,7 @@ import ctypes
 import functools
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,14 @@ Options = dict[str, str | int]
 # XLA's fusion of convolutions with the YNN library, on by default since jaxlib 0.10, makes training
 # steps on a CPU slower (benchmarks/startup.py prints the ratio), and the evaluation of all but the
 # smallest networks too.
-_OPTIONS: Options = {"xla_cpu_experimental_ynn_fusion_type": ""}
+# On GPUs some operations add in an order that changes from call to call, and XLA chooses algorithms by
+# timing them, so that two processes may choose differently; this option ends both.
+_OPTIONS: dict[str, Options] = {
+    "cpu": {"xla_cpu_experimental_ynn_fusion_type": ""},
+    "gpu": {"xla_gpu_deterministic_ops": True},
+}
 # Initialisation runs once: compiling it without optimisation saves seconds and changes no decision.
-_ONCE_OPTIONS: Options = {"xla_backend_optimization_level": 0}
+_ONCE_OPTIONS: dict[str, Options] = {**_OPTIONS, "cpu": {"xla_backend_optimization_level": 0}}
 
 
 def loops_on_device() -> bool:
@@ -35,10 +41,9 @@ def _accepted(options: tuple[tuple[str, str | int], ...]) -> bool:
     return True
 
 
-def _options(wanted: Options) -> Options | None:
-    if jax.default_backend() != "cpu" or not _accepted(tuple(wanted.items())):
-        return None
-    return wanted
+def _options(wanted: Mapping[str, Options]) -> Options | None:
+    found = wanted.get(jax.default_backend())
+    return found if found and _accepted(tuple(found.items())) else None
 
 
 def options() -> Options | None:

@@ -155,7 +155,7 @@ def claim(
         seen: the images that the weights will depend on; None where the run leaves no weights of its own.
 
     Raises:
-        UserError: the run began with other data or with another base.
+        UserError: the run began with other data.
     """
     examples = _examples(seen) if seen else b""
     now = Manifest(
@@ -171,7 +171,6 @@ def claim(
     if workdir.has_checkpoints(folder):
         before = read(folder)
         _check_data(folder, before, now.data)
-        _check_base(folder, before, now.base)
         changes = environment.differences(before.environment, now.environment)
         if changes:
             notice(
@@ -187,6 +186,16 @@ def claim(
     if seen:
         write_bytes(folder / _EXAMPLES, examples)
     write_json(folder / FILE, {"schema": _SCHEMA, **now._asdict()})
+
+
+def check_base(folder: Path, base: Facts) -> None:
+    """Compares the base of a run that has begun with what is in the base's folder now.
+
+    Raises:
+        UserError: the base was trained again, to other weights.
+    """
+    if workdir.has_checkpoints(folder):
+        _check_base(folder, read(folder), base)
 
 
 def check_finished(

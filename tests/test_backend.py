@@ -112,3 +112,11 @@ def test_a_user_without_a_home_has_no_cache_of_programs(monkeypatch):
 
 def _unknown(uid):
     raise KeyError(uid)
+
+
+def test_programs_on_gpus_are_deterministic(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    # Whether this jaxlib knows the option is found out by compiling with it, here for a CPU.
+    expected = {"xla_gpu_deterministic_ops": True}
+    assert backend.options() == backend.once_options() == expected
+    assert backend.settings()["compiler_options"] == expected

@@ -40,19 +40,24 @@ def now(config: BaseConfig) -> dict[str, Any] | None:
     return _facts(folder_of(config), result)
 
 
-def load(config: BaseConfig) -> Base:
+def load(config: BaseConfig, home: Path) -> Base:
     """Returns the finished run that `config` names; nothing of it is changed.
 
+    Args:
+        config: the base.
+        home: the folder of the run that begins with it.
+
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: there is none, it cannot be read, or `home` holds a run that began with other weights.
     """
     folder = folder_of(config)
-    if workdir.result(folder) is None:
+    if (result := workdir.result(folder)) is None:
         elsewhere = f" --workdir {config.workdir}" if config.workdir else ""
         raise UserError(
             f"config.base: expected a finished run in {folder}, found none; train it first: "
             f"python launch.py --config {config.config}{elsewhere}"
         )
+    manifest.check_base(home, _facts(folder, result))
     run = trained.load(folder)
     its = manifest.read(folder)
     return Base(run, _facts(folder, run.result), its.trained_on, manifest.read_seen(folder, its))

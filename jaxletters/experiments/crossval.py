@@ -43,7 +43,7 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    begin = fitting.start(config)
+    begin = fitting.start(config, folder)
     source = Splits(config.dataset)
     part = portions.everything(source, config.seed)
     whole = source.take(part)

@@ -111,15 +111,15 @@ class Start(NamedTuple):
     facts: dict[str, Any]
 
 
-def start(config: Config) -> Start:
-    """Returns what a run begins with.
+def start(config: Config, folder: Path) -> Start:
+    """Returns what the run in a folder begins with.
 
     Raises:
-        UserError: the base is not there, or its weights do not fit.
+        UserError: the base is not there, is not the one that the run began with, or its weights do not fit.
     """
     if not config.base.config:
         return Start(None, None, {})
-    origin = base.load(config.base)
+    origin = base.load(config.base, folder)
     model = models.build(config.model, *_sizes(config))
     draw = jax.jit(model.init, compiler_options=backend.once_options())
     fresh = draw(rng.key(config.seed, rng.Stream.INIT))

@@ -38,7 +38,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    begin = fitting.start(config)
+    begin = fitting.start(config, folder)
     source = Splits(config.dataset)
     parts = portions.training(source, config.seed)
     train, held_out = map(source.take, parts)
@@ -76,7 +76,7 @@ def _claim(
     """Makes the folder this run's, unless its base has learned from what the run evaluates.
 
     Raises:
-        UserError: it has; or the run began with other data, or with another base.
+        UserError: it has, or the run began with other data.
     """
     learned, validated = map(source.hashes, parts)
     if begin.base is not None:

@@ -42,7 +42,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    origin = base.load(config.base)
+    origin = base.load(config.base, folder)
     _check_fit(config, origin.run)
     source = Splits(config.dataset)
     part = portions.unseen(source)
