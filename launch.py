@@ -6,12 +6,13 @@ is something to mend, which one line per problem explains; 75 it was interrupted
 
 import sys
 
-from jaxletters import commandline, preempt, settings
+from jaxletters import commandline, preempt, quiet, settings
 
 
 def main() -> int:
     """Runs the command line and returns the exit code."""
     preempt.install()
+    quiet.for_good()
     return commandline.exit_code(_run)
 
 

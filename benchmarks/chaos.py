@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "chaos.md"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "hazards")]
 import damages  # noqa: E402
+import exchanges  # noqa: E402
 import inputs  # noqa: E402
 import interruptions  # noqa: E402
 import vanishing  # noqa: E402
@@ -43,6 +44,9 @@ SCENARIOS: dict[str, tuple[Callable[[random.Random, Place], Iterator[Trial]], in
     "damage": (damages.damage, 1100),
     "inputs": (inputs.bad_input, 330),
     "disk gone": (vanishing.disk_gone, 100),
+    "data replaced": (exchanges.data_replaced, 100),
+    "base retrained": (exchanges.base_retrained, 100),
+    "another machine": (exchanges.another_machine, 100),
 }
 
 

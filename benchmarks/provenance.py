@@ -5,8 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxletters import workdir
-from jaxletters.files import read_json
+from jaxletters import manifest, workdir
 
 _NAMED = ("python", "jaxlib", "flax", "optax")
 
@@ -20,7 +19,7 @@ class Made(NamedTuple):
 
 def of(folder: Path) -> Made:
     """Returns where and when a finished run was made; part of another may have been recorded with that."""
-    environment = read_json(workdir.home(folder) / "env.json")
+    environment = manifest.read(workdir.home(folder)).environment
     versions = (f"{name} {environment['versions'][name]}" for name in _NAMED)
     finished = date.fromtimestamp((folder / workdir.RESULT).stat().st_mtime)
     return Made(", ".join([f"{environment['cpus']} CPU cores", *versions]), str(finished))

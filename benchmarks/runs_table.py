@@ -16,10 +16,9 @@ from typing import Any
 
 import provenance
 
-from jaxletters import configfile, workdir
+from jaxletters import comparison, configfile, workdir
+from jaxletters.comparison import Row
 from jaxletters.config import StudyConfig
-from jaxletters.report import comparison
-from jaxletters.report.comparison import Row
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

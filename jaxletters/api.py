@@ -1,16 +1,25 @@
-"""What `launch.py` and `jaxletters predict` do, for Python and notebooks: `import jaxletters as jl`."""
+"""What `launch.py` and `jaxletters predict` do, for Python and notebooks: `import jaxletters as jl`.
 
+The process is the caller's: JAX's settings, loggers, hooks and the allocator are left as they are, where the
+command lines set what is quickest (`jaxletters.backend.prepare`).
+"""
+
+import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from jaxletters import backend, configfile, images, pictures, reader, workdir
+from jaxletters import configfile, files, images, pictures, quiet, reader, validation, workdir
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError
 from jaxletters.pictures import Reading
 from jaxletters.reading import Reader
+
+# What a run uses is a process's own: standard output, Orbax's event loop.
+_running = threading.Lock()
 
 
 class Finished(NamedTuple):
@@ -29,7 +38,7 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
     """Runs an experiment, or goes on with it where it was interrupted; one that is finished is not repeated.
 
     A signal, or Ctrl-C, is the caller's own, and the config's `time_limit` is launch.py's: here it has no
-    effect.
+    effect. A process runs one experiment at a time.
 
     Args:
         config: one of `jaxletters.config`, or the file of one.
@@ -39,15 +48,34 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
         UserError: what the user must mend.
     """
     if isinstance(config, str | Path):
-        file = Path(config).expanduser()
+        file = files.expanded(config)
         config, folder = configfile.load(file), folder or workdir.default(file)
+    if not validation.is_experiment(config):
+        raise UserError(
+            "config: expected a Config or another of jaxletters.config, or the file of one, found "
+            f"{type(config).__name__}; configs/quickstart.py is an example"
+        )
     if folder is None:
         raise UserError("folder: expected a run folder for a config that is not a file, found none")
-    backend.prepare()
-    from jaxletters.experiments import dispatch
+    path, config = _path(folder, "folder"), validation.conformed(config)
+    if not _running.acquire(blocking=False):
+        raise UserError(
+            f"{path}: expected one run at a time in a process, found another that is not finished; wait for "
+            "it, or start a process for each"
+        )
+    try:
+        from jaxletters.experiments import dispatch
 
-    folder = Path(folder).expanduser()
-    return Finished(folder, dispatch.run(config, folder))
+        with quiet.quiet():
+            return Finished(path, dispatch.run(config, path))
+    finally:
+        _running.release()
+
+
+def _path(given: object, name: str) -> Path:
+    if not isinstance(given, str | Path):
+        raise UserError(f"{name}: expected the path of a folder, found {type(given).__name__}")
+    return files.expanded(given)
 
 
 def load(folder: Path | str) -> Reader:
@@ -56,20 +84,25 @@ def load(folder: Path | str) -> Reader:
     Raises:
         UserError: there is none in the folder, or it cannot be read.
     """
-    backend.prepare()
-    return reader.load(Path(folder).expanduser())
+    with quiet.quiet():
+        return reader.load(_path(folder, "folder"))
 
 
-def read(network: Reader, picture: NDArray[np.uint8] | Path | str) -> Reading:
+def read(network: Reader, picture: NDArray[np.uint8] | Image.Image | Path | str) -> Reading:
     """Returns what is written in a picture: one letter, or several in a row.
 
     Args:
         network: what `load` gives.
-        picture: a file, or uint8 `[h, w, 3]`.
+        picture: a file, one of Pillow's, or an array as `images.of` takes it: uint8 `[h, w]`, `[h, w, 3]` or
+            `[h, w, 4]`.
 
     Raises:
         UserError: it cannot be read, or nothing is written in it.
     """
+    if not isinstance(network, Reader):
+        raise UserError(
+            f"network: expected what jl.load gives, found {type(network).__name__}; load it first"
+        )
     if isinstance(picture, str | Path):
-        return pictures.read(network, images.read(Path(picture).expanduser()), str(picture))
-    return pictures.read(network, picture, "the picture")
+        return pictures.read(network, images.read(files.expanded(picture)), str(picture))
+    return pictures.read(network, images.of(picture, "the picture"), "the picture")

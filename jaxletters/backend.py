@@ -4,6 +4,7 @@ import ctypes
 import functools
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,14 @@ Options = dict[str, str | int]
 # XLA's fusion of convolutions with the YNN library, on by default since jaxlib 0.10, makes training
 # steps on a CPU slower (benchmarks/startup.py prints the ratio), and the evaluation of all but the
 # smallest networks too.
-_OPTIONS: Options = {"xla_cpu_experimental_ynn_fusion_type": ""}
+# On GPUs some operations add in an order that changes from call to call, and XLA chooses algorithms by
+# timing them, so that two processes may choose differently; this option ends both.
+_OPTIONS: dict[str, Options] = {
+    "cpu": {"xla_cpu_experimental_ynn_fusion_type": ""},
+    "gpu": {"xla_gpu_deterministic_ops": True},
+}
 # Initialisation runs once: compiling it without optimisation saves seconds and changes no decision.
-_ONCE_OPTIONS: Options = {"xla_backend_optimization_level": 0}
+_ONCE_OPTIONS: dict[str, Options] = {**_OPTIONS, "cpu": {"xla_backend_optimization_level": 0}}
 
 
 def loops_on_device() -> bool:
@@ -35,10 +41,9 @@ def _accepted(options: tuple[tuple[str, str | int], ...]) -> bool:
     return True
 
 
-def _options(wanted: Options) -> Options | None:
-    if jax.default_backend() != "cpu" or not _accepted(tuple(wanted.items())):
-        return None
-    return wanted
+def _options(wanted: Mapping[str, Options]) -> Options | None:
+    found = wanted.get(jax.default_backend())
+    return found if found and _accepted(tuple(found.items())) else None
 
 
 def options() -> Options | None:
@@ -57,7 +62,10 @@ def stay_on_cpu() -> None:
 
 
 def prepare() -> None:
-    """Sets, once at the start of a process, what is best left alone later; `settings` tells what."""
+    """Sets, once at the start of a command line's process, what is best left alone later.
+
+    `settings` tells what. A process that is somebody else's, such as a notebook's, is left as it is.
+    """
     # First of all, because threads that exist already keep heaps of their own.
     _settings["allocator"] = _keep_freed_memory()
     _use_compilation_cache()
@@ -69,7 +77,12 @@ _settings: dict[str, Any] = {}
 def settings() -> dict[str, Any]:
     """Returns what this project set that the user did not: compiler options, cache, allocator."""
     cache = jax.config.values["jax_compilation_cache_dir"]
-    return {"compiler_options": options(), "compilation_cache": cache, **_settings}
+    return {
+        "compiler_options": options(),
+        "compilation_cache": cache,
+        "allocator": None,
+        **_settings,
+    }
 
 
 def _use_compilation_cache() -> None:
@@ -77,11 +90,20 @@ def _use_compilation_cache() -> None:
 
     XLA's key of a program includes the versions and the machine's features.
     """
-    if jax.config.values["jax_compilation_cache_dir"] is None:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    if jax.config.values["jax_compilation_cache_dir"] is None and (home := _cache_folder()):
         jax.config.update("jax_compilation_cache_dir", str(home / "jaxletters" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _cache_folder() -> Path | None:
+    """Returns the folder for what may be lost; None for a user without a home, as in a container."""
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return None
 
 
 # <malloc.h>: no allocation is mapped on its own, however large; the heap keeps up to 2 GiB at its end; and

@@ -1,28 +1,30 @@
 """A bundle: a trained network for use elsewhere, in the three forms that `jaxletters export` writes.
 
-It is read by its compiled form, so neither Flax nor Orbax nor any part of training is imported for it.
+It is read by its program, so neither Flax nor Orbax nor any part of training is imported for it, unless
+this version of JAX refuses the program.
 """
 
 import hashlib
 import re
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.export
-import jax.numpy as jnp
 import numpy as np
 
-from jaxletters import backend
+from jaxletters import forms
 from jaxletters.errors import UserError, shown
 from jaxletters.files import read_json
+from jaxletters.forms import GRAPH, PROGRAM, WEIGHTS, Facts, UnusableError
 from jaxletters.reading import Reader
 
 CARD = "model.json"
-PROGRAM, GRAPH, WEIGHTS = "model.stablehlo", "model.onnx", "weights.safetensors"
-FORMAT = 1
-EXTRA = "pip install 'jaxletters[export]'"
+FORMAT = 2
+# How far logits may differ, of the largest one, because rounding errors are as large as the numbers that
+# are added up. The forms that a convolution takes here differ by a few parts in a million from layer to
+# layer; accelerators round the factors of products to 8 or 11 bits.
+TOLERANCE, _COARSE_TOLERANCE = 1e-4, 0.05
 
 _CONTENT = (PROGRAM, GRAPH, WEIGHTS)
 
@@ -41,17 +43,91 @@ def is_all_there_is(folder: Path) -> bool:
 def load(folder: Path | str) -> Reader:
     """Returns the network of a bundle, to run on whatever device there is.
 
+    Its program is what runs. Where this version of JAX refuses that, the weights do, or the graph, and
+    one line on stderr says which and why.
+
     Raises:
-        UserError: the bundle is damaged, or of another format or a later version of JAX.
+        UserError: the bundle is damaged or of another format, or none of its forms can be read here.
     """
     folder = Path(folder)
     card = read_card(folder)
-    shape, names = tuple(card["images"]["shape"]), tuple(card["class_names"])
-    return Reader(
+    refusals = []
+    for name in (PROGRAM, WEIGHTS, GRAPH):
+        try:
+            network = _read(folder, name, card)
+        except UnusableError as error:
+            refusals.append(str(error))
+            continue
+        if refusals:
+            checked = "" if "probe" in card else ". Its card is of format 1 and cannot confirm that"
+            why = "; ".join(refusals)
+            # Not on stdout, which may be JSON.
+            print(f"{folder}: reads with {name}, because {why}{checked}", file=sys.stderr)
+        return network
+    made_by = _facts(card).jax
+    way = forms.EXTRA if made_by == jax.__version__ else f"install jax=={made_by}"
+    raise UserError(
+        f"{folder}: expected a form of the network that can be read here, found none "
+        f"({'; '.join(refusals)}); {way}, or export the run again with this version"
+    )
+
+
+def probe(shape: tuple[int, int]) -> np.ndarray:
+    """Returns the images whose logits the card of a bundle has: uint8 `[2, h, w]`.
+
+    They can be made of their description in any language, today and later.
+    """
+    height, width = shape
+    numbers = np.arange(2 * height * width)
+    return (7 * numbers**2 % 251).astype(np.uint8).reshape(2, height, width)
+
+
+def _read(folder: Path, name: str, card: dict[str, Any]) -> Reader:
+    """Returns a network read from one file of its bundle, checked by the logits that the card has.
+
+    The program is not checked where the very JAX runs it that ran it when it was exported.
+
+    Raises:
+        UnusableError: this form cannot be read here, or does not compute what the card says.
+        UserError: it is of another network.
+    """
+    facts = _facts(card)
+    network = Reader(
         name=card["name"],
-        class_names=names,
-        image_shape=shape,
-        call=program(folder / PROGRAM, shape, len(names)),
+        class_names=tuple(card["class_names"]),
+        image_shape=facts.image_shape,
+        call=forms.read(folder / name, facts),
+    )
+    if name == PROGRAM and facts.jax == jax.__version__:
+        return network
+    try:
+        found = network.logits(probe(facts.image_shape))
+    except Exception as error:  # its type differs with what is wrong
+        raise UnusableError(f"{name} does not run here ({forms.reason(error)})") from error
+    # Cards of format 1 have no logits.
+    if expected := card.get("probe"):
+        _check_logits(name, found, np.array(expected["logits"]))
+    return network
+
+
+def _check_logits(name: str, found: np.ndarray, expected: np.ndarray) -> None:
+    tolerance = TOLERANCE if jax.default_backend() == "cpu" else _COARSE_TOLERANCE
+    limit = tolerance * np.abs(expected).max()
+    difference = np.abs(found - expected).max() if found.shape == expected.shape else np.inf
+    # Not the other way round: NaN is not within any limit.
+    if not difference <= limit:
+        raise UnusableError(
+            f"{name} gives other logits than its card has (differences up to {difference:.1e}, expected "
+            f"at most {limit:.1e})"
+        )
+
+
+def _facts(card: dict[str, Any]) -> Facts:
+    return Facts(
+        image_shape=tuple(card["images"]["shape"]),
+        classes=len(card["class_names"]),
+        settings=card["network"],
+        jax=card["exported_with"]["jax"],
     )
 
 
@@ -65,10 +141,10 @@ def read_card(folder: Path) -> dict[str, Any]:
     _check_is_file(path)
     card = read_json(path)
     found = card.get("format") if isinstance(card, dict) else None
-    if found != FORMAT:
+    if found not in range(1, FORMAT + 1):
         raise UserError(
-            f"{path}: expected the card of a bundle of format {FORMAT}, found {shown(f'{found!r:.40}')}; "
-            "export the run anew with this version"
+            f"{path}: expected the card of a bundle of format 1 to {FORMAT}, found "
+            f"{shown(f'{found!r:.40}')}; export the run again with this version"
         )
     if problem := _problem(card):
         raise UserError(f"{path}: expected {problem}, found something else; export the run anew")
@@ -81,44 +157,6 @@ def read_card(folder: Path) -> dict[str, Any]:
                 "copy the bundle again, or export the run anew"
             )
     return card
-
-
-def program(
-    path: Path, shape: tuple[int, int], classes: int
-) -> Callable[[jax.Array | np.ndarray], jax.Array]:
-    """Returns what a serialized program computes: uint8 images `[b, h, w]` to logits `[b, classes]`.
-
-    Args:
-        path: its file.
-        shape: (height, width) of its images.
-        classes: how many it tells apart.
-
-    Raises:
-        UserError: it computes something else, or this version of JAX cannot run it on this backend, or
-            what it needs to read it is not installed.
-    """
-    try:
-        exported = jax.export.deserialize(bytearray(path.read_bytes()))
-        call = jax.jit(exported.call, compiler_options=backend.options())
-        # What the backend or the version cannot run is refused here, and not at the first image.
-        result = call.lower(jax.ShapeDtypeStruct((1, *shape), jnp.uint8)).out_info
-    except ImportError as error:
-        raise UserError(
-            f"{path}: expected flatbuffers to read it with, found none; {EXTRA}"
-        ) from error
-    except Exception as error:  # its type differs with what is wrong
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"{path}: expected a program that JAX {jax.__version__} runs on {jax.default_backend()} for "
-            f"images of {shape[0]}x{shape[1]}, found none ({shown(f'{reason:.100}')}); update JAX, or "
-            "export the run anew with this version"
-        ) from error
-    if (result.shape, result.dtype) != ((1, classes), jnp.float32):
-        raise UserError(
-            f"{path}: expected the logits of {classes} classes, found {result.dtype}"
-            f"{list(result.shape[1:])}; export the run anew"
-        )
-    return call
 
 
 def _check_is_file(path: Path) -> None:
@@ -136,15 +174,32 @@ def _problem(card: dict[str, Any]) -> str | None:
         case {
             "name": str(),
             "class_names": [str(), *_] as names,
-            "images": {"shape": [int(), int()]},
+            "images": {"shape": [int() as height, int() as width]},
+            "network": dict(),
+            "exported_with": {"jax": str() as made_by},
             "files": dict(files),
-        } if all(isinstance(name, str) for name in names):
+        } if (
+            all(isinstance(name, str) for name in names)
+            and min(height, width) > 0
+            and re.fullmatch(r"[\w.+-]+", made_by)
+        ):
             pass
         case _:
-            return "name, class_names, images.shape and files"
+            return "name, class_names, images.shape, network, exported_with.jax and files"
+    if card["format"] > 1 and not _has_logits(card, len(names)):
+        return f"probe.logits, two times {len(names)} numbers"
     if set(files) != set(_CONTENT):
         return f"the files {', '.join(_CONTENT)} and no other"
     digests = [file.get("sha256") if isinstance(file, dict) else None for file in files.values()]
     if not all(re.fullmatch("[0-9a-f]{64}", str(digest)) for digest in digests):
         return "a SHA-256 of each file"
     return None
+
+
+def _has_logits(card: dict[str, Any], classes: int) -> bool:
+    match card:
+        case {"probe": {"logits": [[*first], [*second]]}}:
+            numbers = [*first, *second]
+            sizes = len(first), len(second)
+            return sizes == (classes, classes) and all(type(x) in (int, float) for x in numbers)
+    return False

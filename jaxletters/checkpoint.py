@@ -6,14 +6,10 @@ step stays its `latest_step()`; here such a step is set aside and the one before
 
 import contextlib
 import errno
-import functools
 import hashlib
 import json
-import logging
 import os
 import shutil
-import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,24 +73,10 @@ def digests(tree: Tree) -> dict[str, str]:
     return result
 
 
-@functools.cache
-def _quieten() -> None:
-    """Keeps Orbax from announcing what it does, and TensorStore from repeating what Orbax raises.
-
-    Where an array cannot be read or written, Orbax closes its event loop and raises; TensorStore's
-    threads report all other arrays to the closed loop, a traceback each.
-    """
-    for name in ("absl", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    # Of what was not begun when something else failed.
-    warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)
-    report = sys.unraisablehook
-
-    def unless_closed(found: Any) -> None:
-        if str(found.exc_value) != "Event loop is closed":
-            report(found)
-
-    sys.unraisablehook = unless_closed
+def digest(tree: Tree) -> str:
+    """Returns one SHA-256, in hex, of all the leaves of a tree."""
+    text = json.dumps(digests(tree), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sealed(meta: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +101,6 @@ def restore_best(workdir: Path, like: Variables, notice: Callable[[str], None]) 
         like: any weights of the same network, for the structure, shapes and dtypes.
         notice: called with one line about each damaged checkpoint.
     """
-    _quieten()
     options = ocp.CheckpointManagerOptions(read_only=True)
     with ocp.CheckpointManager(workdir.absolute() / "steps", options=options) as manager:
         for step in sorted(manager.all_steps(), reverse=True):
@@ -209,7 +190,6 @@ class Checkpoints:
         self._look = look
         self._root = workdir.absolute() / "steps"
         self._aside = workdir.absolute() / "damaged"
-        _quieten()
         self._saved: dict[int, _Saved] = {}
         options = ocp.CheckpointManagerOptions(
             preservation_policy=_Preserved(max_to_keep, anchors_to_keep, self._saved),

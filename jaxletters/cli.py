@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from jaxletters import commandline
+from jaxletters import commandline, quiet
 from jaxletters.commands import demo, export, inspect, predict, report, runs, wandb
 
 _COMMANDS = {
@@ -19,6 +19,7 @@ _COMMANDS = {
 
 def main() -> int:
     """Runs the command line and returns the exit code, as `launch.py` does."""
+    quiet.for_good()
     return commandline.exit_code(lambda: _run(sys.argv[1:]))
 
 

@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 
 def path(word: str) -> Path:
     """Returns the path that a word names; a shell leaves the ~ of --workdir=~/runs as it is."""
-    return Path(word).expanduser()
+    return files.expanded(word)
 
 
 def nothing_more(words: Sequence[str]) -> None:

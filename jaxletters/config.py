@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 # Fields that say where things lie, how often they are saved or shown: they do not change the numbers.
+# What lies there is identified by its content, in the run's manifest.
 NOT_IDENTITY: dict[str, Any] = {"identity": False}
 # Fields that came later: at their default a run is the same experiment as one from before them.
 ADDED: dict[str, Any] = {"added": True}
@@ -38,8 +39,9 @@ class DatasetConfig:
 
     Attributes:
         name: one of DATASETS.
-        archives: a folder with the original archives, searched before the environment variable
-            JAXLETTERS_ARCHIVES; empty to use that variable alone.
+        archives: a folder with the original archives: the dataset is prepared from these files, also
+            where it was prepared from others before; empty to use what is prepared, or else the
+            environment variable JAXLETTERS_ARCHIVES.
         data_dir: TFDS's folder of prepared datasets; empty for TFDS's own default.
         npz: a file with the same dataset as arrays, to be read instead; empty for none.
         size: `sketch_letters` only: how many training examples to draw (a fifth as many to test).
@@ -57,7 +59,7 @@ class DatasetConfig:
     name: str = "sketch_letters"
     archives: str = field(default="", metadata=NOT_IDENTITY)
     data_dir: str = field(default="", metadata=NOT_IDENTITY)
-    npz: str = field(default="", metadata=ADDED)
+    npz: str = field(default="", metadata=NOT_IDENTITY)
     size: int = 0
     limit: int = field(default=0, metadata=ADDED)
     validation_per_class: int = 800

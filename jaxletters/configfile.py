@@ -1,7 +1,10 @@
 """Config files: Python that defines `get_config()`."""
 
+import hashlib
 import importlib.util
+import os
 import re
+import sys
 import traceback
 from pathlib import Path
 
@@ -22,23 +25,37 @@ def load(file: Path) -> Experiment:
     if not file.is_file():
         candidates = [str(p) for p in Path("configs").glob("*.py")]
         raise UserError(f"{name}: no such config file{nearest(str(file), candidates)}; {known()}")
-    spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(_module_name(file), file)
     if spec is None or spec.loader is None:
         raise UserError(f"{name}: expected a Python file that defines get_config(); {known()}")
     module = importlib.util.module_from_spec(spec)
+    # Dataclasses, type hints and pickle look up the module of a class by its name, now and later.
+    before = sys.modules.get(spec.name)
+    sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
         config = module.get_config() if hasattr(module, "get_config") else None
     # SystemExit is what a script says when it is run.
     except (Exception, SystemExit) as error:
+        if before is None:
+            del sys.modules[spec.name]
+        else:
+            sys.modules[spec.name] = before
         raise UserError(f"{name}: {_blame(error, str(spec.origin))}") from error
-    if not isinstance(config, Experiment):
+    if not validation.is_experiment(config):
         raise UserError(
             f"{name}: expected get_config() to return a Config or another of jaxletters.config, found "
             f"{type(config).__name__}; configs/quickstart.py is an example"
         )
-    validation.check_types(config)
-    return settings.from_dict(settings.to_dict(config), config)
+    return validation.conformed(config)
+
+
+def _module_name(file: Path) -> str:
+    """Returns a name that no other file has, so that files of one name do not replace each other."""
+    where = hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:16]
+    # Pickle takes a dot for a package.
+    stem = re.sub(r"\W", "_", file.stem)
+    return f"jaxletters_config_{stem}_{where}"
 
 
 def known() -> str:
@@ -56,6 +73,9 @@ def _blame(error: BaseException, file: str) -> str:
     where = f"line {line}: " if line else ""
     text = str(error)
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
-    names = {key.rpartition(".")[2] for key, _, _ in settings.leaves(Config())}
-    hint = nearest(unexpected[1], names) if unexpected else ""
+    hint = ""
+    # CPython 3.13 says itself which argument may be meant, and knows the function that was called.
+    if unexpected and "Did you mean" not in text:
+        names = {key.rpartition(".")[2] for key, _, _ in settings.leaves(Config())}
+        hint = nearest(unexpected[1], names)
     return f"{where}{type(error).__name__}: {shown(text)}{hint}; mend the file"

@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import rich.console
 from rich.live import Live
@@ -12,8 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from jaxletters.models.summary import LayerRow
-from jaxletters.types import Scores
+if TYPE_CHECKING:
+    # With them come JAX and Flax, which a list of runs does without.
+    from jaxletters.models.summary import LayerRow
+    from jaxletters.types import Scores
 
 _REDRAW_SECONDS = 0.2
 _GAP = "  "
@@ -74,8 +76,8 @@ class Console:
         self,
         epoch: int,
         step: int,
-        train: Scores,
-        validation: Scores | None,
+        train: "Scores",
+        validation: "Scores | None",
         best: bool,
         seconds: float,
     ) -> None:
@@ -147,7 +149,7 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def model_table(rows: Sequence[LayerRow]) -> None:
+def model_table(rows: Sequence["LayerRow"]) -> None:
     """Prints a network's layers, parameters and multiply-adds (in millions, for one image)."""
     out = _out()
     heading = ("layer", "kind", "output shape", "parameters", "MMAC")
@@ -204,6 +206,7 @@ def noted(result: Mapping[str, Any]) -> str:
 def _out() -> rich.console.Console:
     """Returns standard output, with escape codes only in a terminal and no line breaks inserted."""
     return rich.console.Console(
+        file=cast(IO[str], _Escaped()),
         force_terminal=sys.stdout.isatty(),
         force_jupyter=False,
         highlight=False,
@@ -211,6 +214,20 @@ def _out() -> rich.console.Console:
         emoji=False,
         soft_wrap=True,
     )
+
+
+class _Escaped:
+    """Standard output, with escapes for what its encoding has not, such as a file's name from an old disk."""
+
+    def __init__(self) -> None:
+        self._out = sys.stdout
+
+    def write(self, text: str) -> int:
+        encoding = self._out.encoding or "utf-8"
+        return self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
 
 
 def _aligned(table: Sequence[Sequence[str]], left: int) -> list[str]:

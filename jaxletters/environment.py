@@ -1,19 +1,21 @@
-"""What a run's numbers depend on besides its config, and whether it has changed since the run began."""
+"""What a run's numbers depend on besides its config and its data: code, machine, versions."""
 
+import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from jaxletters import backend
-from jaxletters.files import read_json, write_json
 
 _PACKAGES = (
     "jax",
@@ -26,37 +28,45 @@ _PACKAGES = (
     "jaxletters",
 )
 # Where one of these differs, so may the last bits of what is computed.
-_EXACT = ("jax", "jaxlib", "flax", "optax", "numpy", "jaxletters")
+_EXACT = ("jax", "jaxlib", "flax", "optax", "numpy")
+# Environment variables that change what XLA compiles, or how many threads it uses.
+_FLAGS = (
+    "XLA_FLAGS",
+    "LIBTPU_INIT_ARGS",
+    "JAX_DEFAULT_MATMUL_PRECISION",
+    "JAX_ENABLE_X64",
+    "NPROC",
+    "NVIDIA_TF32_OVERRIDE",
+    "PJRT_NPROC",
+)
+_VECTOR_EXTENSION = re.compile("(sse|avx|amx|fma|f16c|neon|asimd|sve)")
 
 
-def record(folder: Path, notice: Callable[[str], None]) -> None:
-    """Writes `env.json`; an environment that the run began in and no longer has is kept in "earlier".
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Returns what may change the last bits of a run's numbers, "jaxlib 0.10.1 is now 0.10.2" each.
 
     Args:
-        folder: the run folder.
-        notice: called with one line about what has changed, and what that means.
+        before: what `describe` gave when the run began.
+        now: what it gives now.
     """
-    file, now = folder / "env.json", describe()
-    begun = next(folder.glob("**/steps/*"), None) is not None
-    before = read_json(file) if begun and file.exists() else now
-    earlier = before.get("earlier", [])
-    if changes := _changes(before, now):
-        earlier = [*earlier, {k: v for k, v in before.items() if k != "earlier"}]
-        notice(
-            f"Not as when this run began: {', '.join(changes)}. It goes on, but may no longer end as an "
-            "uninterrupted one to the last bit"
-        )
-    write_json(file, {**now, "earlier": earlier} if earlier else now)
-
-
-def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    def exact(found: dict[str, Any]) -> dict[str, Any]:
-        versions = found.get("versions", {})
-        devices = f"{found.get('devices')} {found.get('device_kind')}"
-        return {**{name: versions.get(name) for name in _EXACT}, "devices": devices}
-
-    old, new = exact(before), exact(now)
+    old, new = _decisive(before), _decisive(now)
     return [f"{name} {old[name]} is now {new[name]}" for name in new if old[name] != new[name]]
+
+
+def _decisive(found: Mapping[str, Any]) -> dict[str, Any]:
+    versions, cpu = found.get("versions", {}), found.get("cpu", {})
+    flags = found.get("flags", {})
+    source = found.get("source")
+    return {
+        **{name: versions.get(name) for name in _EXACT},
+        "code": source[:12] if source else None,
+        "devices": f"{found.get('devices')} {found.get('device_kind')}",
+        # The work of a CPU is divided over them, and sums are taken in another order.
+        "usable cores": found.get("cpus"),
+        "CPU": cpu.get("model"),
+        "vector extensions": " ".join(cpu.get("vector_extensions", ())) or None,
+        **{name: flags.get(name) for name in _FLAGS},
+    }
 
 
 def describe() -> dict[str, Any]:
@@ -65,13 +75,17 @@ def describe() -> dict[str, Any]:
     return {
         "versions": versions(_PACKAGES),
         "commit": _commit(Path(__file__).parents[1]),
+        "source": _source(Path(__file__).parent),
         "platform": platform.platform(),
         "machine": platform.machine(),
-        "cpus": os.cpu_count(),
+        "cpus": usable_cores(),
+        "cpu_quota": _cpu_quota(),
+        "cpu": _cpu(),
         "backend": jax.default_backend(),
         "device_kind": device.device_kind,
         "devices": jax.device_count(),
         "processes": jax.process_count(),
+        "flags": {name: os.environ[name] for name in _FLAGS if name in os.environ},
         "settings": backend.settings(),
         "command": _command(),
     }
@@ -80,6 +94,60 @@ def describe() -> dict[str, Any]:
 def versions(packages: Sequence[str]) -> dict[str, str | None]:
     """Returns Python's version and those of packages, None for what is not installed."""
     return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+def usable_cores() -> int:
+    """Returns how many CPU cores this process may run on; `taskset` and containers give it fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_quota() -> float | None:
+    """Returns how many cores' time a container grants, None without a limit.
+
+    It changes how long a run takes and not its bits, because XLA starts a thread for each usable core.
+    """
+    for quota, period in (
+        ("/sys/fs/cgroup/cpu.max", ""),
+        ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+    ):
+        try:
+            words = " ".join(Path(p).read_text() for p in (quota, period) if p).split()
+            granted, of = int(words[0]), int(words[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        return granted / of if granted > 0 else None
+    return None
+
+
+@functools.cache
+def _cpu() -> dict[str, Any]:
+    """Returns the CPU's model and vector extensions, which XLA and Eigen choose their code by."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return {"model": platform.processor() or platform.machine(), "vector_extensions": []}
+    facts = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        facts.setdefault(name.strip(), value.strip())
+    known = (facts[name] for name in ("model name", "CPU part", "cpu model") if name in facts)
+    flags = (facts.get("flags") or facts.get("Features") or "").split()
+    return {
+        "model": next(known, platform.machine()),
+        "vector_extensions": sorted(filter(_VECTOR_EXTENSION.match, flags)),
+    }
+
+
+@functools.cache
+def _source(package: Path) -> str:
+    """Returns the SHA-256 of the package's modules, in hex."""
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digest.update(f"{file.relative_to(package).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _command() -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from jaxletters.errors import UserError
+from jaxletters.errors import UserError, shown
 
 # Preparing a dataset takes a minute; what has not changed for an hour has no writer left.
 _STALE_SECONDS = 3600
@@ -31,6 +31,33 @@ _AWAY = _numbers(
 )
 # What is wrong with a disk or its rights rather than with a program.
 _TROUBLES = _AWAY | _numbers("ENOSPC EDQUOT EFBIG EROFS EACCES EPERM ENOTDIR")
+
+
+def expanded(path: Path | str) -> Path:
+    """Returns a path, its ~ or ~user replaced by the home folder, as a shell does.
+
+    Raises:
+        UserError: there is no such user, or the user has no home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        user = shown(Path(path).parts[0])
+        raise UserError(
+            f"{shown(str(path))}: expected {user} to be a home folder, found no such user or no folder "
+            "of theirs; write the path without ~"
+        ) from error
+
+
+def check_name(path: Path) -> None:
+    """Raises a UserError if a path is not UTF-8, which what saves arrays cannot open."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{shown(str(path))}: expected a folder whose path is UTF-8, found other bytes in it; rename "
+            "it, or choose another"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -107,9 +134,19 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def cannot_write(path: Path, error: OSError) -> UserError:
     """Returns the error that tells a user so."""
-    return UserError(
-        f"{path}: cannot be written ({error.strerror}); mend that or choose another folder"
-    )
+    known = isinstance(error, FileExistsError | NotADirectoryError)
+    why = (known and _obstacle(path)) or error.strerror
+    return UserError(f"{path}: cannot be written ({why}); mend that or choose another folder")
+
+
+def _obstacle(path: Path) -> str | None:
+    """Returns what above a path is no folder, which the system calls "File exists"."""
+    for above in reversed(path.parents):
+        if above.is_symlink() and not above.exists():
+            return f"{above} is a link to {above.readlink()}, which is not there; is the drive mounted?"
+        if above.exists() and not above.is_dir():
+            return f"{above} is not a folder"
+    return None
 
 
 def trouble(error: BaseException | None) -> str | None:
@@ -147,14 +184,22 @@ def _system_errors(error: BaseException | None) -> Iterator[tuple[BaseException,
         error = error.__cause__ or error.__context__
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
+def to_json(value: Any, indent: int | None = None, ascii_only: bool = False) -> str:
     """Returns `value` as strict JSON, in which NaN and infinities become null."""
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON, keys in their order, as `write_bytes` does."""
-    write_bytes(path, f"{to_json(value, indent=2)}\n".encode())
+    write_bytes(path, encoded(f"{to_json(value, indent=2)}\n"))
+
+
+def encoded(text: str) -> bytes:
+    """Returns a text as UTF-8, with escapes for what is none, such as a file's name from an old disk.
+
+    JSON gives it back as it was.
+    """
+    return text.encode(errors="backslashreplace")
 
 
 def read_json(path: Path) -> Any:

@@ -33,7 +33,12 @@ def identity(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def fingerprint(config: Experiment) -> str:
     """Returns the SHA-256 of a config's identity, as 64 hexadecimal digits."""
-    text = json.dumps(identity(settings.to_dict(config)), sort_keys=True)
+    return fingerprint_of(settings.to_dict(config))
+
+
+def fingerprint_of(values: Mapping[str, Any]) -> str:
+    """Returns the fingerprint of a config as a nested mapping, such as the content of config.json."""
+    text = json.dumps(identity(values), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -133,7 +133,7 @@ def say(text: str) -> None:
     on it.
     """
     with contextlib.suppress(OSError):
-        os.write(sys.stderr.fileno(), f"{text}\n".encode())
+        os.write(sys.stderr.fileno(), f"{text}\n".encode(errors="backslashreplace"))
 
 
 def _exit(code: int = EXIT_CODE) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from jaxletters import bundle, data, inference
+from jaxletters import bundle, inference
 from jaxletters.reading import Reader
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def of(run: "Trained") -> Reader:
     variables = jax.device_put(run.variables, jax.local_devices()[0])
     return Reader(
         name=run.folder.absolute().name,
-        class_names=data.class_names(run.dataset.name),
-        image_shape=data.image_shape(run.dataset),
+        class_names=run.class_names,
+        image_shape=run.image_shape,
         call=functools.partial(inference.evaluation(), run.model, variables),
     )

@@ -16,6 +16,7 @@ class Stream(enum.IntEnum):
     FOLDS = 5
     TEST = 6
     LIMIT = 7
+    STAGE = 8
 
 
 def key(seed: int, stream: Stream, *ids: int | jax.Array) -> jax.Array:
@@ -30,3 +31,11 @@ def key(seed: int, stream: Stream, *ids: int | jax.Array) -> jax.Array:
     for i in ids:
         result = jax.random.fold_in(result, i)
     return result
+
+
+def stage_seed(seed: int, stage: int) -> int:
+    """Returns the seed of one stage of a run, so that no two stages draw the same batches or masks.
+
+    The first stage, 0, has the seed of the run; 0 <= result < 2**32.
+    """
+    return int(jax.random.bits(key(seed, Stream.STAGE, stage))) if stage else seed

@@ -7,8 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
+def _is_config(value: Any) -> bool:
+    # A class given in place of what it makes has no values.
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
 def _has_parts(value: Any) -> bool:
-    return isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value))
+    return isinstance(value, tuple | list) and any(map(_is_config, value))
 
 
 def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
@@ -18,7 +23,7 @@ def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Fie
     """
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
-        if dataclasses.is_dataclass(value):
+        if _is_config(value):
             yield from leaves(value, f"{prefix}{f.name}.")
         elif _has_parts(value):
             for i, part in enumerate(value):
@@ -29,7 +34,7 @@ def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Fie
 
 def to_dict(config: Any) -> Any:
     """Returns a dataclass as nested dicts; a tuple of dataclasses as a dict by index: "0", "1" ..."""
-    if dataclasses.is_dataclass(config):
+    if _is_config(config):
         return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
     if _has_parts(config):
         return {str(i): to_dict(part) for i, part in enumerate(config)}
@@ -58,7 +63,7 @@ def from_dict(values: Mapping[str, Any], like: Any) -> Any:
         if f.name not in values:
             continue
         old, new = getattr(like, f.name), values[f.name]
-        if dataclasses.is_dataclass(old):
+        if _is_config(old):
             changes[f.name] = from_dict(new, old)
         elif _has_parts(old):
             changes[f.name] = tuple(from_dict(new[str(i)], part) for i, part in enumerate(old))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxletters import checkpoint, console, data, models, settings, workdir
+from jaxletters import checkpoint, console, files, manifest, models, settings, workdir
 from jaxletters.config import MODEL_CONFIGS, DatasetConfig, ModelConfig
 from jaxletters.errors import UserError
 from jaxletters.files import read_json
@@ -20,6 +20,8 @@ class Trained(NamedTuple):
         folder: where it lies.
         result: the content of its `result.json`.
         dataset: that it was trained on.
+        class_names: one per label.
+        image_shape: (height, width) in pixels of the images it reads.
         network: the settings of its network.
         model: its network.
         variables: its best weights, on the host.
@@ -28,6 +30,8 @@ class Trained(NamedTuple):
     folder: Path
     result: dict[str, Any]
     dataset: DatasetConfig
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int]
     network: ModelConfig
     model: Model
     variables: Variables
@@ -37,25 +41,31 @@ def load(folder: Path) -> Trained:
     """Returns the network of a finished run; nothing in the folder is changed.
 
     Raises:
-        UserError: there is no finished run, it trained no network or several, or it cannot be read.
+        UserError: there is no finished run, it trained no network or several, its config was edited, or it
+            cannot be read.
     """
+    files.check_name(folder)
     result = workdir.known_result(folder)
     if result.get("experiment") != "train":
         raise UserError(
             f"{folder}: expected a run that trained one network, found one of the kind "
             f"{result.get('experiment')!r}; name another: see jaxletters runs {folder.parent}"
         )
+    about = manifest.read(folder)
     values = read_json(folder / "config.json")
     try:
+        manifest.check_config(folder, about, values)
         network = settings.from_dict(values["model"], MODEL_CONFIGS[values["model"]["name"]]())
         dataset = settings.from_dict(values["dataset"], DatasetConfig())
         stages = len(values.get("stages", ()))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder / 'config.json'}: expected the config of a run of this version, found none of "
             f"{error}; train it anew in another folder"
         ) from error
-    shape, names = data.image_shape(dataset), data.class_names(dataset.name)
+    assert about.data is not None, "a run that trains a network has data"
+    names, (height, width) = tuple(about.data["class_names"]), about.data["image_shape"]
+    shape = (height, width)
     model = models.build(network, len(names), shape)
     like = jax.tree.map(
         lambda x: np.zeros(x.shape, x.dtype), jax.eval_shape(model.init, jax.random.key(0))
@@ -67,4 +77,4 @@ def load(folder: Path) -> Trained:
             f"{last / 'steps'}: expected a sound checkpoint, found none; remove {folder} and train it "
             "anew"
         )
-    return Trained(folder, result, dataset, network, model, variables)
+    return Trained(folder, result, dataset, names, shape, network, model, variables)

@@ -7,7 +7,7 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 from jaxletters import config as schema
 from jaxletters import settings
@@ -17,15 +17,34 @@ from jaxletters.config import (
     DatasetConfig,
     Experiment,
     StudyConfig,
+    SweepConfig,
     ZeroShotConfig,
 )
 from jaxletters.errors import UserError
+
+T = TypeVar("T", bound=Experiment)
+
+
+def is_experiment(value: Any) -> TypeGuard[Experiment]:
+    """Returns whether there is a function that runs it; of a subclass there is none."""
+    return type(value) in (Config, CrossvalConfig, SweepConfig, ZeroShotConfig, StudyConfig)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Returns " (did you mean ...?)" where a known word is close, else the empty string."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def conformed(config: T) -> T:
+    """Returns a config whose values have the declared types: lists become tuples, 2 becomes 2.0.
+
+    Raises:
+        UserError: a setting is of a wrong type; a line for each.
+    """
+    found = settings.from_dict(settings.to_dict(config), config)
+    check_types(found)
+    return found
 
 
 def check_types(config: Experiment) -> None:

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import platform
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from jaxletters import settings
+from jaxletters import files, settings
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_json
@@ -18,6 +19,8 @@ LOCK = ".lock"
 """The file in a run folder that the process at work in it has locked."""
 # The open lock files of the folders that this process runs in; a lock belongs to a process.
 _held: dict[Path, TextIO] = {}
+# Who asks whether a folder is in use has its lock for microseconds.
+_TRIES, _PAUSE_SECONDS = 50, 0.01
 
 
 def default(config: Path) -> Path:
@@ -29,8 +32,9 @@ def check(workdir: Path, config: Experiment) -> None:
     """Looks whether the folder is free for a config, or already its own; writes nothing.
 
     Raises:
-        UserError: it holds a run of another config, or something that is not a run.
+        UserError: it holds a run of another config, or something that is not a run, or its name is not UTF-8.
     """
+    files.check_name(workdir)
     file = workdir / "config.json"
     if not file.exists():
         if not _is_free(workdir):
@@ -146,16 +150,22 @@ def _lock(workdir: Path, file: TextIO) -> None:
         import fcntl
     except ImportError:  # not a POSIX system
         return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "another process"
-        raise UserError(
-            f"{workdir}: in use by {holder}; wait for it to end, or choose another folder with --workdir"
-        ) from None
-    except OSError:
-        return
+    for patience in reversed(range(_TRIES)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            # One that only asks, with `in_use`, is gone before the next try.
+            if patience:
+                time.sleep(_PAUSE_SECONDS)
+                continue
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise UserError(
+                f"{workdir}: in use by {holder}; wait for it to end, or choose another folder with --workdir"
+            ) from None
+        except OSError:
+            return
     file.truncate(0)
     file.write(f"process {os.getpid()} on {platform.node()}")
     file.flush()

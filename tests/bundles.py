@@ -5,7 +5,7 @@ from pathlib import Path
 import tiny
 from results import RUN
 
-from jaxletters import data, models
+from jaxletters import data, manifest, models
 from jaxletters.config import DatasetConfig, DeeperConfig, ModelConfig
 from jaxletters.files import write_json
 from jaxletters.trained import Trained
@@ -15,8 +15,11 @@ SMALL = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1))
 
 def trained(folder: Path, network: ModelConfig = SMALL, dataset: str = "sketch_letters") -> Trained:
     """Returns a run with random weights; the folder gets what is read from it later."""
-    write_json(folder / "env.json", {"versions": {"python": "3.11.0", "jax": "0.7.2"}})
+    environment = {"versions": {"python": "3.11.0", "jax": "0.7.2"}}
+    about = manifest.Manifest("f" * 64, None, None, [], "", environment, [], [])
+    write_json(folder / "manifest.json", {"schema": 1, **about._asdict()})
     config = DatasetConfig(dataset)
-    model = models.build(network, len(data.class_names(dataset)), data.image_shape(config))
+    names, shape = data.class_names(dataset), data.image_shape(config)
+    model = models.build(network, len(names), shape)
     result = {**RUN, "dataset": dataset, "dataset_note": "random weights", "fingerprint": "f" * 64}
-    return Trained(folder, result, config, network, model, tiny.variables(model))
+    return Trained(folder, result, config, names, shape, network, model, tiny.variables(model))

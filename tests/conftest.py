@@ -37,3 +37,28 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "small"
     runs.finish(folder, "--config.training.epochs=1")
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_emnist():
+    """Writes `n_train` + `n_test` random letters into a folder; returns what the files hold."""
+
+    import gzip
+
+    import numpy as np
+    from inputs import idx  # benchmarks/hazards, which pytest_configure makes importable
+
+    def write(folder: Path, n_train=60, n_test=30, seed=0):
+        rng = np.random.default_rng(seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        written = {}
+        for split, n in (("train", n_train), ("test", n_test)):
+            images = rng.integers(0, 256, (n, 28, 28)).astype(np.uint8)
+            labels = rng.integers(1, 27, n).astype(np.uint8)
+            name = f"emnist-letters-{split}-"
+            (folder / f"{name}images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), 1))
+            (folder / f"{name}labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels), 1))
+            written[split] = (images, labels)
+        return written
+
+    return write

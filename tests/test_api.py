@@ -1,13 +1,19 @@
 """What `import jaxletters as jl` offers, by the examples of its page."""
 
+import dataclasses
+import os
 import re
+import subprocess
+import sys
+import threading
+from concurrent import futures
 
 import numpy as np
 import pytest
 import runs
 
 import jaxletters as jl
-from jaxletters.config import Config
+from jaxletters.config import Config, MLPConfig
 from jaxletters.errors import UserError
 
 PAGE = (runs.ROOT / "docs" / "python.md").read_text()
@@ -60,6 +66,132 @@ def test_a_file_is_read_as_its_pixels_are(after, tmp_path):
 def test_a_config_that_is_no_file_needs_a_folder():
     with pytest.raises(UserError, match="expected a run folder"):
         jl.fit(Config())
+
+
+@pytest.mark.parametrize(
+    ("config", "folder", "expected"),
+    [
+        ({"seed": 1}, "run", "config: expected a Config or another .*, found dict"),
+        (Config, "run", "config: expected a Config or another .*, found type"),
+        (None, "run", "found NoneType"),
+        (Config(), 3, "folder: expected the path of a folder, found int"),
+        (Config(model={"name": "mlp"}), "run", "config.model: expected .*, found {'name': 'mlp'}"),
+        (Config(), "~nobody_of_that_name/x", "expected ~nobody_of_that_name to be a home folder"),
+        ("~nobody_of_that_name/x.py", None, "expected ~nobody_of_that_name to be a home folder"),
+        (Config(model=MLPConfig(hidden=["8"])), "run", r"config.model.hidden: .*, found \('8',\)"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line(tmp_path, monkeypatch, config, folder, expected):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=expected) as raised:
+        jl.fit(config, folder)
+    assert "\n" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_in_a_config_are_tuples(after):
+    names, _ = after
+    config = names["config"]
+    listed = dataclasses.replace(config, model=dataclasses.replace(config.model, widths=[8, 16]))
+    again = jl.fit(listed, names["finished"].folder)
+    assert again.result == names["finished"].result
+
+
+def test_a_picture_is_read_whatever_holds_it(after):
+    from PIL import Image
+
+    names, _ = after
+    network, expected = names["network"], names["found"].text
+    layered = np.dstack([names["paper"], np.full((200, 500), 255, np.uint8)])
+    for picture in (Image.fromarray(names["paper"]), layered):
+        assert jl.read(network, picture).text == expected
+    assert len(jl.read(network, names["paper"].min(axis=2)).text) == 3
+
+
+@pytest.mark.parametrize("network", ["run", None, 3])
+def test_what_is_no_network_is_one_line(network):
+    with pytest.raises(UserError, match=r"network: expected what jl\.load gives, found"):
+        jl.read(network, np.zeros((50, 50, 3), np.uint8))
+    if not isinstance(network, str):
+        with pytest.raises(UserError, match="folder: expected the path of a folder, found"):
+            jl.load(network)
+
+
+def test_a_second_run_in_the_process_is_refused_and_the_first_goes_on(tmp_path, monkeypatch):
+    from jaxletters.experiments import dispatch
+
+    entered, go = threading.Event(), threading.Event()
+
+    def run(_, folder):
+        entered.set()
+        go.wait()
+        return {"folder": str(folder)}
+
+    monkeypatch.setattr(dispatch, "run", run)
+    with futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(jl.fit, Config(), tmp_path / "first")
+        entered.wait()
+        try:
+            with pytest.raises(UserError, match="second: expected one run at a time in a process"):
+                jl.fit(Config(), tmp_path / "second")
+        finally:
+            go.set()
+        assert first.result().result == {"folder": str(tmp_path / "first")}
+    assert jl.fit(Config(), tmp_path / "second").folder == tmp_path / "second"
+
+
+STATE = """
+import ctypes, logging, signal, sys, threading
+
+called = []
+
+class Library(ctypes.CDLL):
+    def __getattr__(self, name):
+        called.append(name)
+        return super().__getattr__(name)
+
+ctypes.CDLL = Library
+import jax
+import jaxletters as jl
+from jaxletters.config import *
+
+def state():
+    return {
+        **jax.config.values,
+        **{name: logging.getLogger(name).level for name in (None, "absl", "asyncio", "jax")},
+        "hooks": (sys.unraisablehook, sys.excepthook, threading.excepthook),
+        "streams": (sys.stdout, sys.stderr),
+        "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "allocator": "mallopt" in called,
+    }
+
+before = state()
+jl.load(sys.argv[1])
+loaded = state()
+tiny = DatasetConfig("sketch_letters", size=780, validation_per_class=5)
+jl.fit(Config(dataset=tiny, model=MLPConfig(hidden=(8,)), training=TrainingConfig(epochs=1)), sys.argv[2])
+fitted = state()
+for name, now in (("load", loaded), ("fit", fitted)):
+    print("changed by", name, [key for key in before if now[key] != before[key]])
+"""
+
+
+def test_the_caller_s_process_is_left_as_it_was(finished_run, tmp_path):
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE", "MALLOC_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", STATE, str(finished_run), str(tmp_path / "run")],
+        cwd=runs.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    changed = [line for line in done.stdout.splitlines() if line.startswith("changed by ")]
+    assert changed == ["changed by load []", "changed by fit []"]
 
 
 def test_the_package_has_no_other_names():

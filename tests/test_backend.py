@@ -98,3 +98,25 @@ def test_programs_are_kept_in_the_user_s_cache_folder(tmp_path, monkeypatch):
 
 def test_settings_name_the_compiler_options():
     assert backend.settings()["compiler_options"] == backend.options()
+
+
+@pytest.mark.usefixtures("untouched", "mallopt")
+def test_a_user_without_a_home_has_no_cache_of_programs(monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", _unknown)
+    jax.config.update("jax_compilation_cache_dir", None)
+    backend.prepare()
+    assert backend.settings()["compilation_cache"] is None
+
+
+def _unknown(uid):
+    raise KeyError(uid)
+
+
+def test_programs_on_gpus_are_deterministic(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    # Whether this jaxlib knows the option is found out by compiling with it, here for a CPU.
+    expected = {"xla_gpu_deterministic_ops": True}
+    assert backend.options() == backend.once_options() == expected
+    assert backend.settings()["compiler_options"] == expected

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
 import bundles
+import jax
+import jax.export
 import numpy as np
 import pytest
 import runs
 import tiny
 
-from jaxletters import bundle, exporting, reader
+from jaxletters import bundle, exporting, reader, weights
 from jaxletters.data import sketch
 from jaxletters.errors import UserError
 from jaxletters.exporting import programs
@@ -70,6 +73,12 @@ def with_path(card):
     card["files"]["../secret"] = card["files"].pop("model.onnx")
 
 
+def with_one_class_less(card):
+    card["class_names"].pop()
+    for logits in card["probe"]["logits"]:
+        logits.pop()
+
+
 CARD = "model.json"
 DAMAGES = {
     **{f"a flipped bit in {name}": (name, flip, "SHA-256") for name in bundle._CONTENT},
@@ -79,8 +88,16 @@ DAMAGES = {
     },
     **{f"{name} is a link": (name, link, "found a link") for name in (CARD, bundle.PROGRAM)},
     "a card that is not JSON": (CARD, lambda path: path.write_text("{"), "expected JSON"),
-    "a card that is a list": (CARD, lambda path: path.write_text("[]"), "format 1, found None"),
-    "a later format": (CARD, lambda p: edit(p, lambda c: c.update(format=2)), "format 1, found 2"),
+    "a card that is a list": (
+        CARD,
+        lambda path: path.write_text("[]"),
+        "format 1 to 2, found None",
+    ),
+    "a later format": (
+        CARD,
+        lambda p: edit(p, lambda c: c.update(format=3)),
+        "format 1 to 2, found 3",
+    ),
     "a path in the card": (CARD, lambda p: edit(p, with_path), "no other"),
     "no files in the card": (CARD, lambda p: edit(p, lambda c: c.pop("files")), "images.shape"),
     "a digest that is none": (
@@ -96,33 +113,173 @@ DAMAGES = {
     "too few classes": (
         CARD,
         lambda p: edit(p, lambda c: c["class_names"].pop()),
-        "logits of 26 classes",
+        "two times 26 numbers",
     ),
+    "too few classes and logits": (CARD, lambda p: edit(p, with_one_class_less), "logits of 26"),
     "another size of images": (
         CARD,
         lambda p: edit(p, lambda c: c["images"].update(shape=[28, 20])),
         "images of 28x20",
     ),
+    "no images": (
+        CARD,
+        lambda p: edit(p, lambda c: c["images"].update(shape=[28, 0])),
+        "images.shape",
+    ),
+    "a version that is none": (
+        CARD,
+        lambda p: edit(p, lambda c: c["exported_with"].update(jax="1\n2")),
+        "exported_with.jax",
+    ),
+    "logits that are none": (
+        CARD,
+        lambda p: edit(p, lambda c: c["probe"].update(logits=[["1"] * 27] * 2)),
+        "two times 27 numbers",
+    ),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_named_in_one_line(folder, damage):
+def test_damage_is_named_in_one_line(folder, damage, capfd):
     name, do, expected = DAMAGES[damage]
     do(folder / name)
     with pytest.raises(UserError, match=expected) as raised:
         reader.load(folder)
     assert len(str(raised.value).splitlines()) == 1
     assert str(raised.value).startswith(str(folder / name)) or name == CARD
+    assert capfd.readouterr().err == ""
+
+
+def put(folder, name, content):
+    """Gives a bundle another file, which the card knows."""
+    (folder / name).write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    edit(folder / CARD, lambda card: card["files"][name].update(sha256=digest))
+
+
+def of_jax(folder, version):
+    edit(folder / CARD, lambda card: card["exported_with"].update(jax=version))
+
+
+def expected_logits(run, images):
+    return np.asarray(tiny.quick_jit(programs.function(run.model, run.variables))(images))
 
 
 @pytest.mark.parametrize("content", [b"", b"no program at all", b"\x00" * 1000])
-def test_a_program_of_some_other_version_is_refused_although_it_is_undamaged(folder, content):
-    (folder / bundle.PROGRAM).write_bytes(content)
-    digest = hashlib.sha256(content).hexdigest()
-    edit(folder / CARD, lambda card: card["files"][bundle.PROGRAM].update(sha256=digest))
-    with pytest.raises(UserError, match=r"model.stablehlo: .*update JAX, or export"):
-        bundle.load(folder)
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        ("0.4.9", "is of JAX 0.4.9, which JAX {here} no longer reads"),
+        ("999.1", "is of JAX 999.1, which JAX {here} is too old for"),
+        (jax.__version__, "does not run with JAX {here} on cpu"),
+    ],
+    ids=["older", "newer", "same"],
+)
+def test_where_jax_refuses_the_program_the_weights_are_read(
+    run, folder, content, version, why, capfd
+):
+    put(folder, bundle.PROGRAM, content)
+    of_jax(folder, version)
+    images = sketch.draw(5, "test", 3)[0]
+    found = reader.load(folder).logits(images)
+    expected = expected_logits(run, images)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    output, (line,) = (text.splitlines() for text in capfd.readouterr())
+    why = why.format(here=jax.__version__)
+    assert line.startswith(
+        f"{folder}: reads with weights.safetensors, because model.stablehlo {why} ("
+    )
+    assert "update" not in line
+    assert output == []
+
+
+def other_program(run):
+    """The program of a network of the same settings, but with other weights."""
+    read = programs.function(run.model, tiny.variables(run.model, seed=1))
+    return programs.serialized(read, (28, 28))
+
+
+def test_a_program_of_another_jax_that_computes_something_else_is_not_believed(run, folder, capfd):
+    put(folder, bundle.PROGRAM, other_program(run))
+    of_jax(folder, "999.1")
+    images = sketch.draw(5, "test", 3)[0]
+    found = reader.load(folder).logits(images)
+    np.testing.assert_allclose(found, expected_logits(run, images), rtol=1e-4, atol=1e-5)
+    assert "model.stablehlo gives other logits than its card has" in capfd.readouterr().err
+
+
+def other_weights(run, _):
+    return weights.serialized(tiny.variables(run.model, seed=1))
+
+
+def renamed_weights(_, sound):
+    return sound[bundle.WEIGHTS].replace(b"logits/bias", b"LOGITS/bias")
+
+
+def unknown_network(card):
+    card["network"]["name"] = "perceptron"
+
+
+def other_network(card):
+    card["network"]["widths"] = [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("damage", "change", "why"),
+    [
+        (other_weights, None, "weights.safetensors gives other logits than its card has"),
+        (renamed_weights, None, "of jaxletters (no 'logits/bias')"),
+        (lambda *_: b"{}", None, "weights.safetensors makes no network"),
+        (None, unknown_network, "of jaxletters (no 'perceptron')"),
+        (None, other_network, "weights.safetensors does not run here"),
+    ],
+)
+def test_where_the_weights_do_not_give_the_network_the_graph_is_read(
+    run, sound, folder, damage, change, why, capfd
+):
+    put(folder, bundle.PROGRAM, b"refused")
+    if damage:
+        put(folder, bundle.WEIGHTS, damage(run, sound))
+    if change:
+        edit(folder / CARD, change)
+    images = sketch.draw(5, "test", 3)[0]
+    found = reader.load(folder).logits(images)
+    np.testing.assert_allclose(found, expected_logits(run, images), rtol=1e-4, atol=1e-5)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"{folder}: reads with model.onnx, because model.stablehlo does not run")
+    assert why in line
+
+
+def test_where_no_form_can_be_read_all_are_named_in_one_line(run, sound, folder, capfd):
+    put(folder, bundle.PROGRAM, b"refused")
+    put(folder, bundle.WEIGHTS, other_weights(run, sound))
+    put(folder, bundle.GRAPH, b"refused")
+    of_jax(folder, "0.4.9")
+    with pytest.raises(UserError, match=r"; install jax==0\.4\.9, or export the run") as raised:
+        reader.load(folder)
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith(f"{folder}: expected a form")
+    assert [name for name in bundle._CONTENT if name not in line] == []
+    assert "update" not in line
+    assert capfd.readouterr() == ("", "")
+
+
+def as_format_1(card):
+    """What a bundle was before it said how long its program lasts."""
+    card["format"] = 1
+    del card["program"], card["probe"]
+
+
+def test_a_bundle_of_format_1_is_read(run, folder, capfd):
+    edit(folder / CARD, as_format_1)
+    images = sketch.draw(5, "test", 3)[0]
+    expected = expected_logits(run, images)
+    np.testing.assert_allclose(reader.load(folder).logits(images), expected, rtol=1e-4, atol=1e-5)
+    assert capfd.readouterr().err == ""
+    put(folder, bundle.PROGRAM, b"refused")
+    np.testing.assert_allclose(reader.load(folder).logits(images), expected, rtol=1e-4, atol=1e-5)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.endswith("Its card is of format 1 and cannot confirm that")
 
 
 def test_a_bundle_is_told_from_a_folder_of_other_things(folder, tmp_path_factory):
@@ -150,16 +307,47 @@ print(*sorted(name for name in training if f"jaxletters.{{name}}" in sys.modules
     assert done.stdout.split() == ["1"]
 
 
-def test_without_flatbuffers_the_way_to_get_it_is_named(folder):
-    program = f"""
+WITHOUT = """
 import sys
-sys.modules["flatbuffers"] = None
+for name in {missing}:
+    sys.modules[name] = None
 from jaxletters import bundle
-bundle.load({str(folder)!r})
+from jaxletters.errors import UserError
+try:
+    bundle.load({folder!r})
+except UserError as error:
+    print(error)
 """
+
+
+@pytest.mark.parametrize(
+    ("missing", "name"),
+    [
+        (["flatbuffers"], "weights.safetensors"),
+        (["flatbuffers", "safetensors"], "model.onnx"),
+        (["flatbuffers", "safetensors", "onnxruntime"], None),
+    ],
+)
+def test_what_is_not_installed_is_named_with_the_way_to_get_it(folder, missing, name):
+    program = WITHOUT.format(missing=missing, folder=str(folder))
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=runs.ROOT, capture_output=True, text=True
+        [sys.executable, "-c", program], cwd=runs.ROOT, capture_output=True, text=True, check=True
     )
-    assert (
-        "flatbuffers to read it with, found none; pip install 'jaxletters[export]'" in done.stderr
-    )
+    (line,) = (done.stderr if name else done.stdout).splitlines()
+    assert f"reads with {name}, because" in line or "expected a form" in line
+    for package in missing:
+        assert f"needs {package}, which is not installed (pip install 'jaxletters[export]')" in line
+
+
+def test_what_mlir_says_of_a_refused_program_is_kept_off_stderr(folder, capfd, monkeypatch):
+    def refuse(_):
+        os.write(2, b"loc(unknown): error: unregistered operation\n")
+        raise ValueError("Failed to deserialize StableHLO")
+
+    monkeypatch.setattr(jax.export, "deserialize", refuse)
+    of_jax(folder, "999.1")
+    reader.load(folder)
+    os.write(2, b"and what comes later is seen\n")
+    notice, later = capfd.readouterr().err.splitlines()
+    assert "too old for (Failed to deserialize StableHLO)" in notice
+    assert later == "and what comes later is seen"

@@ -1,15 +1,21 @@
 """The command `jaxletters` as its user meets it."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import matplotlib.image
+import numpy as np
 import pytest
 import runs
+from PIL import Image
 from results import RUN
 
 from jaxletters import workdir
 from jaxletters.config import Config, DatasetConfig
+from jaxletters.data import sketch
 from jaxletters.files import write_json
 
 
@@ -98,8 +104,64 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
         (["inspekt", "mnist"], "inspekt"),
         (["inspect", "mnist", "--config.dataset.sise=3"], "did you mean 'dataset.size'"),
         (["inspect", "mnist", "--config.dataset.npz=nowhere.npz"], "nowhere.npz: expected a NumPy"),
+        (["runs", "~nobody_of_that_name/x"], "expected ~nobody_of_that_name to be a home folder"),
+        (["predict", "~nobody_of_that_name/x", "a.png"], "~nobody_of_that_name/x: expected"),
+        (
+            ["inspect", "mnist", "--config.dataset.npz=~nobody_of_that_name/x.npz"],
+            "~nobody_of_that_name/x.npz: expected",
+        ),
+        (
+            ["inspect", "mnist", "--config.dataset.data_dir=~nobody_of_that_name/x"],
+            "~nobody_of_that_name/x: expected",
+        ),
         ([], "COMMAND"),
     ],
 )
 def test_what_the_user_must_mend_is_one_line_and_code_2(arguments, expected):
     runs.assert_is_to_mend(runs.jaxletters(*arguments), expected)
+
+
+def test_the_package_is_the_command(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxletters", "runs", str(tmp_path)],
+        cwd=runs.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, f"No runs in {tmp_path}\n"), done.stderr
+
+
+@pytest.fixture
+def handwritten(tmp_path):
+    """A folder with pictures of letters, some of whose names no terminal shows, and other files."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    letters, _ = sketch.draw(3, "test", seed=1)
+    ink = np.concatenate([np.pad(np.kron(x, np.ones((4, 4))), 20) for x in letters], axis=1)
+    for name in (b"plain.png", "caf\xe9.png".encode(), b"caf\xe9.png"):
+        Image.fromarray(255 - ink.astype(np.uint8)).save(folder / os.fsdecode(name))
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["table", "json"])
+def test_all_pictures_of_a_folder_are_read_whatever_their_names(
+    finished_run, handwritten, tmp_path, monkeypatch, kind
+):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    options = ["--json"] if kind == "json" else ["--show"]
+    done = runs.jaxletters("predict", finished_run, handwritten, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    if kind == "json":
+        found = json.loads(done.stdout)
+        assert [reading["image"] for reading in found] == sorted(
+            map(str, handwritten.glob("*.png"))
+        )
+        assert len({reading["text"] for reading in found}) == 1
+        return
+    names = [f"{handwritten}/{name}.png" for name in ("caf\\udce9", "caf\\xe9", "plain")]
+    lines = done.stdout.splitlines()
+    shown = [name for name in names if any(line.startswith(name) for line in lines)]
+    assert sorted(shown) == sorted(names)
+    written = {os.fsencode(file.name) for file in tmp_path.glob("*_read.png")}
+    assert written == {b"plain_read.png", "caf\xe9_read.png".encode(), b"caf\xe9_read.png"}

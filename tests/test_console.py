@@ -141,3 +141,25 @@ def test_duration(seconds, text):
 def test_time_left():
     assert time_left(0.0, 0, 100) is None
     assert time_left(5.0, 10, 100) == 50.0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [("ascii", "\\xe9 \\udce9"), ("latin-1", "\xe9 \\udce9"), ("utf-8", "\xe9 \\udce9")],
+)
+def test_what_the_terminal_cannot_show_is_escaped(encoding, shown):
+    out = io.BytesIO()
+    with contextlib.redirect_stdout(io.TextIOWrapper(out, encoding, write_through=True)):
+        name = "\xe9 \udce9"
+        console.notice(name)
+        console.result_table({"run": name})
+        console.table(("name",), [(name,)], left=1)
+        with Console(total_steps=50, steps_per_epoch=10) as running:
+            running.notice(name)
+    lines = [line.split(maxsplit=1) for line in out.getvalue().decode(encoding).splitlines()]
+    assert [line for line in lines if len(line) == 2] == [
+        shown.split(),
+        ["run", shown],
+        shown.split(),
+        shown.split(),
+    ]

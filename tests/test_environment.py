@@ -1,5 +1,6 @@
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,6 @@ import jax
 import pytest
 
 from jaxletters import environment
-from jaxletters.files import read_json, write_json
 
 
 def test_environment_says_what_the_numbers_depend_on():
@@ -17,6 +17,22 @@ def test_environment_says_what_the_numbers_depend_on():
     assert found["versions"]["orbax-checkpoint"] == importlib.metadata.version("orbax-checkpoint")
     assert found["devices"] == len(jax.devices())
     assert found["device_kind"] == jax.devices()[0].device_kind
+    assert len(found["source"]) == 64
+    assert found["cpu"]["model"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs to choose its cores")
+def test_cores_are_those_that_the_process_may_use():
+    program = """if True:
+        import os
+        from jaxletters import environment
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+        print(environment.describe()["cpus"])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1"]
 
 
 def test_environment_needs_no_slow_import():
@@ -66,39 +82,32 @@ def test_commit_of_a_checkout(tmp_path, monkeypatch):
     assert environment._commit(nested) is None
 
 
-def begun(folder, **changed):
-    """A run folder with a checkpoint, from another environment."""
-    (folder / "steps" / "7").mkdir(parents=True)
-    old = environment.describe()
-    versions = {**old["versions"], **changed.pop("versions", {})}
-    write_json(folder / "env.json", {**old, "versions": versions, **changed})
+NOW = environment.describe()
 
 
-def test_what_changed_since_a_run_began_is_said_and_kept(tmp_path):
-    begun(tmp_path, versions={"jaxlib": "0.0.1"}, devices=64)
-    lines = []
-    environment.record(tmp_path, lines.append)
-    (line,) = lines
-    now = environment.describe()
-    assert f"jaxlib 0.0.1 is now {now['versions']['jaxlib']}" in line
-    assert f"devices 64 {now['device_kind']} is now" in line
-    assert "last bit" in line
-    written = read_json(tmp_path / "env.json")
-    (earlier,) = written.pop("earlier")
-    assert written == now
-    assert earlier["versions"]["jaxlib"] == "0.0.1"
-    # Said once; kept for good.
-    environment.record(tmp_path, pytest.fail)
-    assert len(read_json(tmp_path / "env.json")["earlier"]) == 1
+def changed(**others):
+    """What was described where something else was used."""
+    versions = {**NOW["versions"], **others.pop("versions", {})}
+    return {**NOW, "versions": versions, **others}
 
 
-def test_another_python_or_place_changes_no_number(tmp_path):
-    begun(tmp_path, versions={"python": "3.0"}, platform="elsewhere", cpus=1)
-    environment.record(tmp_path, pytest.fail)
-    assert read_json(tmp_path / "env.json") == environment.describe()
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ({"versions": {"jaxlib": "0.0.1"}}, f"jaxlib 0.0.1 is now {NOW['versions']['jaxlib']}"),
+        ({"devices": 64}, f"devices 64 {NOW['device_kind']} is now"),
+        ({"cpus": 64}, f"usable cores 64 is now {NOW['cpus']}"),
+        ({"cpu": {**NOW["cpu"], "model": "Z80"}}, "CPU Z80 is now"),
+        ({"cpu": {**NOW["cpu"], "vector_extensions": ["mmx2"]}}, "vector extensions mmx2 is now"),
+        ({"flags": {"XLA_FLAGS": "--xla_no"}}, "XLA_FLAGS --xla_no is now"),
+        ({"source": "abcdef" * 10}, "code abcdefabcdef is now"),
+    ],
+)
+def test_what_may_change_bits_is_named(before, expected):
+    (line,) = environment.differences(changed(**before), NOW)
+    assert line.startswith(expected)
 
 
-def test_a_run_that_saved_nothing_has_not_begun(tmp_path):
-    write_json(tmp_path / "env.json", {"versions": {"jax": "0.0.1"}})
-    environment.record(tmp_path, pytest.fail)
-    assert read_json(tmp_path / "env.json") == environment.describe()
+def test_another_python_or_place_changes_no_number():
+    before = changed(versions={"python": "3.0"}, platform="elsewhere", commit="abc", cpu_quota=0.5)
+    assert environment.differences(before, NOW) == []

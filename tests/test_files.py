@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxletters import files
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, replacing_folder, to_json, trouble, write_bytes, write_json
 
@@ -88,8 +89,38 @@ def test_a_folder_that_cannot_be_moved_leaves_the_old_one(tmp_path, monkeypatch)
 
 def test_folder_that_is_a_file_is_the_users_to_mend(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match=r"cannot be written \(.*file is not a folder\)"):
         write_json(tmp_path / "file" / "value.json", 1)
+
+
+@pytest.mark.parametrize("below", ["value.json", "run/report/value.json"])
+def test_a_link_to_a_drive_that_is_not_there_says_so(tmp_path, below):
+    (tmp_path / "link").symlink_to(tmp_path / "drive" / "runs")
+    expected = rf"link is a link to {tmp_path}/drive/runs, which is not there; is the drive mounted"
+    with pytest.raises(UserError, match=expected):
+        write_json(tmp_path / "link" / below, 1)
+    assert not (tmp_path / "drive").exists()
+
+
+def test_a_name_that_is_not_utf_8_is_kept_in_json(tmp_path):
+    name = os.fsdecode(b"caf\xe9 \xc3\xa9")
+    write_json(tmp_path / "value.json", {"name": name})
+    assert files.read_json(tmp_path / "value.json") == {"name": name}
+    assert (tmp_path / "value.json").read_bytes() == b'{\n  "name": "caf\\udce9 \xc3\xa9"\n}\n'
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_refused(tmp_path):
+    files.check_name(tmp_path / "caf\xe9")
+    with pytest.raises(UserError, match=r"caf\\udce9/run': expected a folder whose path is UTF-8"):
+        files.check_name(tmp_path / os.fsdecode(b"caf\xe9") / "run")
+
+
+def test_a_home_folder_is_filled_in_and_one_that_nobody_has_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.expanded("~/runs") == tmp_path / "runs"
+    assert files.expanded("runs/~x") == Path("runs/~x")
+    with pytest.raises(UserError, match="~nobody_of_that_name/x: expected ~nobody_of_that_name to"):
+        files.expanded("~nobody_of_that_name/x")
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b'{"a": 1', b"\xff\xfe\x00"])

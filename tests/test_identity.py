@@ -29,6 +29,7 @@ def identity(config):
     [
         Config(dataset=DatasetConfig(archives="/a")),
         Config(dataset=DatasetConfig(data_dir="/b")),
+        Config(dataset=DatasetConfig(npz="letters.npz")),
         Config(checkpoint=CheckpointConfig(every_steps=7, max_to_keep=1)),
         Config(checkpoint=CheckpointConfig(mirror="/c", give_up_after="1h")),
         Config(time_limit="5h"),
@@ -44,6 +45,7 @@ def test_every_other_setting_is_the_experiment():
     loose = {
         "dataset.archives",
         "dataset.data_dir",
+        "dataset.npz",
         "checkpoint.every_steps",
         "checkpoint.max_to_keep",
         "checkpoint.mirror",
@@ -53,7 +55,6 @@ def test_every_other_setting_is_the_experiment():
         "profile",
     }
     assert set(identity(Config())) == {key for key, _, _ in settings.leaves(Config())} - loose - {
-        "dataset.npz",
         "dataset.limit",
         "dataset.test_share",
         "dataset.test_on",
@@ -84,7 +85,6 @@ def test_every_other_setting_is_the_experiment():
         Config(optimizer=OptimizerConfig(learning_rate=2e-3)),
         Config(training=TrainingConfig(monitor="loss")),
         Config(log_every_steps=101),
-        Config(dataset=DatasetConfig(npz="letters.npz")),
         Config(dataset=DatasetConfig(limit=100)),
         Config(dataset=DatasetConfig(test_share=0.2)),
         Config(dataset=DatasetConfig(resize="area")),

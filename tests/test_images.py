@@ -90,3 +90,62 @@ def test_damage_is_a_picture_or_an_error_of_ours(data):
     except UserError:
         return
     assert found.ndim == 3
+
+
+GREY, LAYERED = PIXELS[..., 0], np.dstack([PIXELS, np.full((5, 7), 255, np.uint8)])
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (PIXELS, PIXELS),
+        (PIXELS[:, ::-1], PIXELS[:, ::-1]),
+        (GREY, np.dstack([GREY] * 3)),
+        (GREY[..., None], np.dstack([GREY] * 3)),
+        (LAYERED, PIXELS),
+        (np.zeros((5, 7, 4), np.uint8), np.full((5, 7, 3), 255)),
+        (Image.fromarray(PIXELS), PIXELS),
+        (Image.fromarray(GREY), np.dstack([GREY] * 3)),
+        (Image.fromarray(LAYERED), PIXELS),
+        (Image.new("P", (7, 5)), np.zeros((5, 7, 3))),
+        (Image.open(io.BytesIO(encoded(Image.fromarray(PIXELS)))), PIXELS),
+    ],
+)
+def test_what_a_notebook_holds_is_a_picture(picture, expected):
+    found = images.of(picture, "the picture")
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (b"x", "found bytes"),
+        (None, "found NoneType"),
+        ([[0, 255]], "found list"),
+        (PIXELS / 255, r"found float64 \[5, 7, 3\]"),
+        (PIXELS[..., :2], r"found uint8 \[5, 7, 2\]"),
+        (PIXELS[None], r"found uint8 \[1, 5, 7, 3\]"),
+        (np.zeros((0, 5, 3), np.uint8), r"found uint8 \[0, 5, 3\]"),
+        (Image.new("L", (0, 5)), "found 0 x 5"),
+        (Image.new("1", (10_000, 10_000)), "found 10000 x 10000"),
+        (Image.open(io.BytesIO(encoded(Image.new("RGB", (90, 90)))[:60])), "found a damaged one"),
+    ],
+)
+def test_what_is_no_picture_of_a_program_is_one_line(picture, expected):
+    with pytest.raises(UserError, match=f"the picture: expected .*{expected}") as raised:
+        images.of(picture, "the picture")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_is_its_pictures(tmp_path):
+    for name in ("b.PNG", "a.jpeg", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "c.png").touch()
+    assert images.in_folder(tmp_path) == [tmp_path / "a.jpeg", tmp_path / "b.PNG"]
+    with pytest.raises(UserError, match="expected a picture, found a folder"):
+        images.read(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"empty: expected pictures in the folder .*, found none"):
+        images.in_folder(tmp_path / "empty")

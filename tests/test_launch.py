@@ -1,6 +1,7 @@
 """The entry point as its user meets it: what it prints, what it leaves, how it exits."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,9 +9,13 @@ import pytest
 import runs
 
 
-def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
+def launch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "launch.py", *arguments], cwd=runs.ROOT, capture_output=True, text=True
+        [sys.executable, "launch.py", *arguments],
+        cwd=runs.ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
     )
 
 
@@ -125,3 +130,52 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
     assert environment["versions"]["jax"]
     assert environment["settings"]["compilation_cache"]
     assert "allocator" in environment["settings"]
+
+
+def test_a_folder_that_the_terminal_cannot_show_is_a_folder(tmp_path):
+    workdir = tmp_path / "caf\xe9"
+    short = (*runs.SMALL, "--config.training.epochs=1", f"--workdir={workdir}")
+    done = launch(*short, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert f"{tmp_path}/caf\\xe9/report/index.html" in done.stdout
+    assert (workdir / "report" / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "expected"),
+    [
+        (["--config=~nobody_of_that_name/x.py"], {}, "~nobody_of_that_name/x.py: expected"),
+        (
+            ["--config=configs/quickstart.py", "--workdir=~nobody_of_that_name/x"],
+            {},
+            "~nobody_of_that_name/x: expected",
+        ),
+        (
+            ["--config=configs/mnist_mlp.py", "--workdir={folder}/run"],
+            {
+                "JAXLETTERS_ARCHIVES": "~nobody_of_that_name/x",
+                "TFDS_DATA_DIR": "{folder}/tensorflow_datasets",
+            },
+            "~nobody_of_that_name/x: expected",
+        ),
+        (
+            ["--config=configs/quickstart.py", "--workdir={folder}/caf\udce9"],
+            {},
+            "expected a folder whose path is UTF-8",
+        ),
+        (
+            ["--config=configs/quickstart.py", "--workdir={folder}/link/run"],
+            {},
+            "which is not there; is the drive mounted?",
+        ),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_one_line(tmp_path, arguments, environment, expected):
+    (tmp_path / "link").symlink_to(tmp_path / "drive")
+    done = launch(
+        *(word.format(folder=tmp_path) for word in arguments),
+        **{name: text.format(folder=tmp_path) for name, text in environment.items()},
+    )
+    runs.assert_is_to_mend(done, expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]

@@ -1,11 +1,14 @@
 """The notebook does from top to bottom what it says; here without Colab, on generated data."""
 
+import importlib.util
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import runs
+from IPython.core.inputtransformer2 import TransformerManager
 
 # A process of its own, because what Jupyter's libraries warn of is not ours to mend.
 EXECUTE = """
@@ -57,6 +60,25 @@ def test_every_cell_does_what_it_says(outputs):
     assert len(line) == 4
     assert line.isupper()
     assert len(shown(outputs["read"])) == 1
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_runtime_without_tensorboard_goes_on_with_a_line(
+    installed, tmp_path, monkeypatch, capsys
+):
+    """As on Colab's TPU runtime; the kernel above is not on Colab, and skips the cell."""
+    cells = json.loads((runs.ROOT / "notebooks" / "colab.ipynb").read_text())["cells"]
+    (source,) = ["".join(cell["source"]) for cell in cells if cell["id"] == "watch"]
+    magics = []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: installed or None)
+    ipython = SimpleNamespace(run_line_magic=lambda *words: magics.append(words[0]))
+    names = {"on_colab": True, "workdir": tmp_path / "run", "importlib": importlib}
+    code = TransformerManager().transform_cell(source)
+    exec(code, {**names, "get_ipython": lambda: ipython})
+    assert magics == (["load_ext", "tensorboard"] if installed else [])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == (0 if installed else 1)
+    assert all("TensorBoard is not installed" in line for line in lines)
 
 
 def test_the_notebook_is_kept_without_outputs():

@@ -192,3 +192,41 @@ def test_a_folder_of_other_files_is_not_written_to(tmp_path):
     with workdir.locked(tmp_path):
         refusal(tmp_path, CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+ASK = """if True:
+    import pathlib, sys
+    from jaxletters import workdir
+    print("asking", flush=True)
+    while True:
+        workdir.in_use(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_asking_whether_a_folder_is_in_use_makes_no_start_fail(tmp_path):
+    folder = begun(tmp_path / "run")
+    with subprocess.Popen(
+        [sys.executable, "-c", ASK, str(folder)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "asking\n"
+        try:
+            for _ in range(2000):
+                with workdir.locked(folder):
+                    pass
+        finally:
+            process.kill()
+
+
+def test_a_process_in_a_folder_is_seen(tmp_path):
+    folder = begun(tmp_path / "run")
+    assert not workdir.in_use(folder)
+    process = holder(folder)
+    assert workdir.in_use(folder)
+    process.kill()
+    process.communicate()
+    assert not workdir.in_use(folder)
+
+
+def test_a_folder_that_checkpoints_cannot_be_written_to_is_refused(tmp_path):
+    with pytest.raises(UserError, match="expected a folder whose path is UTF-8"):
+        workdir.check(tmp_path / "caf\udce9", CONFIG)

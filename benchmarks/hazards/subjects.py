@@ -5,8 +5,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxletters.data import sketch
 
 ROOT = Path(__file__).parents[2]
 LAUNCH = ("launch.py",)
@@ -21,6 +27,9 @@ from jaxletters.config import *
 HERE = Path(__file__).parent
 NETWORK = DeeperConfig(widths=(4, 8), kernel_sizes=(3, 3), depths=(1, 1), dropout=0.25)
 DATA = DatasetConfig("sketch_letters", size=1040, validation_per_class=5)
+LETTERS = DatasetConfig(
+    "emnist_letters", npz=str(HERE / "letters.npz"), validation_per_class=5
+)
 TRAINING = TrainingConfig(batch_size=32, epochs=6, ema_decay=0.9, max_skips=4)
 SAVING = CheckpointConfig(every_steps=20)
 CONFIG = Config(
@@ -53,8 +62,31 @@ KINDS = {
     "sweep": "SweepConfig(**{**vars(CONFIG), 'training': dataclasses.replace(TRAINING, epochs=2)}, "
     "variations=grid('rate', {'optimizer.learning_rate': (0.001, 0.02)}))",
 }
+# Those whose data or base a trial of its own may exchange.
+EXCHANGEABLE = {
+    "npz": "dataclasses.replace(CONFIG, dataset=LETTERS)",
+    "npz folds": "cross_validated(dataclasses.replace(CONFIG, dataset=dataclasses.replace(LETTERS, "
+    "validation_per_class=0)), folds=2)",
+    "transfer folds": "cross_validated(dataclasses.replace(CONFIG, "
+    "dataset=dataclasses.replace(LETTERS, validation_per_class=0), "
+    "optimizer=OptimizerConfig(), training=TrainingConfig(batch_size=32), "
+    "base=BaseConfig(config=str(HERE / 'full.py'), workdir=str(HERE / 'base'), take='stage'), "
+    "stages=(StageConfig('logits', 2), StageConfig('.*', 2))), folds=2)",
+}
 # As in the configs above.
 MAX_SKIPS = 4
+
+
+def letters(count: int, seed: int) -> dict[str, np.ndarray]:
+    """Returns the arrays of an .npz file of so many training letters, and a fifth as many to test."""
+    images, labels = sketch.draw(count, "train", seed)
+    tested, tested_labels = sketch.draw(count // 5, "test", seed)
+    return {
+        "train_images": images,
+        "train_labels": labels,
+        "test_images": tested,
+        "test_labels": tested_labels,
+    }
 
 
 class Subject(NamedTuple):
@@ -84,7 +116,9 @@ class Place:
         self._lock = threading.Lock()
         self.configs = self.folder / "configs"
         self.configs.mkdir(parents=True, exist_ok=True)
-        for kind, text in KINDS.items():
+        # Other letters than those that sketch_letters has.
+        np.savez(self.configs / "letters.npz", **letters(1040, seed=1))
+        for kind, text in {**KINDS, **EXCHANGEABLE}.items():
             (self.configs / f"{kind}.py").write_text(f"{_HEAD}{text}\n")
 
     def command(self, subject: Subject, workdir: Path, *words: str) -> list[str]:
@@ -93,19 +127,21 @@ class Place:
 
     def reference(self, subject: Subject, program: tuple[str, ...] = LAUNCH) -> Path:
         """Returns the folder of the uninterrupted run, which is made if need be."""
-        key = (subject, program)
-        with self._lock:
-            lock = self._locks.setdefault(key, threading.Lock())
         workdir = self.folder / "references" / "_".join([subject.name, *program[1:]]) / "run"
-        with lock:
+        with self.lock((subject, program)):
             if not (workdir / "report" / "result.json").exists():
                 finish(self, subject, workdir, program)
         return workdir
 
+    def lock(self, key: Any) -> threading.Lock:
+        """Returns the lock of what is made once."""
+        with self._lock:
+            return self._locks.setdefault(key, threading.Lock())
+
     def prepare(self, subject: Subject) -> None:
         """Makes the base of a transfer, which would end in an error without it."""
-        if subject.kind == "transfer" and not (self.configs / "base").exists():
-            with self._lock:
+        if subject.kind.startswith("transfer"):
+            with self.lock("base"):
                 if not (self.configs / "base").exists():
                     base = self.configs / "base.part"
                     finish(self, Subject("full", 1), base)
@@ -119,12 +155,14 @@ def start(
     program: tuple[str, ...] = LAUNCH,
     words: tuple[str, ...] = (),
     data_dir: Path | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    wrapper: tuple[str, ...] = (),
 ) -> subprocess.Popen[str]:
     """Starts a run; its output is read through pipes."""
     place.prepare(subject)
     flags = f"--xla_force_host_platform_device_count={subject.devices}"
     return subprocess.Popen(
-        [sys.executable, *program, *place.command(subject, workdir, *words)],
+        [*wrapper, sys.executable, *program, *place.command(subject, workdir, *words)],
         cwd=ROOT,
         env={
             **os.environ,
@@ -132,6 +170,7 @@ def start(
             "XLA_FLAGS": flags,
             "TFDS_DATA_DIR": str(data_dir or place.folder / "data"),
             "PYTHONPATH": str(ROOT),
+            **environment,
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -140,10 +179,14 @@ def start(
 
 
 def finish(
-    place: Place, subject: Subject, workdir: Path, program: tuple[str, ...] = LAUNCH
+    place: Place,
+    subject: Subject,
+    workdir: Path,
+    program: tuple[str, ...] = LAUNCH,
+    words: tuple[str, ...] = (),
 ) -> tuple[str, str]:
     """Runs to the end, which must be a success; returns standard output and error."""
-    process = start(place, subject, workdir, program)
+    process = start(place, subject, workdir, program, words)
     output, errors = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{subject} ended with {process.returncode}: {errors}")
@@ -157,5 +200,5 @@ def files(workdir: Path) -> set[str]:
         for path in workdir.rglob("*")
         if path.is_file()
         and not {"tensorboard", "steps", "d"} & {*path.parts}
-        and path.name != "env.json"
+        and path.name != "manifest.json"
     }

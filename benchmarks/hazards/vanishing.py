@@ -1,4 +1,4 @@
-"""A disk that goes away in the middle of a run: a FUSE mount, as Google Drive is one, whose daemon is killed."""
+"""A disk that goes away in the middle of a run: a FUSE mount whose daemon is killed."""
 
 import contextlib
 import os

@@ -4,8 +4,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from jaxletters import commandline, console, overrides, settings
 from jaxletters import config as schema
 from jaxletters.config import Config, DatasetConfig
@@ -41,13 +39,15 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     plain = Config(dataset=DatasetConfig(known.name, size=size))
     config = overrides.apply(plain, words)
     _check_settings(plain, config)
-    from jaxletters import data, files, validation
-    from jaxletters.data import portions
+    import numpy as np
+
+    from jaxletters import data, files, manifest, validation
     from jaxletters.report import drawing, mosaics
 
     validation.check(config, device_count=1)
-    splits = {name: data.load(config.dataset, name) for name in data.split_names(config.dataset)}
-    note = portions.note(config.dataset)
+    source = data.Splits(config.dataset)
+    splits = {name: source.take(source.whole(name)) for name in source.names}
+    note = manifest.describe_data(source, source.names)["note"]
     title = f"{known.name} ({note})" if note else known.name
     path = (known.output or Path(f"{known.name}.png")).absolute()
     with drawing.style():

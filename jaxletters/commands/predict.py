@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=commandline.path,
         metavar="IMAGE",
-        help="PNG, JPEG or other pictures",
+        help="PNG, JPEG or other pictures, or folders of them",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
@@ -50,12 +50,17 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     backend.prepare()
     from jaxletters import files, images, pictures, reader
 
+    named = [
+        file
+        for path in known.images
+        for file in (images.in_folder(path) if path.is_dir() else [path])
+    ]
     if known.show:
-        _check_targets(known.images)
+        _check_targets(named)
     network = reader.load(known.run)
     pictures.check(network)
     problems, readings = [], []
-    for file in known.images:
+    for file in named:
         try:
             picture = images.read(file)
             found = pictures.read(network, picture, str(file))
@@ -71,7 +76,8 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
             if not known.json:
                 console.notice(str(target))
     if known.json:
-        console.notice(files.to_json(readings, indent=2))
+        # What standard output cannot encode would be escaped, but not as JSON escapes it.
+        console.notice(files.to_json(readings, indent=2, ascii_only=True))
     if problems:
         raise UserError("\n".join(problems))
 

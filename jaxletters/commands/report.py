@@ -33,8 +33,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         UserError: a folder holds no finished run, or the page cannot be written.
     """
     commandline.nothing_more(words)
-    from jaxletters import journal, report, workdir
-    from jaxletters.report import comparison
+    from jaxletters import comparison, journal, report, workdir
 
     target = known.to.absolute()
     _check_target(target)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxletters import commandline, console, overview
+from jaxletters import commandline, comparison, console, overview
 from jaxletters.overview import Run
 
 HELP = "list runs, how far they are and what came of them"
@@ -39,8 +39,6 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def _row(run: Run) -> tuple[str, ...]:
-    from jaxletters.report import comparison
-
     if run.result is None or "rows" in run.result:
         count = f"{len(run.result['rows'])} experiments" if run.result else ""
         return run.folder.name, run.state, run.dataset or count, *[""] * 5

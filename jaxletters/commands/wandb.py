@@ -64,7 +64,7 @@ def _copy(folder: Path, part: Path, project: str, group: str | None) -> None:
     """Copies what one experiment wrote down, that lies in a run's folder or is the run."""
     import wandb
 
-    from jaxletters import workdir
+    from jaxletters import manifest, workdir
 
     home = workdir.home(part)
     with wandb.init(
@@ -73,7 +73,7 @@ def _copy(folder: Path, part: Path, project: str, group: str | None) -> None:
         resume="allow",
         name=str(part.relative_to(folder.parent)),
         group=group,
-        config=read_json(home / "config.json") | {"environment": read_json(home / "env.json")},
+        config=read_json(home / "config.json") | {"environment": manifest.read(home).environment},
         # Of this process, which trains nothing, there is nothing to tell.
         settings=wandb.Settings(
             console="off", disable_code=True, disable_git=True, x_disable_stats=True, quiet=True

@@ -7,16 +7,18 @@ needs TensorFlow.
 
 import contextlib
 import importlib
+import json
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from jaxletters import files
 from jaxletters.config import DatasetConfig
-from jaxletters.data import archives, builders, cache, canvas, npz
+from jaxletters.data import archives, builders, cache, canvas, digests, npz
+from jaxletters.data.digests import SplitDigest
 from jaxletters.errors import UserError
 from jaxletters.types import Dataset
 
@@ -32,6 +34,9 @@ DATASETS: dict[str, builders.Spec] = {
 
 # EMNIST's: letters fill 28x28 pixels but for two at each side.
 _CANVAS, _MARGIN = (28, 28), 2
+
+# In the folder of a prepared dataset: the SHA-256 of the files that it was prepared from.
+_ORIGIN = "origin.json"
 
 # The test split is a fifth of the training split.
 _LEAST_SKETCHES = 5 * 26
@@ -58,6 +63,81 @@ def split_names(config: DatasetConfig) -> Collection[str]:
     return DATASETS[config.name].splits
 
 
+class Part(NamedTuple):
+    """Some examples of a split.
+
+    Attributes:
+        split: its name.
+        indices: int64 `[n]`, rising.
+    """
+
+    split: str
+    indices: np.ndarray
+
+
+class Splits:
+    """The splits of a dataset, each read once, when it is first asked for.
+
+    Attributes:
+        config: the dataset.
+        names: of its splits.
+    """
+
+    def __init__(self, config: DatasetConfig) -> None:
+        self.config = config
+        self.names = split_names(config)
+        self._raw: dict[str, Dataset] = {}
+        self._resized: dict[str, Dataset] = {}
+        self._hashes: dict[str, np.ndarray] = {}
+
+    def raw(self, split: str) -> Dataset:
+        """Returns a split in the order of its source, its images as the source has them.
+
+        The dataset is prepared first if need be. The arrays are read-only: they may be a file's own pages.
+
+        Raises:
+            UserError: the files cannot be had, or are not what they should be.
+        """
+        if split not in self.names:
+            raise UserError(
+                f"dataset {self.config.name}: expected one of its splits ({', '.join(self.names)}), "
+                f"found {split!r}; to test on it, use cross-validation or another dataset"
+            )
+        if split not in self._raw:
+            self._raw[split] = _load(self.config, split)
+        return self._raw[split]
+
+    def digest(self, split: str) -> SplitDigest:
+        """Returns what identifies a split, wherever its files lie."""
+        return digests.of_split(self.raw(split))
+
+    def take(self, part: Part) -> Dataset:
+        """Returns the examples of a part, resized as the config says."""
+        whole = self._resize(part.split)
+        if len(part.indices) == len(whole.labels):
+            return whole
+        return whole._replace(images=whole.images[part.indices], labels=whole.labels[part.indices])
+
+    def _resize(self, split: str) -> Dataset:
+        raw = self.raw(split)
+        if self.config.resize == "none":
+            return raw
+        if split not in self._resized:
+            images = canvas.fit(raw.images, _CANVAS, _MARGIN, self.config.resize)
+            self._resized[split] = raw._replace(images=images)
+        return self._resized[split]
+
+    def whole(self, split: str) -> Part:
+        """Returns all examples of a split."""
+        return Part(split, np.arange(len(self.raw(split).labels)))
+
+    def hashes(self, part: Part) -> np.ndarray:
+        """Returns what identifies each image of a part, before it is resized: uint64 `[n]`."""
+        if part.split not in self._hashes:
+            self._hashes[part.split] = digests.of_images(self.raw(part.split).images)
+        return self._hashes[part.split][part.indices]
+
+
 def load(config: DatasetConfig, split: str) -> Dataset:
     """Returns one split of a dataset, in the order of its source; it is prepared first if need be.
 
@@ -66,28 +146,18 @@ def load(config: DatasetConfig, split: str) -> Dataset:
     Raises:
         UserError: the files cannot be had, or are not what they should be.
     """
+    splits = Splits(config)
+    return splits.take(splits.whole(split))
+
+
+def _load(config: DatasetConfig, split: str) -> Dataset:
     spec = DATASETS[config.name]
-    names = split_names(config)
-    if split not in names:
-        raise UserError(
-            f"dataset {config.name}: expected one of its splits ({', '.join(names)}), "
-            f"found {split!r}; to test on it, use cross-validation or another dataset"
-        )
     images, labels = npz.read(_npz(config), spec, split) if config.npz else _read(config, split)
-    if config.resize != "none":
-        images = canvas.fit(images, _CANVAS, _MARGIN, config.resize)
     return Dataset(images, labels, spec.class_names)
 
 
 def _npz(config: DatasetConfig) -> Path:
-    return Path(config.npz).expanduser()
-
-
-def count(config: DatasetConfig, split: str) -> int:
-    """Returns how many examples a split has; of a prepared dataset none is read for that."""
-    if config.npz or not Path(_open(config).data_path).exists():
-        return len(load(config, split).labels)
-    return _open(config).info.splits[split].num_examples
+    return files.expanded(config.npz)
 
 
 def _read(config: DatasetConfig, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -104,14 +174,17 @@ def _read(config: DatasetConfig, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _open(config: DatasetConfig) -> "ArraysBuilder":
-    from tensorflow_datasets.core import constants
-
     from jaxletters.data.builders import base
 
     module, cls = DATASETS[config.name].builder.split(":")
     builder_class = getattr(importlib.import_module(module), cls)
-    data_dir = Path(config.data_dir or constants.DATA_DIR).expanduser().absolute()
-    arguments = {}
+    data_dir = _data_dir(config)
+    files.check_name(data_dir)
+
+    def build(**arguments: Any) -> "ArraysBuilder":
+        with base.quiet(), base.prepared(data_dir / builder_class.name):
+            return builder_class(data_dir=data_dir, **arguments)
+
     if config.name == "sketch_letters":
         if config.size < _LEAST_SKETCHES:
             raise UserError(
@@ -120,9 +193,57 @@ def _open(config: DatasetConfig) -> "ArraysBuilder":
             )
         from jaxletters.data.builders import sketch_letters
 
-        arguments["config"] = sketch_letters.size_config(config.size)
-    with base.quiet(), base.prepared(data_dir / builder_class.name):
-        return builder_class(data_dir=data_dir, **arguments)
+        return build(config=sketch_letters.size_config(config.size))
+    builder = build()
+    if not config.archives:
+        return builder
+    given = archives.digests(builder.ARCHIVE, files.expanded(config.archives))
+    if not Path(builder.data_path).exists() or _origin(builder) == given:
+        return builder
+    # Beside what others prepared from other files, which their runs need to continue.
+    return build(config=base.of_archives(given))
+
+
+def _origin(builder: "ArraysBuilder") -> dict[str, str]:
+    """Returns the SHA-256 of the files that a dataset was prepared from, {} where that is not known."""
+    try:
+        found = json.loads((Path(builder.data_path) / _ORIGIN).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_here(config: DatasetConfig) -> bool:
+    """Returns whether a dataset can be read without downloading or preparing anything.
+
+    Raises:
+        UserError: `archives` names a folder that does not have the files.
+    """
+    if config.npz:
+        return _npz(config).exists()
+    return Path(_open(config).data_path).exists()
+
+
+def from_published_files(config: DatasetConfig) -> bool:
+    """Returns whether a dataset was prepared from files that are the published ones byte for byte."""
+    if config.npz or config.name == "sketch_letters":
+        return False
+    builder = _open(config)
+    return archives.are_published(builder.ARCHIVE, _origin(builder))
+
+
+def _data_dir(config: DatasetConfig) -> Path:
+    """Returns TFDS's folder of prepared datasets; one in the working folder for a user without a home."""
+    from tensorflow_datasets.core import constants
+
+    folder = config.data_dir or constants.DATA_DIR
+    try:
+        return files.expanded(folder).absolute()
+    except UserError:
+        # TFDS's default begins so, and nobody mistyped it.
+        if config.data_dir or not str(folder).startswith("~/"):
+            raise
+        return Path("tensorflow_datasets").absolute()
 
 
 def _prepare(builder: "ArraysBuilder", config: DatasetConfig) -> None:
@@ -130,10 +251,11 @@ def _prepare(builder: "ArraysBuilder", config: DatasetConfig) -> None:
 
     from jaxletters.data.builders import base
 
-    origin = None
+    origin, digests_of_origin = None, {}
     if builder.ARCHIVE.files:
         downloads = Path(builder.data_dir_root) / "downloads"
         origin = archives.locate(config.name, builder.ARCHIVE, config.archives, downloads)
+        digests_of_origin = archives.digests(builder.ARCHIVE, origin)
     # One line, on stderr, because the first run is silent for half a minute otherwise.
     source = f" from {origin}" if origin else ""
     print(f"Preparing {config.name} (once){source} ...", file=sys.stderr)
@@ -144,6 +266,7 @@ def _prepare(builder: "ArraysBuilder", config: DatasetConfig) -> None:
                 file_format="array_record",
                 download_config=tfds.download.DownloadConfig(manual_dir=origin),
             )
+        files.write_json(folder / _ORIGIN, digests_of_origin)
     # array_record reports a full disk as a RuntimeError.
     except (OSError, RuntimeError) as error:
         # Another process may have been faster: its folder is as good as the one TFDS cannot rename.

@@ -1,6 +1,7 @@
 """Where a dataset's original files come from: a folder of the user's, TFDS's own, a download."""
 
 import base64
+import functools
 import hashlib
 import http.client
 import os
@@ -165,10 +166,10 @@ def locate(dataset: str, archive: Archive, given: str, downloads: Path) -> Path:
         UserError: they are not in the given folder, or nowhere here and cannot be downloaded.
     """
     if given:
-        return _folder(sources(archive, Path(given).expanduser()))
+        return _folder(sources(archive, files.expanded(given)))
     roots = [downloads]
     if environment := os.environ.get(ENVIRONMENT):
-        named = Path(environment).expanduser()
+        named = files.expanded(environment)
         if not named.is_dir():
             raise UserError(
                 f"{ENVIRONMENT}: expected a folder, found none: {named}; mend or unset it"
@@ -204,6 +205,39 @@ def sources(archive: Archive, root: Path) -> dict[str, Source]:
         f"{root}: expected {archive.wanted}, in it or at most {_DEPTH} folders below, "
         f"found no folder with them; put them there or name another folder"
     )
+
+
+def digests(archive: Archive, root: Path) -> dict[str, str]:
+    """Returns the SHA-256, in hex, of each file that `sources` finds: the archive's, or the zip file's.
+
+    Raises:
+        UserError: as `sources`, or a file cannot be read.
+    """
+    found = sources(archive, root)
+    paths = {archive.bundle if s.member else name: s.path for name, s in found.items()}
+    return {name: _digest(path) for name, path in paths.items()}
+
+
+def are_published(archive: Archive, found: dict[str, str]) -> bool:
+    """Returns whether the digests of an archive's files are those of the published ones."""
+    return found == {remote.name: remote.sha256 for remote in archive.remotes}
+
+
+def _digest(path: Path) -> str:
+    try:
+        about = path.stat()
+        return _digest_of_version(path, about.st_size, about.st_mtime_ns)
+    except OSError as error:
+        raise UserError(
+            f"{path}: expected a readable file, found: {error.strerror}; fetch it again"
+        ) from error
+
+
+@functools.lru_cache(maxsize=16)
+def _digest_of_version(path: Path, size: int, modified: int) -> str:  # noqa: ARG001, part of the key
+    # EMNIST's zip file has half a gigabyte, and every split asks for it.
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _search(archive: Archive, root: Path) -> dict[str, Source]:

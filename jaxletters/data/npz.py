@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxletters.data.builders import Spec
-from jaxletters.errors import UserError
+from jaxletters.errors import UserError, shown
 
 # The names of a split's arrays begin so; a file of a single split has them without.
 _PREFIXES = {"train": "train_", "validation": "validate_", "test": "test_"}
@@ -119,6 +119,12 @@ def _classes(labels: np.ndarray, name: str, spec: Spec, count: int) -> np.ndarra
         raise UserError(
             f"{name}: expected [{count}] or [{count}, {columns}], one label per image, found "
             f"{list(labels.shape)}; is this another dataset's file?"
+        )
+    if labels.dtype.kind not in "buif":
+        first = shown(f"{labels.reshape(-1)[:1].tolist()[0]!r:.40}")
+        raise UserError(
+            f"{name}: expected numbers, {spec.labels.start} to {spec.labels.stop - 1} or one-hot, found "
+            f"{labels.dtype} ({first}, ...); write them as numbers"
         )
     if one_hot and not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
         raise UserError(f"{name}: expected a single 1 in each row, found others; mend the file")

@@ -1,8 +1,10 @@
 """Which examples a run learns from, which it chooses its best weights by, and which it is tested on."""
 
+import numpy as np
+
 from jaxletters import data
 from jaxletters.config import DatasetConfig
-from jaxletters.data import provenance, splits
+from jaxletters.data import Part, Splits, splits
 from jaxletters.errors import UserError
 from jaxletters.types import Dataset
 
@@ -27,47 +29,47 @@ def check_test(config: DatasetConfig) -> None:
         )
 
 
-def everything(config: DatasetConfig, seed: int) -> Dataset:
+def everything(source: Splits, seed: int) -> Part:
     """Returns all that may be learned from: the training split, or so much of it as `limit` allows."""
-    train = data.load(config, "train")
+    config, labels = source.config, source.raw("train").labels
+    indices = np.arange(len(labels))
     if config.test_share:
-        train = splits.take(train, splits.hold_out_test(train.labels, config.test_share, seed)[0])
+        indices = splits.hold_out_test(labels, config.test_share, seed)[0]
     if config.limit:
-        train = splits.take(train, splits.limit(train.labels, config.limit, seed))
-    return train
+        indices = indices[splits.limit(labels[indices], config.limit, seed)]
+    return Part("train", indices)
 
 
-def training(config: DatasetConfig, seed: int) -> tuple[Dataset, Dataset]:
+def training(source: Splits, seed: int) -> tuple[Part, Part]:
     """Returns the examples to learn from and those to validate on, which may be none."""
-    train = everything(config, seed)
-    if config.validation_per_class and "validation" in data.split_names(config):
-        return train, data.load(config, "validation")
-    kept, held_out = splits.hold_out(train.labels, config.validation_per_class, seed)
-    return splits.take(train, kept), splits.take(train, held_out)
+    train = everything(source, seed)
+    per_class = source.config.validation_per_class
+    if per_class and "validation" in source.names:
+        return train, source.whole("validation")
+    kept, held_out = splits.hold_out(source.raw("train").labels[train.indices], per_class, seed)
+    return Part("train", train.indices[kept]), Part("train", train.indices[held_out])
 
 
-def test(config: DatasetConfig, seed: int) -> Dataset:
+def test(source: Splits, seed: int) -> Part:
     """Returns the examples to test on: the test split, or a share of the training split.
 
     With `test_on="validation"` those to validate on; the test split is not read then.
     """
+    config = source.config
     if config.test_on == "validation":
-        return training(config, seed)[1]
+        return training(source, seed)[1]
     if not config.test_share:
-        return data.load(config, "test")
-    train = data.load(config, "train")
-    return splits.take(train, splits.hold_out_test(train.labels, config.test_share, seed)[1])
+        return source.whole("test")
+    labels = source.raw("train").labels
+    return Part("train", splits.hold_out_test(labels, config.test_share, seed)[1])
 
 
-def unseen(config: DatasetConfig) -> Dataset:
+def unseen(source: Splits) -> Part:
     """Returns what a network trained on other data is tested on: the test split, or else everything."""
-    return data.load(config, "test" if "test" in data.split_names(config) else "train")
+    return source.whole("test" if "test" in source.names else "train")
 
 
-def note(config: DatasetConfig) -> str:
-    """Returns what must be said of the dataset wherever a figure on it stands, or ""."""
-    names = data.split_names(config)
-    notes = [provenance.note(config, lambda: tuple(data.count(config, name) for name in names))]
-    if config.test_on == "validation":
-        notes.append("tested on the validation examples")
-    return ", ".join(filter(None, notes))
+def sample(config: DatasetConfig, seed: int) -> Dataset:
+    """Returns all that may be learned from, for a contact sheet."""
+    source = Splits(config)
+    return source.take(everything(source, seed))

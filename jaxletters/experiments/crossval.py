@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters import console, environment, inference, loop, sharding, workdir
+from jaxletters import console, inference, loop, manifest, sharding, workdir
 from jaxletters.config import CrossvalConfig
-from jaxletters.data import portions, splits
-from jaxletters.errors import UserError
+from jaxletters.data import Splits, portions, splits
 from jaxletters.experiments import base, fitting, outcome
 from jaxletters.experiments.fitting import Start
 from jaxletters.files import read_json, write_bytes, write_json
@@ -41,14 +40,24 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
-        base.check_unchanged(config.base, finished, folder)
+        manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    begin = fitting.start(config)
-    whole = portions.everything(config.dataset, config.seed)
+    begin = fitting.start(config, folder)
+    source = Splits(config.dataset)
+    part = portions.everything(source, config.seed)
+    whole = source.take(part)
     fold_of = splits.folds(whole.labels, config.folds, config.seed)
-    workdir.claim(folder, config)
-    environment.record(folder, console.notice)
+    if begin.base:
+        base.check_unseen(begin.base, "test", source.hashes(part))
+    manifest.claim(
+        folder,
+        config,
+        console.notice,
+        manifest.describe_data(source, manifest.splits_used(config, source.names)),
+        begin.base.facts if begin.base else None,
+        begin.base.trained_on if begin.base else (),
+    )
     console.model_table(layers)
     folds = [
         _fold(config, begin, whole, fold_of == fold, folder / f"fold{fold + 1:02}", mesh)
@@ -74,26 +83,25 @@ def _fold(
     """Returns the logits of the unseen examples, and facts about the training on all others."""
     record, predictions = folder / "fold.json", folder / "logits.npy"
     if record.exists():
-        facts = read_json(record)
-        if _base(facts) != _base(begin.facts):
-            raise UserError(
-                f"{folder}: expected a fold that began with the same run as the others will, found one "
-                f"that began with {facts['base']['folder']} as it was; remove {folder.parent} to begin "
-                "anew"
-            )
-        return np.load(predictions), facts
+        return np.load(predictions), read_json(record)
     others = splits.take(whole, np.flatnonzero(~unseen))
     kept, held_out = splits.hold_out(
         others.labels, config.dataset.validation_per_class, config.seed
     )
     train, validation = splits.take(others, kept), splits.take(others, held_out)
     fitted = fitting.fit(config, begin, train, validation, folder, mesh, brief=True)
+    reads = workdir.count_test_read(folder)
     examples = splits.take(whole, np.flatnonzero(unseen))
     logits = inference.predict(
         fitted.model, fitted.variables, examples.images, loop.EVALUATION_BATCH, mesh
     )
     right = int((logits.argmax(axis=1) == examples.labels).sum())
-    facts = {**fitted.facts, "examples": len(examples.labels), "right": right}
+    facts = {
+        **fitted.facts,
+        "examples": len(examples.labels),
+        "right": right,
+        "test_split_reads": reads,
+    }
     file = io.BytesIO()
     np.save(file, logits)
     write_bytes(predictions, file.getvalue())
@@ -106,11 +114,6 @@ def _fold(
     return logits, facts
 
 
-def _base(facts: dict[str, Any]) -> str:
-    """Returns the fingerprint of the run that the weights come from, or ""."""
-    return facts["base"]["fingerprint"] if "base" in facts else ""
-
-
 def _facts(folds: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "experiment": "cross-validation",
@@ -120,6 +123,8 @@ def _facts(folds: list[dict[str, Any]]) -> dict[str, Any]:
         "training_seconds": sum(fold["training_seconds"] for fold in folds),
         **analysis.over_folds([fold["right"] / fold["examples"] for fold in folds]),
         "base": folds[0].get("base"),
+        # Each fold has test examples of its own.
+        "test_split_reads": max(fold["test_split_reads"] for fold in folds),
     }
 
 

@@ -9,6 +9,7 @@ from jax.sharding import Mesh
 
 from jaxletters import (
     backend,
+    checkpoint,
     console,
     data,
     journal,
@@ -24,6 +25,7 @@ from jaxletters.checkpoint import Snapshot
 from jaxletters.config import Config, LetterNetConfig, StageConfig
 from jaxletters.errors import UserError
 from jaxletters.experiments import base
+from jaxletters.experiments.base import Base
 from jaxletters.models import summary
 from jaxletters.plan import Plan
 from jaxletters.steps import Task
@@ -96,29 +98,35 @@ def _alone(config: Config, stage: StageConfig) -> Config:
 
 
 class Start(NamedTuple):
-    """The weights that a run begins with, None to draw them, and where they come from."""
+    """What a run begins with.
+
+    Attributes:
+        variables: its first weights; None to draw them.
+        base: the run that they come from; None without one.
+        facts: about that, ready for JSON.
+    """
 
     variables: Variables | None
+    base: Base | None
     facts: dict[str, Any]
 
 
-def start(config: Config) -> Start:
-    """Returns what a run begins with.
+def start(config: Config, folder: Path) -> Start:
+    """Returns what the run in a folder begins with.
 
     Raises:
-        UserError: the base is not there, or its weights do not fit.
+        UserError: the base is not there, is not the one that the run began with, or its weights do not fit.
     """
     if not config.base.config:
-        return Start(None, {})
-    origin = base.load(config.base)
+        return Start(None, None, {})
+    origin = base.load(config.base, folder)
     model = models.build(config.model, *_sizes(config))
     draw = jax.jit(model.init, compiler_options=backend.once_options())
     fresh = draw(rng.key(config.seed, rng.Stream.INIT))
-    variables, report = transfer.take(fresh, origin.variables, config.base.take)
+    variables, report = transfer.take(fresh, origin.run.variables, config.base.take)
     for line in transfer.lines(report):
         console.notice(line)
-    about = {"folder": str(origin.folder), "fingerprint": origin.result["fingerprint"]}
-    return Start(variables, {"base": {**about, **report._asdict()}})
+    return Start(variables, origin, {"base": {**origin.facts, **report._asdict()}})
 
 
 def fit(
@@ -153,7 +161,7 @@ def fit(
             console.notice(f"Stage {i} of {len(config.stages)}: trains {stage.trainable}")
         own = _alone(config, stage)
         plan = Plan.of(own, len(train.labels))
-        task = _task(config, stage, plan, mesh, train)
+        task = _task(config, stage, i - 1, plan, mesh, train)
         snapshot = loop.fit(own, task, plan, train, held_out, where, variables, brief)
         variables = snapshot.best
         history.extend(_after(history, journal.read(where), i))
@@ -169,7 +177,9 @@ def _sizes(config: Config) -> tuple[int, tuple[int, int]]:
     return len(data.class_names(config.dataset.name)), data.image_shape(config.dataset)
 
 
-def _task(config: Config, stage: StageConfig, plan: Plan, mesh: Mesh, train: Dataset) -> Task:
+def _task(
+    config: Config, stage: StageConfig, index: int, plan: Plan, mesh: Mesh, train: Dataset
+) -> Task:
     classes, shape = _sizes(config)
     prior = losses.prior(train.labels, classes) if config.loss.prior else ()
     return Task(
@@ -177,7 +187,7 @@ def _task(config: Config, stage: StageConfig, plan: Plan, mesh: Mesh, train: Dat
         optimizer=optim.build(stage.optimizer, plan.total_steps, stage.trainable),
         loss=config.loss,
         augment=config.augment,
-        seed=config.seed,
+        seed=rng.stage_seed(config.seed, index),
         batch_size=config.training.batch_size,
         ema_decay=config.training.ema_decay,
         mesh=mesh,
@@ -228,5 +238,6 @@ def _facts(
             for name in ("epochs", "steps", "skipped_steps", "training_seconds")
         },
         "best_step": best_step,
+        "weights": checkpoint.digest(variables),
         "validation_accuracy": best[0]["accuracy"] if best else None,
     }

@@ -7,10 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxletters import augment, backend, identity, journal, report, rng, settings, workdir
+from jaxletters import augment, backend, identity, journal, manifest, report, rng, settings, workdir
 from jaxletters.config import AugmentConfig, Config, ZeroShotConfig
-from jaxletters.data import portions
-from jaxletters.files import read_json
 from jaxletters.types import Dataset, Variables
 
 # How many images the report shows augmented, and how often each.
@@ -44,10 +42,12 @@ def write(
     Raises:
         UserError: a file cannot be written.
     """
+    about = manifest.read(folder)
+    assert about.data is not None, "an experiment on one dataset"
     files = report.of_run(
         report.RunReport(
             name=folder.name,
-            dataset_note=portions.note(config.dataset),
+            dataset_note=about.data["note"],
             history=history,
             train_sample=seen,
             test=test,
@@ -58,7 +58,8 @@ def write(
                 "fingerprint": identity.fingerprint(config),
             },
             config=settings.to_dict(config),
-            environment=read_json(folder / "env.json"),
+            environment=about.environment,
+            changes=about.changes,
             augmented=_augmented(config, seen) if isinstance(config, Config) else None,
             kernels=None if variables is None else _first_kernels(variables),
         )

@@ -1,15 +1,17 @@
 """Many experiments, run where they have not been yet, and one table of them."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from jaxletters import (
+    comparison,
     configfile,
     console,
-    environment,
     identity,
+    manifest,
     report,
     sharding,
     validation,
@@ -24,7 +26,6 @@ from jaxletters.config import (
 from jaxletters.data import portions
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome
-from jaxletters.report import comparison
 from jaxletters.types import Dataset
 
 # What is left of an experiment when there are only minutes for all of them.
@@ -64,8 +65,7 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> di
     experiments = _load_all(config, root)
     for file, experiment in experiments.items():
         _check(file, experiment, _place(file, root), check_one)
-    workdir.claim(folder, config)
-    environment.record(folder, console.notice)
+    manifest.claim(folder, config, console.notice)
     results = _run_all(config, experiments, root, run_one)
     found = []
     for entry in config.experiments:
@@ -113,6 +113,7 @@ def _run_all(
 ) -> dict[str, dict[str, Any]]:
     """Returns the result of every experiment by its file, and of the bases that they begin with."""
     results: dict[str, dict[str, Any]] = {}
+    find = functools.cache(manifest.find_data)
 
     def ensure(file: str) -> None:
         if file in results:
@@ -122,7 +123,7 @@ def _run_all(
             ensure(experiment.base.config)
         where = _place(file, root)
         if finished := workdir.finished(where, experiment):
-            base.check_unchanged(experiment.base, finished, where)
+            manifest.check_finished(where, experiment, base.now(experiment.base), find)
             console.notice(f"{file}: finished earlier")
             results[file] = finished
         else:
@@ -201,6 +202,6 @@ def _sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
     sheets = {}
     for experiment in experiments:
         if experiment.dataset.name not in sheets:
-            examples = portions.everything(experiment.dataset, experiment.seed)
+            examples = portions.sample(experiment.dataset, experiment.seed)
             sheets[experiment.dataset.name] = examples
     return sheets

@@ -1,17 +1,26 @@
 """One variation at a time on a common baseline."""
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
 
+from jaxletters import (
+    comparison,
+    console,
+    identity,
+    manifest,
+    overrides,
+    report,
+    sharding,
+    workdir,
+)
 from jaxletters import config as schema
-from jaxletters import console, environment, identity, overrides, report, sharding, workdir
+from jaxletters.comparison import Row
 from jaxletters.config import Config, SweepConfig, VariationConfig
 from jaxletters.data import portions
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome, train
-from jaxletters.report import comparison
-from jaxletters.report.comparison import Row
 
 _BASELINE = VariationConfig(technique="baseline", name="baseline")
 
@@ -33,17 +42,21 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
     planned = trials(config)
     folder = folder.absolute()
     workdir.check(folder, config)
+    find = functools.cache(manifest.find_data)
     if (finished := workdir.result(folder)) is not None:
+        manifest.check_finished(folder, config)
+        for variation, trial in planned:
+            place = folder / _folder_name(variation)
+            manifest.check_finished(place, trial, base.now(trial.base), find)
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    workdir.claim(folder, config)
-    environment.record(folder, console.notice)
+    manifest.claim(folder, config, console.notice)
     compared = []
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
         state = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
         if result := workdir.finished(folder / name, trial):
-            base.check_unchanged(trial.base, result, folder / name)
+            manifest.check_finished(folder / name, trial, base.now(trial.base), find)
             console.notice(f"{state}: finished earlier")
         else:
             console.notice(state)
@@ -57,7 +70,7 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
             remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy.",
             rows=compared,
             baseline=compared[0],
-            sheets={config.dataset.name: portions.everything(config.dataset, config.seed)},
+            sheets={config.dataset.name: portions.sample(config.dataset, config.seed)},
             result={"experiment": "sweep", "fingerprint": identity.fingerprint(config)},
         ),
     )

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters import console, environment, inference, loop, metrics, sharding, workdir
+from jaxletters import console, inference, loop, manifest, metrics, sharding, workdir
 from jaxletters.config import Config
-from jaxletters.data import portions
+from jaxletters.data import Part, Splits, portions
 from jaxletters.experiments import base, fitting, outcome
-from jaxletters.experiments.fitting import Fitted
+from jaxletters.experiments.fitting import Fitted, Start
 from jaxletters.models import summary
 from jaxletters.types import Dataset
 
@@ -35,18 +35,19 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
-        base.check_unchanged(config.base, finished, folder)
+        manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    begin = fitting.start(config)
-    train, held_out = portions.training(config.dataset, config.seed)
+    begin = fitting.start(config, folder)
+    source = Splits(config.dataset)
+    parts = portions.training(source, config.seed)
+    train, held_out = map(source.take, parts)
     fitting.check_lengths(config, len(train.labels))
-    workdir.claim(folder, config)
-    environment.record(folder, console.notice)
+    _claim(config, begin, source, parts, folder)
     if not brief:
         console.model_table(layers)
     fitted = fitting.fit(config, begin, train, held_out, folder, mesh, brief)
-    result = _test_and_report(config, fitted, train, folder)
+    result = _test_and_report(config, fitted, source, train, folder)
     if brief:
         accuracies = f"{_best(result)} in validation"
         # What is tested on the validation examples has the same accuracy there.
@@ -69,12 +70,44 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
     return layers
 
 
+def _claim(
+    config: Config, begin: Start, source: Splits, parts: tuple[Part, Part], folder: Path
+) -> None:
+    """Makes the folder this run's, unless its base has learned from what the run evaluates.
+
+    Raises:
+        UserError: it has, or the run began with other data.
+    """
+    learned, validated = map(source.hashes, parts)
+    if begin.base is not None:
+        tested = source.hashes(portions.test(source, config.seed))
+        base.check_unseen(begin.base, "test", tested)
+        base.check_unseen(begin.base, "validation", validated, also_validated=False)
+    about = manifest.describe_data(source, manifest.splits_used(config, source.names))
+    seen = begin.base.seen if begin.base else manifest.NOTHING_SEEN
+    own = {
+        **{name: about[name] for name in ("dataset", "note")},
+        "images": about["splits"]["train"]["images"],
+        "examples": len(learned),
+        "validation_examples": len(validated),
+    }
+    manifest.claim(
+        folder,
+        config,
+        console.notice,
+        about,
+        begin.base.facts if begin.base else None,
+        [*(begin.base.trained_on if begin.base else ()), own],
+        seen.with_more(learned, validated),
+    )
+
+
 def _test_and_report(
-    config: Config, fitted: Fitted, train: Dataset, folder: Path
+    config: Config, fitted: Fitted, source: Splits, train: Dataset, folder: Path
 ) -> dict[str, Any]:
     """Reads the test examples, which nothing else does, and writes the report."""
     reads = workdir.count_test_read(folder) if config.dataset.test_on == "test" else 0
-    test = portions.test(config.dataset, config.seed)
+    test = source.take(portions.test(source, config.seed))
     logits = _predict(fitted, test.images)
     facts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
     if config.test_shift:

@@ -6,15 +6,15 @@ from typing import Any
 from jaxletters import (
     console,
     data,
-    environment,
     inference,
     loop,
+    manifest,
     sharding,
     validation,
     workdir,
 )
 from jaxletters.config import ZeroShotConfig
-from jaxletters.data import portions, splits
+from jaxletters.data import Splits, portions, splits
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome
 from jaxletters.report import analysis
@@ -39,32 +39,43 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
-        base.check_unchanged(config.base, finished, folder)
+        manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    origin = base.load(config.base)
-    _check_fit(config, origin)
-    unseen = portions.unseen(config.dataset)
-    workdir.claim(folder, config)
-    environment.record(folder, console.notice)
-    variables = sharding.replicate(origin.variables, mesh)
-    logits = inference.predict(origin.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
+    origin = base.load(config.base, folder)
+    _check_fit(config, origin.run)
+    source = Splits(config.dataset)
+    part = portions.unseen(source)
+    base.check_unseen(origin, "test", source.hashes(part))
+    manifest.claim(
+        folder,
+        config,
+        console.notice,
+        manifest.describe_data(source, manifest.splits_used(config, source.names)),
+        origin.facts,
+        origin.trained_on,
+    )
+    reads = workdir.count_test_read(folder)
+    unseen, network = source.take(part), origin.run
+    variables = sharding.replicate(network.variables, mesh)
+    logits = inference.predict(network.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
     right = logits.argmax(axis=1) == unseen.labels
     fold_of = splits.folds(unseen.labels, config.folds, config.seed)
     accuracies = [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
     facts = {
         "experiment": "zero-shot",
-        "base": {"folder": str(origin.folder), "fingerprint": origin.result["fingerprint"]},
-        "parameters": origin.result["parameters"],
+        "base": origin.facts,
+        "parameters": network.result["parameters"],
+        "test_split_reads": reads,
         **analysis.over_folds(accuracies),
     }
-    result = outcome.write(config, folder, facts, [], unseen, unseen, logits, origin.variables)
+    result = outcome.write(config, folder, facts, [], unseen, unseen, logits, network.variables)
     _show(result, folder, "finished")
     return result
 
 
 def _check_fit(config: ZeroShotConfig, origin: Trained) -> None:
-    seen, names = data.image_shape(origin.dataset), data.class_names(origin.dataset.name)
+    seen, names = origin.image_shape, origin.class_names
     here, classes = data.image_shape(config.dataset), data.class_names(config.dataset.name)
     if (seen, names) != (here, classes):
         raise UserError(

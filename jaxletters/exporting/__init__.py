@@ -1,17 +1,18 @@
 """What makes a bundle of a finished run: its network in three forms, each checked, and a card."""
 
 import dataclasses
-import functools
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
-from jaxletters import bundle, files, inference, reader
+from jaxletters import bundle, files, forms, reader, settings, weights
 from jaxletters.errors import UserError
-from jaxletters.exporting import card, checks, programs, translation, weights
+from jaxletters.exporting import card, checks, programs, translation
+from jaxletters.exporting.checks import Agreement
+from jaxletters.forms import Facts
 from jaxletters.reading import Reader
 from jaxletters.trained import Trained
 
@@ -34,7 +35,7 @@ def check(target: Path) -> None:
         raise UserError(f"{target}: expected a folder, found none; choose another with --to")
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise UserError(f"export: expected {', '.join(missing)}, found none; {bundle.EXTRA}")
+        raise UserError(f"export: expected {', '.join(missing)}, found none; {forms.EXTRA}")
 
 
 def write(run: Trained, target: Path) -> dict[str, Any]:
@@ -56,46 +57,34 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
     }
     images = checks.images(network.image_shape)
     expected = network.logits(images)
+    probe = bundle.probe(network.image_shape)
+    facts = Facts(
+        network.image_shape,
+        len(network.class_names),
+        settings.to_dict(run.network),
+        jax.__version__,
+    )
     try:
         with files.replacing_folder(target) as folder:
             agreements = {}
             for name, content in contents.items():
                 files.write_bytes(folder / name, content)
-                call = _CALLS[name](run, network, folder / name)
-                found = call and dataclasses.replace(network, call=call).logits(images)
-                agreements[name] = None if found is None else checks.compare(name, found, expected)
-            about = card.describe(run, contents, agreements)
+                agreements[name] = _agreement(folder / name, facts, network, images, expected)
+            about = card.describe(run, contents, agreements, network.logits(probe))
             files.write_json(folder / bundle.CARD, about)
     except OSError as error:
         raise files.cannot_write(target, error) from error
     return about
 
 
-_Call = Callable[[np.ndarray], Any]
+def _agreement(
+    path: Path, facts: Facts, network: Reader, images: np.ndarray, expected: np.ndarray
+) -> Agreement | None:
+    """Returns how close a file's logits are to the network's, None for an ONNX model without its runtime.
 
-
-def _of_program(run: Trained, network: Reader, path: Path) -> _Call:  # noqa: ARG001, one signature
-    return bundle.program(path, network.image_shape, len(network.class_names))
-
-
-def _of_graph(run: Trained, network: Reader, path: Path) -> _Call | None:  # noqa: ARG001
-    """None where ONNX Runtime is not installed, which is not made for every version of Python."""
-    if importlib.util.find_spec("onnxruntime") is None:
+    ONNX Runtime is not made for every version of Python.
+    """
+    if path.name == forms.GRAPH and importlib.util.find_spec("onnxruntime") is None:
         return None
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    return lambda images: session.run(["logits"], {"images": images})[0]
-
-
-def _of_weights(run: Trained, network: Reader, path: Path) -> _Call:  # noqa: ARG001
-    restored = weights.restored(path.read_bytes(), run.variables)
-    return functools.partial(inference.evaluation(), run.model, restored)
-
-
-# From a file of a bundle to what it computes, None where that cannot be found out.
-_CALLS: dict[str, Callable[[Trained, Reader, Path], _Call | None]] = {
-    bundle.PROGRAM: _of_program,
-    bundle.GRAPH: _of_graph,
-    bundle.WEIGHTS: _of_weights,
-}
+    found = dataclasses.replace(network, call=forms.read(path, facts))
+    return checks.compare(path.name, found.logits(images), expected)

@@ -4,9 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from jaxletters import bundle, data, environment, settings
+import jax
+import jax.export
+import numpy as np
+
+from jaxletters import bundle, environment, manifest, settings
 from jaxletters.exporting.checks import Agreement
-from jaxletters.files import read_json
 from jaxletters.trained import Trained
 
 _PACKAGES = ("jaxletters", "jax", "jaxlib", "flax", "numpy", "onnx", "onnxruntime", "safetensors")
@@ -21,9 +24,22 @@ _FACTS = (
     "fingerprint",
 )
 
+# What JAX promises of exported programs; it counts from the days on which the two versions were built.
+_SHELF_LIFE = (
+    f"JAX promises to run {bundle.PROGRAM} in versions released at most six months after JAX {{jax}}, or at "
+    f"most three weeks before it. {bundle.WEIGHTS}, with the settings in network, and {bundle.GRAPH} do not "
+    "depend on the version of JAX; jaxletters reads them where JAX refuses the program."
+)
+_PROBE = (
+    "two; pixel number i of both, row by row and from 0, is the remainder of 7 i i divided by 251"
+)
+
 
 def describe(
-    run: Trained, files: Mapping[str, bytes], checks: Mapping[str, Agreement | None]
+    run: Trained,
+    files: Mapping[str, bytes],
+    checks: Mapping[str, Agreement | None],
+    logits: np.ndarray,
 ) -> dict[str, Any]:
     """Returns the card of a run's network, ready for JSON; nothing in it tells where the run lies.
 
@@ -31,13 +47,15 @@ def describe(
         run: the finished run.
         files: the content of the bundle's files by name.
         checks: how close each is to the network; None for what could not be checked.
+        logits: the network's for `bundle.probe`: float32 `[2, classes]`.
     """
+    program = jax.export.deserialize(bytearray(files[bundle.PROGRAM]))
     return {
         "format": bundle.FORMAT,
         "name": run.folder.absolute().name,
-        "class_names": data.class_names(run.dataset.name),
+        "class_names": run.class_names,
         "images": {
-            "shape": data.image_shape(run.dataset),
+            "shape": run.image_shape,
             "dtype": "uint8",
             "paper": 0,
             "ink": 255,
@@ -45,8 +63,14 @@ def describe(
         },
         "network": settings.to_dict(run.network),
         **{name: run.result[name] for name in _FACTS},
-        "trained_with": read_json(run.folder / "env.json")["versions"],
+        "trained_with": manifest.read(run.folder).environment["versions"],
         "exported_with": environment.versions(_PACKAGES),
+        "program": {
+            "calling_convention_version": program.calling_convention_version,
+            "platforms": program.platforms,
+            "shelf_life": _SHELF_LIFE.format(jax=jax.__version__),
+        },
+        "probe": {"images": _PROBE, "logits": logits.tolist()},
         "files": {
             name: {
                 "bytes": len(content),

@@ -4,13 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxletters import bundle
 from jaxletters.data import sketch
 from jaxletters.errors import UserError
 
 _IMAGES = 1000
-# Of the largest logit, because rounding errors are as large as the numbers that are added up. The forms
-# that a convolution takes here differ by a few parts in a million from layer to layer.
-_TOLERANCE = 1e-4
 
 
 class Agreement(NamedTuple):
@@ -51,7 +49,7 @@ def compare(what: str, found: np.ndarray, expected: np.ndarray) -> Agreement:
         largest_logit=float(np.abs(expected).max()),
         same_class=int((found.argmax(1) == expected.argmax(1)).sum()),
     )
-    limit = _TOLERANCE * agreement.largest_logit
+    limit = bundle.TOLERANCE * agreement.largest_logit
     # Not the other way round: NaN is not within any limit.
     if not agreement.largest_difference <= limit or agreement.same_class < agreement.images:
         raise UserError(

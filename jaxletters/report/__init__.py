@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxletters.files import to_json, write_bytes
-from jaxletters.report import analysis, comparison, page, text
+from jaxletters import comparison
+from jaxletters.files import encoded, to_json, write_bytes
+from jaxletters.report import analysis, page, text
 from jaxletters.types import Dataset
 
 
@@ -24,7 +25,8 @@ class RunReport(NamedTuple):
         test_logits: float32 `[n, classes]`, of the test split.
         result: further facts, ready for JSON, "best_step" among them.
         config: the run's settings, nested.
-        environment: the content of its `env.json`.
+        environment: what its numbers depend on besides its settings, nested.
+        changes: what of that changed while it ran, and may have changed the last bits.
         augmented: training images uint8 `[n, h, w]` and what augmentation makes of them, uint8
             `[n, k, h, w]`; None without augmentation.
         kernels: float32 `[kh, kw, n]`, of the first convolution; None without one.
@@ -39,6 +41,7 @@ class RunReport(NamedTuple):
     result: dict[str, Any]
     config: dict[str, Any]
     environment: dict[str, Any]
+    changes: list[str]
     augmented: tuple[np.ndarray, np.ndarray] | None = None
     kernels: np.ndarray | None = None
 
@@ -52,11 +55,12 @@ def of_run(run: RunReport) -> dict[str, bytes]:
         **analysis.score(run.test, run.test_logits),
     }
     files, sections = _shown(run, result)
-    files["index.html"] = page.of_run(result, sections, run.config, run.environment).encode()
+    shown = page.of_run(result, sections, run.config, run.environment, run.changes)
+    files["index.html"] = encoded(shown)
     predictions = io.BytesIO()
     np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
     files["predictions.npz"] = predictions.getvalue()
-    files["result.txt"] = "".join(f"{line}\n" for line in text.lines(result)).encode()
+    files["result.txt"] = encoded("".join(f"{line}\n" for line in text.lines(result)))
     return _ended(files, result)
 
 
@@ -177,7 +181,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         for name, (figure, caption) in drawn.items()
     ]
     shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
-    files["index.html"] = shown.encode()
+    files["index.html"] = encoded(shown)
     rows = [
         {
             **row.result,
@@ -190,7 +194,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
 
 def _ended(files: dict[str, bytes], result: dict[str, Any]) -> dict[str, bytes]:
     # Last, because it is what says that a run is finished.
-    return {**files, "result.json": f"{to_json(result, indent=2)}\n".encode()}
+    return {**files, "result.json": encoded(f"{to_json(result, indent=2)}\n")}
 
 
 def write(folder: Path, files: dict[str, bytes]) -> list[Path]:

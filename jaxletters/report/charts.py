@@ -11,8 +11,8 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from jaxletters.comparison import Row, accuracy
 from jaxletters.report import analysis, drawing
-from jaxletters.report.comparison import Row, accuracy
 
 _RING = {
     "linestyle": "",

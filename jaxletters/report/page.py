@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from jaxletters import settings
+from jaxletters import comparison, settings
+from jaxletters.comparison import Row
 from jaxletters.console import duration
-from jaxletters.report import comparison
-from jaxletters.report.comparison import Row
 
 
 class Section(NamedTuple):
@@ -54,6 +53,7 @@ def of_run(
     sections: Sequence[Section],
     config: dict[str, Any],
     environment: dict[str, Any],
+    changes: Sequence[str],
 ) -> str:
     """Returns the page of one run.
 
@@ -61,7 +61,8 @@ def of_run(
         result: the content of its `result.json`.
         sections: what follows the headline figures.
         config: its settings, nested.
-        environment: the content of its `env.json`.
+        environment: what its numbers depend on besides its settings, nested.
+        changes: what of that changed while it ran.
     """
     note = f" ({result['dataset_note']})" if result["dataset_note"] else ""
     commit = environment.get("commit") or ""
@@ -72,8 +73,9 @@ def of_run(
         sections=sections,
         command=environment.get("command", ""),
         repeat=(f"At commit {commit}. " if commit else "")
-        + "The same settings, versions and devices end with the same bits; the network, its data and "
+        + "The same settings, data, versions and machine end with the same bits; the network and "
         "everything random follow from the settings.",
+        changes=", ".join(changes),
         settings=[
             {"title": "Settings", "rows": settings.flatten(config).items()},
             {"title": "Environment", "rows": settings.flatten(environment).items()},

@@ -1,5 +1,6 @@
 """`load` gives the whole of a split, upright and in order, from wherever its files are."""
 
+import dataclasses
 import gzip
 import os
 import shutil
@@ -82,9 +83,44 @@ def test_what_is_prepared_needs_no_archives(config, written, tmp_path, monkeypat
     data.load(config, "train")
     shutil.rmtree(tmp_path / "archives")
     monkeypatch.delenv(archives.ENVIRONMENT, raising=False)
-    for given in ("", config.archives):
-        again = DatasetConfig("emnist_letters", archives=given, data_dir=config.data_dir)
-        assert_holds(data.load(again, "test"), written["test"])
+    again = DatasetConfig("emnist_letters", data_dir=config.data_dir)
+    assert_holds(data.load(again, "test"), written["test"])
+
+
+def test_a_folder_of_archives_that_is_named_is_looked_at_although_all_is_prepared(config, tmp_path):
+    data.load(config, "train")
+    shutil.rmtree(tmp_path / "archives")
+    with pytest.raises(UserError, match=r"archives: expected a folder with .*, found nothing"):
+        data.load(config, "train")
+
+
+def test_other_archives_are_prepared_beside_those_before(config, written, tmp_path, write_emnist):
+    before = data.load(config, "train")
+    # As many examples as before: only the content tells them apart.
+    other = write_emnist(tmp_path / "others", seed=1)
+    moved = dataclasses.replace(config, archives=str(tmp_path / "others"))
+    for _ in range(2):
+        assert_holds(data.load(moved, "train"), other["train"])
+        assert_holds(data.load(config, "train"), written["train"])
+    np.testing.assert_array_equal(before.images, data.load(config, "train").images)
+    # The same files at another place are the same dataset, and not prepared once more.
+    shutil.copytree(tmp_path / "archives", tmp_path / "copy")
+    copied = dataclasses.replace(config, archives=str(tmp_path / "copy"))
+    assert_holds(data.load(copied, "train"), written["train"])
+    assert len(list((tmp_path / "tfds" / "jaxletters_emnist_letters").iterdir())) == 2
+
+
+def test_published_files_are_known_by_their_digests(config, monkeypatch, tmp_path):
+    data.load(config, "train")
+    assert not data.from_published_files(config)
+    archive = archives.EMNIST_LETTERS
+    found = archives.digests(archive, tmp_path / "archives")
+    assert set(found) == set(archive.files)
+    remotes = tuple(archives.Remote(f"https://host/{n}", 1, d) for n, d in found.items())
+    monkeypatch.setattr(
+        emnist_letters.EmnistLetters, "ARCHIVE", archive._replace(remotes=remotes, bundle="")
+    )
+    assert data.from_published_files(config)
 
 
 def test_preparing_fills_the_cache_and_reading_uses_it(config, written, monkeypatch):
@@ -314,3 +350,18 @@ class TestRealArchives:
         assert mean_t[:third].sum() > 1.5 * mean_t[-third:].sum()
         assert mean_l[-third:].sum() > 1.5 * mean_l[:third].sum()
         assert mean_l[:, :third].sum() > 1.5 * mean_l[:, -third:].sum()
+
+
+def test_a_user_without_a_home_has_the_dataset_in_the_working_folder(tmp_path, monkeypatch):
+    from tensorflow_datasets.core import constants
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr(constants, "DATA_DIR", "~/tensorflow_datasets")
+    (tmp_path / "working").mkdir()
+    monkeypatch.chdir(tmp_path / "working")
+    assert len(data.load(DatasetConfig("sketch_letters", size=130), "train").labels) == 130
+    assert [path.name for path in (tmp_path / "working").iterdir()] == ["tensorflow_datasets"]

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxletters import data
+from jaxletters import data, manifest
 from jaxletters.config import DatasetConfig
 from jaxletters.data import npz, portions
 from jaxletters.errors import UserError
@@ -48,11 +48,14 @@ def assert_is(dataset, written, shape=(28, 28)):
 def test_its_own_splits_are_the_ones_used(course):
     path, written = course
     config = DatasetConfig("emnist_letters", npz=path)
-    train, validation = portions.training(config, seed=0)
+    source = data.Splits(config)
+    train, validation = map(source.take, portions.training(source, seed=0))
     assert_is(train, written["train"])
     assert_is(validation, written["validate"])
-    assert_is(portions.test(config, seed=0), written["test"])
-    assert portions.note(config) == "from emnist_letters.npz"
+    assert_is(source.take(portions.test(source, seed=0)), written["test"])
+    about = manifest.describe_data(source, source.names)
+    assert about["note"] == "from emnist_letters.npz"
+    assert set(about["splits"]) == set(written)
 
 
 @pytest.mark.parametrize("scale", [1, 255])
@@ -150,3 +153,24 @@ def test_what_says_that_it_is_enormous_is_not_inflated(tmp_path, monkeypatch):
     monkeypatch.setattr(npz, "_MOST_BYTES", IMAGES.nbytes)
     with pytest.raises(UserError, match=r"at most 20,384 bytes, found one of 20,512; "):
         data.load(DatasetConfig("emnist_letters", npz=path), "train")
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (np.array([*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]), "<U1 .'A', "),
+        (np.array([*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]).astype("S"), r".S1 .b'A', "),
+        (np.arange(26).astype("datetime64[D]"), "datetime64.D. .datetime.date"),
+        (np.arange(26).astype([("label", int)]), r".*label.* \(\(0,\), "),
+        (np.arange(26).astype(complex), "complex128 .0j, "),
+        (np.full((26, 27), "0"), "<U1 .'0', "),
+    ],
+    ids=["text", "bytes", "dates", "records", "complex", "one-hot text"],
+)
+def test_labels_that_are_no_numbers_are_one_line(tmp_path, labels, found):
+    images, _ = letters(26)
+    path = save(tmp_path / "letters.npz", images=images, labels=labels)
+    expected = f"labels: expected numbers, 1 to 26 or one-hot, found {found}"
+    with pytest.raises(UserError, match=expected) as raised:
+        data.load(DatasetConfig("emnist_letters", npz=path), "train")
+    assert "\n" not in str(raised.value)

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxletters import data
-from jaxletters.config import DatasetConfig
-from jaxletters.data import portions
+from jaxletters import manifest
+from jaxletters.config import Config, DatasetConfig
+from jaxletters.data import Part, Splits, portions
 from jaxletters.errors import UserError
 
 
@@ -21,44 +21,46 @@ def letters(tmp_path):
     return DatasetConfig("alpha_letters", npz=str(tmp_path / "letters.npz"), validation_per_class=1)
 
 
-def seen(*datasets):
-    """The images of each dataset, as a set of bytes."""
-    return [{image.tobytes() for image in dataset.images} for dataset in datasets]
+def images(config, choose, seed=0):
+    """The images of each part that a function of `portions` chooses, as a set of bytes."""
+    source = Splits(config)
+    parts = choose(source, seed)
+    parts = parts if isinstance(parts, tuple) and not isinstance(parts, Part) else (parts,)
+    return [{image.tobytes() for image in source.take(part).images} for part in parts]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.4])
 def test_a_share_to_test_on_is_kept_from_training(letters, share):
     config = dataclasses.replace(letters, test_share=share)
-    train, validation = portions.training(config, seed=3)
-    parts = seen(train, validation, portions.test(config, seed=3))
+    parts = [*images(config, portions.training, seed=3), *images(config, portions.test, seed=3)]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 260
     assert len(parts[2]) == 26 * round(10 * share)
     assert len(parts[1]) == 26
-    other = seen(portions.test(config, seed=4))[0]
-    assert other != parts[2]
+    assert images(config, portions.test, seed=4) != [parts[2]]
 
 
 def test_a_limit_leaves_the_test_examples_as_they_are(letters):
     config = dataclasses.replace(letters, test_share=0.2)
     limited = dataclasses.replace(config, limit=182)
-    (whole, few, tested) = seen(
-        portions.everything(config, 0), portions.everything(limited, 0), portions.test(limited, 0)
-    )
+    (whole,) = images(config, portions.everything)
+    (few,) = images(limited, portions.everything)
     assert len(few) == 182
     assert few < whole
-    assert seen(portions.test(config, 0)) == [tested]
+    assert images(config, portions.test) == images(limited, portions.test)
 
 
 def test_without_validation_all_is_learned_from(letters):
     config = dataclasses.replace(letters, validation_per_class=0)
-    train, validation = portions.training(config, seed=0)
+    source = Splits(config)
+    train, validation = map(source.take, portions.training(source, seed=0))
     assert (len(train.labels), len(validation.labels)) == (260, 0)
     assert validation.images.shape == (0, 20, 16)
 
 
 def test_letters_come_on_emnist_s_canvas_if_asked(letters):
     config = dataclasses.replace(letters, resize="bilinear")
-    images = portions.unseen(config).images
+    source = Splits(config)
+    images = source.take(portions.unseen(source)).images
     assert images.shape == (260, 28, 28)
     assert not images[:, :2].any()
     assert not images[:, -2:].any()
@@ -72,21 +74,16 @@ def test_it_is_said_when_there_would_be_nothing_to_test_on(letters):
         portions.check_test(DatasetConfig("mnist", test_share=0.2))
 
 
-def test_settings_can_be_chosen_without_a_look_at_the_test_split(monkeypatch):
+def test_settings_can_be_chosen_without_a_look_at_the_test_split():
     config = DatasetConfig("sketch_letters", size=260, validation_per_class=1, test_on="validation")
-    read = []
-    load = data.load
-    monkeypatch.setattr(data, "load", lambda c, split: read.append(split) or load(c, split))
+    source = Splits(config)
     portions.check_test(config)
-    _, validation = portions.training(config, seed=2)
-    tested = portions.test(config, seed=2)
-    np.testing.assert_array_equal(tested.images, validation.images)
-    np.testing.assert_array_equal(tested.labels, validation.labels)
-    assert portions.note(config) == "generated data, tested on the validation examples"
-    assert set(read) == {"train"}
-
-
-def test_examples_are_counted_without_being_read(letters):
-    for config in (letters, DatasetConfig("sketch_letters", size=260)):
-        for split in data.split_names(config):
-            assert data.count(config, split) == len(data.load(config, split).labels)
+    _, validation = portions.training(source, seed=2)
+    tested = portions.test(source, seed=2)
+    assert tested.split == validation.split == "train"
+    np.testing.assert_array_equal(tested.indices, validation.indices)
+    about = manifest.describe_data(
+        source, manifest.splits_used(Config(dataset=config), source.names)
+    )
+    assert about["note"] == "generated data, tested on the validation examples"
+    assert set(about["splits"]) == set(source._raw) == {"train"}

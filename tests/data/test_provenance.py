@@ -1,21 +1,40 @@
+from types import MappingProxyType
+
 import pytest
 
-from jaxletters import config
+from jaxletters.config import DATASETS, DatasetConfig
 from jaxletters.data import provenance
+from jaxletters.data.digests import SplitDigest
+
+OTHER = SplitDigest(20_800, "0" * 64, "0" * 64)
+UNKNOWN = MappingProxyType({"train": OTHER, "test": OTHER})
+REBUILT = provenance.REBUILT["emnist_letters"]
+MNIST = provenance.PUBLISHED["mnist"]
 
 
 @pytest.mark.parametrize(
-    ("name", "train", "test", "note"),
+    ("name", "digests", "from_published_files", "note"),
     [
-        ("emnist_letters", 124_800, 20_800, ""),
-        ("emnist_letters", 116_573, 20_800, "rebuilt split"),
-        ("emnist_letters", 88_800, 14_800, "rebuilt split"),
-        ("mnist", 60_000, 10_000, ""),
-        ("mnist", 60_000, 9_999, "rebuilt split"),
-        ("sketch_letters", 10_400, 2_080, "generated data"),
-        ("alpha_letters", 1_014, 0, ""),
+        ("emnist_letters", UNKNOWN, True, ""),
+        ("emnist_letters", UNKNOWN, False, "split not verified"),
+        ("emnist_letters", REBUILT, False, "rebuilt split"),
+        # As many examples as in the rebuilt split, but others: counts prove nothing.
+        ("emnist_letters", {**REBUILT, "test": OTHER}, False, "split not verified"),
+        ("emnist_letters", {"train": REBUILT["train"]}, False, "rebuilt split"),
+        ("mnist", MNIST, False, ""),
+        ("mnist", {**MNIST, "train": OTHER}, False, "not the published data"),
+        ("mnist", UNKNOWN, True, ""),
+        ("alpha_letters", provenance.PUBLISHED["alpha_letters"], False, ""),
+        ("alpha_letters", {"train": OTHER}, False, "not the published data"),
+        ("sketch_letters", UNKNOWN, False, "generated data"),
     ],
 )
-def test_what_must_be_said_is_said(name, train, test, note):
-    assert name in config.DATASETS
-    assert provenance.note(config.DatasetConfig(name), lambda: (train, test)) == note
+def test_what_must_be_said_is_said(name, digests, from_published_files, note):
+    assert name in DATASETS
+    assert provenance.note(DatasetConfig(name), digests, from_published_files) == note
+
+
+def test_other_files_and_other_examples_to_test_on_are_named():
+    config = DatasetConfig("mnist", npz="/somewhere/mine.npz", test_on="validation")
+    expected = "from mine.npz, tested on the validation examples"
+    assert provenance.note(config, MNIST, False) == expected

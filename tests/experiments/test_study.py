@@ -13,6 +13,7 @@ import pytest
 import runs
 
 from jaxletters import commandline
+from jaxletters.data import sketch
 from jaxletters.errors import UserError
 from jaxletters.experiments import dispatch
 
@@ -27,7 +28,7 @@ CONFIGS = {
         )""",
     "transfer": """
         Config(
-            dataset=DatasetConfig("sketch_letters", size=260, validation_per_class=0),
+            dataset=OTHERS,
             model=dataclasses.replace(NETWORK, hidden=(16,), dropout=0.3),
             base=BaseConfig(config=str(HERE / "letters.py"), take="stage"),
             stages=(
@@ -78,6 +79,8 @@ from jaxletters import configfile
 from jaxletters.config import *
 
 HERE = Path(__file__).parent
+# Other letters than those that the base learns from.
+OTHERS = DatasetConfig("emnist_letters", npz=str(HERE / "others.npz"), validation_per_class=0)
 NETWORK = DeeperConfig(widths=(4, 8), kernel_sizes=(3, 3), depths=(1, 1), pooling="stride")
 
 
@@ -88,6 +91,10 @@ def get_config():
 @pytest.fixture(scope="module")
 def configs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("configs")
+    images, labels = sketch.draw(260, "train", seed=1)
+    others, tested = sketch.draw(52, "test", seed=1)
+    arrays = {"train_images": images, "train_labels": labels}
+    np.savez(folder / "others.npz", **arrays, test_images=others, test_labels=tested)
     for name, text in CONFIGS.items():
         (folder / f"{name}.py").write_text(f"{HEAD}{text.strip()}\n")
     return folder
@@ -160,7 +167,7 @@ def test_the_table_has_a_row_for_everything(uninterrupted):
 def test_every_config_lies_beside_what_it_ran_on(uninterrupted):
     places = {file.parent for file in uninterrupted[0].rglob("config.json")}
     assert {place.name for place in places} >= {"study", "sweep", "crossval", "zero_shot"}
-    assert places == {file.parent for file in uninterrupted[0].rglob("env.json")}
+    assert places == {file.parent for file in uninterrupted[0].rglob("manifest.json")}
 
 
 def test_a_frozen_layer_keeps_every_bit_of_the_base(uninterrupted):
@@ -235,6 +242,15 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
         ("zero_shot", ["--config.dataset.limit=9"], "is read; set it to 0"),
         ("study", ["--config.budget=tiny"], "one of full, quick"),
         ("zero_shot", ["--config.dataset.name=mnist", "--config.dataset.size=0"], "10 classes"),
+        (
+            "crossval",
+            [
+                "--config.dataset.npz=",
+                "--config.dataset.name=sketch_letters",
+                "--config.dataset.size=260",
+            ],
+            "227 of 260 test examples were trained on by the base and its best weights were chosen by 33",
+        ),
     ],
 )
 def test_what_the_user_must_mend_is_one_line(
@@ -294,22 +310,27 @@ def test_bases_in_a_circle_are_refused(configs, tmp_path):
 
 
 def test_what_began_with_another_base_is_not_taken_for_finished(configs, uninterrupted, tmp_path):
-    """The base was trained anew, with other settings, after what begins with it."""
+    """The base was trained again, as the same config on the same data but to other weights."""
     root = tmp_path / "copy"
     shutil.copytree(uninterrupted[0], root)
     shutil.rmtree(root / "study")
+    for folder in root.iterdir():
+        relocate(folder, uninterrupted[0], root)
     result = root / "letters" / "report" / "result.json"
-    retrained = {**json.loads(result.read_text()), "fingerprint": "another"}
-    for name in ("transfer", "crossval"):
-        report = root / name / "report" / "result.json"
-        found = json.loads(report.read_text())
-        report.write_text(json.dumps({**found, "base": {**found["base"], "fingerprint": "old"}}))
-    with pytest.raises(UserError, match=r"crossval: expected what begins with the run in"):
+    found = json.loads(result.read_text())
+    result.write_text(json.dumps({**found, "weights": "another" + found["weights"]}))
+    expected = (
+        r"crossval: expected the base that this run began with \(config .*, weights .*found another"
+    )
+    with pytest.raises(UserError, match=expected):
         run(configs, root, "study")
-    (root / "crossval" / "report" / "result.json").unlink()
-    result.write_text(json.dumps(retrained))
-    with pytest.raises(UserError, match=r"fold01: expected a fold that began with the same run"):
-        run(configs, root, "crossval", f"--config.base.workdir={root / 'letters'}")
+
+
+def relocate(folder, before, now):
+    """Lets a copied run find its base at its own place."""
+    for name in ("config.json", "manifest.json"):
+        file = folder / name
+        file.write_text(file.read_text().replace(str(before), str(now)))
 
 
 def run(configs, root, name, *words):

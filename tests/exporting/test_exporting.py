@@ -5,6 +5,7 @@ import json
 
 import bundles
 import jax
+import jax.export
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -41,7 +42,7 @@ def test_a_bundle_has_three_checked_forms_and_a_card(written):
 
 def test_the_card_tells_what_the_network_is_and_how_well_it_reads(written):
     run, _, card = written
-    assert (card["format"], card["name"], len(card["class_names"])) == (1, "small", 27)
+    assert (card["format"], card["name"], len(card["class_names"])) == (2, "small", 27)
     assert card["images"] == {
         "shape": (28, 28),
         "dtype": "uint8",
@@ -60,6 +61,17 @@ def test_the_card_tells_what_the_network_is_and_how_well_it_reads(written):
     assert (card["dataset"], card["dataset_note"]) == ("sketch_letters", "random weights")
     assert card["trained_with"]["jax"] == "0.7.2"
     assert card["exported_with"]["jax"] == jax.__version__
+
+
+def test_the_card_tells_how_long_the_program_lasts_and_what_its_network_gives(written):
+    run, folder, card = written
+    assert f"six months after JAX {jax.__version__}" in card["program"]["shelf_life"]
+    exported = jax.export.deserialize(bytearray((folder / "model.stablehlo").read_bytes()))
+    assert card["program"]["calling_convention_version"] == exported.calling_convention_version
+    read = tiny.quick_jit(programs.function(run.model, run.variables))
+    expected = np.asarray(read(bundle.probe((28, 28))))
+    found = np.array(card["probe"]["logits"])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_no_file_tells_where_the_run_lies(written):

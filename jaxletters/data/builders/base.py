@@ -2,7 +2,9 @@
 
 import abc
 import contextlib
+import hashlib
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -73,6 +75,12 @@ class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         for i, (image, label) in enumerate(zip(images, labels, strict=True)):
             yield i, {"image": image, "label": int(label)}
+
+
+def of_archives(digests: dict[str, str]) -> tfds.core.BuilderConfig:
+    """Returns the builder config whose folder holds what is prepared from files with these SHA-256."""
+    name = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:16]
+    return tfds.core.BuilderConfig(name=f"archives_{name}", description=f"from {digests}")
 
 
 def read_idx(images: Source, labels: Source, spec: Spec) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters import models
+from jaxletters import models, weights
 from jaxletters.config import DeeperConfig, MLPConfig
-from jaxletters.exporting import weights
 
 NETWORK = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1))
 

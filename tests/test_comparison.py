@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from results import FOLDS, RUN
 
-from jaxletters.report import charts, comparison, drawing
-from jaxletters.report.comparison import Row
+from jaxletters import comparison
+from jaxletters.comparison import Row
+from jaxletters.report import charts, drawing
 
 
 def cells(row):

@@ -1,0 +1,8 @@
+"""`python -m jaxletters`: the command `jaxletters`, where its script is not on the path."""
+
+import sys
+
+from jaxletters import cli
+
+if __name__ == "__main__":
+    sys.exit(cli.main())

@@ -1,0 +1,54 @@
+"""What identifies data: a SHA-256 of whole arrays, a 64-bit hash of every image."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxletters.types import Dataset
+
+
+class SplitDigest(NamedTuple):
+    """Identifies the content of a split, wherever its files lie and whatever their format.
+
+    Attributes:
+        examples: how many there are.
+        images: SHA-256 of the images' dtype, shape and pixels, in hex.
+        labels: SHA-256 of the labels, likewise.
+    """
+
+    examples: int
+    images: str
+    labels: str
+
+
+def of_split(dataset: Dataset) -> SplitDigest:
+    """Returns the digest of a split as its source has it, before images are resized."""
+    return SplitDigest(
+        len(dataset.labels), of_array(dataset.images), of_array(dataset.labels.astype(np.int32))
+    )
+
+
+def of_array(array: np.ndarray) -> str:
+    """Returns the SHA-256 of an array's dtype, shape and content in C order, in hex."""
+    head = f"{array.dtype.str}{array.shape}".encode()
+    digest = hashlib.sha256(head)
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def of_images(images: np.ndarray) -> np.ndarray:
+    """Returns a 64-bit BLAKE2b hash of every image: uint64 `[n]`.
+
+    Equal images have equal hashes whatever their label. Among 137,373 images, those of EMNIST Letters,
+    two different ones share a hash with a probability of 5e-10.
+
+    Args:
+        images: uint8 `[n, h, w]`, before they are resized.
+    """
+    shape = str(images.shape[1:]).encode()
+    hashes = (
+        hashlib.blake2b(image.tobytes(), digest_size=8, person=shape[:16]).digest()
+        for image in images
+    )
+    return np.frombuffer(b"".join(hashes), np.uint64)
