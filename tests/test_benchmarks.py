@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import runs
 
+from jaxletters import manifest
+
 
 def benchmark(name):
     return SimpleNamespace(**runpy.run_path(str(runs.ROOT / "benchmarks" / f"{name}.py")))
@@ -89,7 +91,9 @@ def test_the_foot_of_a_table_names_each_stack_and_the_first_and_last_day(tmp_pat
         os.utime(result, (noon, noon))
         if name != "b/fold":
             about = {"cpus": 2, "versions": {"python": python, **versions}}
-            (tmp_path / name / "env.json").write_text(json.dumps(about))
+            found = manifest.Manifest("", None, None, [], "", about, [], [])
+            content = {"schema": 1, **found._asdict()}
+            (tmp_path / name / "manifest.json").write_text(json.dumps(content))
             (tmp_path / name / "config.json").touch()
     of, foot = (benchmark("provenance").__dict__[name] for name in ("of", "foot"))
     made = [of(tmp_path / name) for name in ("b", "a", "b/fold")]
