@@ -2,6 +2,7 @@ import logging
 import sys
 import threading
 
+from jaxletters.data.builders import base
 from jaxletters.quiet import quiet
 
 LOGGERS = ("absl", "asyncio")
@@ -19,6 +20,13 @@ def test_the_process_is_afterwards_what_it_was():
             pass
         assert state()[1] == [logging.CRITICAL] * 2
     assert state() == before
+
+
+def test_reading_a_dataset_does_not_end_it():
+    with quiet():
+        with base.quiet():
+            pass
+        assert state()[1] == [logging.CRITICAL] * 2
 
 
 def test_threads_end_it_in_any_order():

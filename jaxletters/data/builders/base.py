@@ -143,7 +143,7 @@ def prepared(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keeps TFDS from writing on the terminal: progress bars, announcements, warnings."""
-    verbosity = logging.get_verbosity()
+    verbosity, level = logging.get_verbosity(), logging.get_absl_logger().level
     logging.set_verbosity(logging.ERROR)
     tfds.disable_progress_bar()
     try:
@@ -152,3 +152,5 @@ def quiet() -> Iterator[None]:
     finally:
         tfds.enable_progress_bar()
         logging.set_verbosity(verbosity)
+        # `jaxletters.quiet` made it quieter than absl knows.
+        logging.get_absl_logger().setLevel(level)
