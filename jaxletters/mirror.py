@@ -47,7 +47,7 @@ def kept(
     if not saving.mirror:
         yield
         return
-    place = Path(saving.mirror).expanduser().absolute()
+    place = files.expanded(saving.mirror).absolute()
     _check_place(place, folder)
     mirror = _Mirror(folder.absolute(), place, config, saving.give_up_after, notice)
     mirror.begin()
