@@ -127,9 +127,7 @@ def test_no_other_place_reaches_into_jax():
 
 
 def test_an_option_that_xla_does_not_know_is_left_out(monkeypatch):
-    monkeypatch.setattr(
-        backend, "_OPTIONS", {"cpu": {"xla_cpu_option_of_another_version": ""}}
-    )
+    monkeypatch.setattr(backend, "_OPTIONS", {"cpu": {"xla_cpu_option_of_another_version": ""}})
     assert backend.options() is None
 
 
