@@ -13,10 +13,11 @@ import runs
 from PIL import Image
 from results import RUN
 
-from jaxletters import workdir
+from jaxletters import manifest
 from jaxletters.config import Config, DatasetConfig
 from jaxletters.data import sketch
 from jaxletters.files import write_json
+from jaxletters.identity import fingerprint
 
 
 def test_inspect_draws_every_class_and_counts_it(tmp_path):
@@ -40,12 +41,26 @@ RECORDS = [
 ]
 
 
+def on_images(digest):
+    """What identifies a dataset whose test images have this digest."""
+    splits = {name: {"examples": 9, "images": digest, "labels": "b"} for name in ("train", "test")}
+    return {
+        "dataset": "mnist",
+        "note": "",
+        "class_names": list("0123456789"),
+        "image_shape": [28, 28],
+        "splits": splits,
+    }
+
+
 @pytest.fixture
 def finished(tmp_path):
     """A folder with two finished runs, one of them without validation."""
     for name, records in (("one", RECORDS), ("two", RECORDS[:1])):
-        workdir.claim(tmp_path / name, Config(dataset=DatasetConfig("mnist")))
-        write_json(tmp_path / name / "report" / "result.json", RUN)
+        config = Config(dataset=DatasetConfig("mnist"))
+        result = {**RUN, "fingerprint": fingerprint(config)}
+        manifest.claim(tmp_path / name, config, pytest.fail, on_images("a"))
+        write_json(tmp_path / name / "report" / "result.json", result)
         lines = "".join(f"{json.dumps(record)}\n" for record in records)
         (tmp_path / name / "metrics.jsonl").write_text(lines)
     return tmp_path
@@ -73,6 +88,22 @@ def test_report_compares_runs_on_a_page(finished):
     for picture in ("comparison.png", "learning_curves.png"):
         assert f'src="{picture}"' in page
         assert matplotlib.image.imread(finished / "both" / picture).size
+
+
+@pytest.mark.parametrize(("digest", "warned"), [("a", False), ("c", True)])
+def test_report_says_that_runs_were_tested_on_other_images(finished, digest, warned):
+    file = finished / "two" / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "data": on_images(digest)}))
+    runs.jaxletters("report", "one", "two", "--to", "both", cwd=finished)
+    page = (finished / "both" / "index.html").read_text()
+    assert ("accuracies cannot be compared" in page) == warned
+
+
+def test_report_refuses_a_run_whose_config_was_edited(finished):
+    file = finished / "two" / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "seed": 5}))
+    done = runs.jaxletters("report", "one", "two", "--to", "both", cwd=finished)
+    runs.assert_is_to_mend(done, "expected the config that this run finished with")
 
 
 def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
