@@ -5,6 +5,11 @@
 draws scenarios at random, with real processes, real signals and real damage, and writes
 benchmarks/results/chaos.md: how often each was tried, how often all was as promised, and the worst case.
 With --raw the same command adds to what was tried before. Needs no data: letters are generated.
+
+    python benchmarks/chaos.py --minutes 60 --raw checkpoints/exchanges.jsonl --to exchanges --workers 2 \\
+      --only "data replaced" --only "base retrained" --only "another machine" --only "disk gone"
+
+does so for what is exchanged under a run, and for a disk that goes away (bindfs, a Debian package).
 """
 
 import argparse
@@ -23,8 +28,10 @@ from pathlib import Path
 import numpy as np
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# As the processes of the trials have it, so that what this process begins they can continue.
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=1"
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "chaos.md"
+RESULTS = ROOT / "benchmarks" / "results"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "hazards")]
 import damages  # noqa: E402
 import exchanges  # noqa: E402
@@ -86,6 +93,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--minutes", type=float, required=True, help="when to begin nothing new")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--raw", type=Path, help="a file to add every trial to")
+    parser.add_argument("--to", default="chaos", help="the table's name (%(default)s)")
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="these scenarios alone")
     parser.add_argument("--workers", type=int, default=1, help="runs at the same time")
     given = parser.parse_args(argv)
@@ -100,7 +108,7 @@ def main(argv: list[str]) -> int:
         print(*lines, sep="\n")
         if given.raw:
             head = f"{date.today()}, `benchmarks/chaos.py`, {os.cpu_count()} CPU cores."
-            RESULT.write_text("\n".join([head, "", *lines]) + "\n")
+            (RESULTS / f"{given.to}.md").write_text("\n".join([head, "", *lines]) + "\n")
         return bool(failed)
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 _LOGGERS = ("absl", "asyncio")
 
@@ -64,8 +64,8 @@ def _begin() -> Callable[[], None]:
     def undo() -> None:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-        if filtered in warnings.filters:
-            warnings.filters.remove(filtered)
+        if filtered in filters:
+            filters.remove(filtered)
         # Who has set another one meanwhile keeps it.
         if sys.unraisablehook is unless_closed:
             sys.unraisablehook = report
@@ -74,6 +74,7 @@ def _begin() -> Callable[[], None]:
         logger.setLevel(logging.CRITICAL)
     # Of what was not begun when something else failed.
     warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)
-    filtered = warnings.filters[0]
+    filters = cast("list[Any]", warnings.filters)
+    filtered = filters[0]
     sys.unraisablehook = unless_closed
     return undo

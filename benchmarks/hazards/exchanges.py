@@ -1,72 +1,79 @@
 """Data, base and machine exchanged under a run that was interrupted: refused or told of, and no bit lost."""
 
+import contextlib
+import io
+import itertools
 import json
 import os
 import random
 import shutil
-import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import interruptions
 import numpy as np
+import outcomes
 import subjects
 from interruptions import Trial
 from subjects import Place, Subject
 
-_LEFT, _TO_BE_CORRECTED = 75, 2
+from jaxletters import commandline, preempt, quiet
+from jaxletters.config import Experiment
+from jaxletters.errors import UserError
+from jaxletters.experiments import dispatch
+from jaxletters.preempt import Interrupted
 
 
 def data_replaced(draw: random.Random, place: Place) -> Iterator[Trial]:
     """Yields one trial: other data lie where a run's data lay; the run needs its own to continue."""
-    folder = place.folder / "victims" / uuid.uuid4().hex
-    folder.mkdir(parents=True)
-    subject = Subject(draw.choice(("npz", "npz folds")), 1)
-    file, workdir = folder / "letters.npz", folder / "run"
-    shutil.copy(place.configs / "letters.npz", file)
-    words = (f"--config.dataset.npz={file}",)
-    name, exchange = draw.choice(tuple(_EXCHANGES.items()))
+    with place.lock("exchanges"):
+        folder = place.folder / "victims" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        file = folder / "letters.npz"
+        subject = Subject(draw.choice(("npz", "npz folds")), 1)
+        name, exchange = draw.choice(tuple(_EXCHANGES.items()))
 
-    def replace() -> None:
-        with np.load(place.configs / "letters.npz") as found:
-            arrays = exchange(draw, dict(found))
-        np.savez(file, **arrays)
+        def replace() -> None:
+            with np.load(place.configs / "letters.npz") as found:
+                arrays = exchange(draw, dict(found))
+            np.savez(file, **arrays)
 
-    def restore() -> None:
-        shutil.copy(place.configs / "letters.npz", file)
+        def restore() -> None:
+            shutil.copy(place.configs / "letters.npz", file)
 
-    expected = ("expected the data that this run began with",)
-    why = _tried(draw, place, subject, workdir, words, replace, restore, expected)
-    yield Trial(f"data replaced: {name}", why)
-    if not why:
-        shutil.rmtree(folder)
+        words = (f"--config.dataset.npz={file}",)
+        expected = ("expected the data that this run began with",)
+        why = _tried(draw, place, subject, folder / "run", words, replace, restore, expected)
+        yield Trial(f"data replaced: {name}", why)
+        if not why:
+            shutil.rmtree(folder)
 
 
 def base_retrained(draw: random.Random, place: Place) -> Iterator[Trial]:
     """Yields one trial: a base is trained again, to other weights, under what begins with it."""
-    folder = place.folder / "victims" / uuid.uuid4().hex
-    folder.mkdir(parents=True)
-    subject = Subject(draw.choice(("transfer", "transfer folds")), 1)
-    place.prepare(subject)
-    own, other = place.configs / "base", _other_base(place)
-    base, workdir = folder / "base", folder / "run"
-    shutil.copytree(own, base)
-    words = (f"--config.base.workdir={base}",)
+    with place.lock("exchanges"):
+        folder = place.folder / "victims" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        subject = Subject(draw.choice(("transfer", "transfer folds")), 1)
+        place.prepare(subject)
+        own, other = place.configs / "base", _other_base(place)
+        base = folder / "base"
 
-    def swap(by: Path) -> Callable[[], None]:
-        def do() -> None:
-            shutil.rmtree(base)
-            shutil.copytree(by, base)
+        def replace() -> None:
+            shutil.rmtree(base, ignore_errors=True)
+            shutil.copytree(other, base)
 
-        return do
+        def restore() -> None:
+            shutil.rmtree(base, ignore_errors=True)
+            shutil.copytree(own, base)
 
-    expected = ("expected the base that this run began with", *map(_fingerprint, (own, other)))
-    why = _tried(draw, place, subject, workdir, words, swap(other), swap(own), expected)
-    yield Trial("base retrained", why)
-    if not why:
-        shutil.rmtree(folder)
+        words = (f"--config.base.workdir={base}",)
+        expected = ("expected the base that this run began with", *map(_fingerprint, (own, other)))
+        why = _tried(draw, place, subject, folder / "run", words, replace, restore, expected)
+        yield Trial("base retrained", why)
+        if not why:
+            shutil.rmtree(folder)
 
 
 def another_machine(draw: random.Random, place: Place) -> Iterator[Trial]:
@@ -75,13 +82,13 @@ def another_machine(draw: random.Random, place: Place) -> Iterator[Trial]:
     subject = Subject(draw.choice(("plain", "full", "patience")), 1)
     workdir = folder / "run"
     machine = draw.choice(_machines())
-    if why := _interrupt(draw, place, subject, workdir, ()):
-        yield Trial(f"another machine: {machine.name}", why)
-        return
+    with place.lock("exchanges"):
+        _begin(draw, place, subject, workdir, ())
     process = machine.start(place, subject, workdir)
     printed, errors = process.communicate()
     notices = [line for line in printed.splitlines() if "Not as when this run began" in line]
     page = workdir / "report" / "index.html"
+    why = ""
     if process.returncode:
         why = f"exit code {process.returncode}: {errors[-600:]}"
     elif len(notices) != 1 or machine.said not in notices[0]:
@@ -103,42 +110,72 @@ def _tried(
     restore: Callable[[], None],
     expected: tuple[str, ...],
 ) -> str:
-    """Returns what went wrong, "" if the exchange was refused and the run ended as if without it."""
-    if why := _interrupt(draw, place, subject, workdir, words):
-        return why
+    """Returns what went wrong, "" if the exchange was refused and the run ended as if without it.
+
+    In this process, because what is tried is not how a run was interrupted.
+    """
+    restore()
+    reference = _reference(place, subject)
+    config = _begin(draw, place, subject, workdir, words)
     before = _content(workdir)
     replace()
-    process = subjects.start(place, subject, workdir, words=words)
-    _, errors = process.communicate()
-    lines = errors.splitlines()
-    if process.returncode != _TO_BE_CORRECTED or len(lines) != 1:
-        return (
-            f"expected a refusal in one line, found exit code {process.returncode}: {errors[-600:]}"
-        )
-    if missing := [text for text in expected if text not in lines[0]]:
-        return f"expected {missing} in: {lines[0]}"
+    try:
+        _run(config, workdir)
+        return "not refused"
+    except UserError as error:
+        lines = str(error).splitlines()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if len(lines) != 1 or (missing := [text for text in expected if text not in lines[0]]):
+        return f"expected one line with {expected}, found {lines}, missing {missing}"
     if _content(workdir) != before:
         return f"the refusal changed {workdir}"
     restore()
-    process = subjects.start(place, subject, workdir, words=words)
-    _, errors = process.communicate()
-    return interruptions.difference(place, subject, workdir, errors, process)
+    _run(config, workdir)
+    found, wanted = outcomes.outcome(workdir), outcomes.outcome(reference)
+    differing = [key for key in wanted if found.get(key) != wanted[key]]
+    return f"other than uninterrupted: {', '.join(differing)} in {workdir}" if differing else ""
 
 
-def _interrupt(
+def _begin(
     draw: random.Random, place: Place, subject: Subject, workdir: Path, words: tuple[str, ...]
-) -> str:
-    """Interrupts a run at a random moment after its first checkpoint, or lets it finish."""
-    process = subjects.start(place, subject, workdir, words=words)
-    output = interruptions.Reader(process)
-    interruptions.until(process, lambda: _has_checkpoint(workdir))
-    _, wait = interruptions.moment(draw)
-    wait(process, workdir)
-    number = draw.choice((signal.SIGKILL, signal.SIGTERM))
-    process.send_signal(number)
-    process.wait()
-    _, errors = output.text()
-    return "" if process.returncode in (0, _LEFT, -number) else errors[-600:]
+) -> Experiment:
+    """Begins a run in this process, interrupts it after its first checkpoint, and returns its config."""
+    config = _config(place, subject, workdir, *words)
+    looks = draw.randint(3, 60)
+    while not _has_checkpoint(workdir):
+        _interrupt(config, workdir, looks)
+    return config
+
+
+def _config(place: Place, subject: Subject, workdir: Path, *words: str) -> Experiment:
+    data_dir = f"--config.dataset.data_dir={place.folder / 'data'}"
+    return commandline.parse(place.command(subject, workdir, data_dir, *words))[0]
+
+
+def _reference(place: Place, subject: Subject) -> Path:
+    """Returns the folder of the run that nothing happened to, which is made in this process if need be."""
+    folder = place.folder / "references" / f"{subject.name} here" / "run"
+    if not folder.exists():
+        _run(_config(place, subject, folder), folder)
+    return folder
+
+
+def _run(config: Experiment, workdir: Path) -> None:
+    with quiet.quiet(), contextlib.redirect_stdout(io.StringIO()):
+        dispatch.run(config, workdir)
+
+
+def _interrupt(config: Experiment, workdir: Path, looks: int) -> None:
+    """Interrupts a run in this process when it looks for that for the given time, or lets it finish."""
+    requested, counter = preempt.requested, itertools.count(1)
+    preempt.requested = lambda: next(counter) >= looks
+    try:
+        _run(config, workdir)
+    except Interrupted:
+        return
+    finally:
+        preempt.requested = requested
 
 
 def _has_checkpoint(workdir: Path) -> bool:
