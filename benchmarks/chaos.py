@@ -6,10 +6,8 @@ draws scenarios at random, with real processes, real signals and real damage, an
 benchmarks/results/chaos.md: how often each was tried, how often all was as promised, and the worst case.
 With --raw the same command adds to what was tried before. Needs no data: letters are generated.
 
-    python benchmarks/chaos.py --minutes 60 --raw checkpoints/exchanges.jsonl --to exchanges --workers 2 \\
-      --only "data replaced" --only "base retrained" --only "another machine" --only "disk gone"
-
-does so for what is exchanged under a run, and for a disk that goes away (bindfs, a Debian package).
+With --only "data replaced" --only "base retrained" --only "another machine" --only "disk gone" --to exchanges
+it does so for what is exchanged under a run, and for a disk that goes away (bindfs, a Debian package).
 """
 
 import argparse
