@@ -105,7 +105,8 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
     assert str(workdir / "report" / "index.html") in done.stdout
     for name in (
         "config.json",
-        "env.json",
+        "manifest.json",
+        "examples.npz",
         "metrics.jsonl",
         "timings.jsonl",
         "tensorboard",
@@ -126,7 +127,7 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
     result = json.loads((workdir / "report" / "result.json").read_text())
     assert result["test_split_reads"] == 1
     assert result["dataset_note"] == "generated data"
-    environment = json.loads((workdir / "env.json").read_text())
+    environment = json.loads((workdir / "manifest.json").read_text())["environment"]
     assert environment["versions"]["jax"]
     assert environment["settings"]["compilation_cache"]
     assert "allocator" in environment["settings"]

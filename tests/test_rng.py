@@ -43,6 +43,7 @@ def test_streams_are_numbered_for_good():
         "FOLDS": 5,
         "TEST": 6,
         "LIMIT": 7,
+        "STAGE": 8,
     }
 
 

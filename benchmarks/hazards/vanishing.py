@@ -51,7 +51,7 @@ class Mount:
     def kill(self) -> None:
         """Kills the daemon: whatever is done there fails from now on."""
         self._daemon.kill()
-        self._daemon.wait()
+        self._daemon.communicate()
 
     def unmount(self) -> None:
         """Takes the dead mount away; an empty folder is left."""
@@ -65,8 +65,7 @@ class Mount:
         daemon = subprocess.Popen(("bindfs", "-f", self.real, self.path), stderr=subprocess.PIPE)
         while not os.path.ismount(self.path):
             if daemon.poll() is not None:
-                said = daemon.stderr.read().decode() if daemon.stderr else ""
-                raise RuntimeError(said.strip())
+                raise RuntimeError(daemon.communicate()[1].decode().strip())
             time.sleep(0.01)
         return daemon
 

@@ -34,8 +34,15 @@ class Checked(html.parser.HTMLParser):
             self.texts.append(data.strip())
 
 
-def run_page(result=RUN, sections=(), config=None, environment=None):
-    return Checked(page.of_run(result, sections, config or {}, environment or {}))
+def run_page(result=RUN, sections=(), config=None, environment=None, changes=()):
+    return Checked(page.of_run(result, sections, config or {}, environment or {}, changes))
+
+
+def test_a_page_says_what_changed_between_the_starts_of_a_run():
+    changes = ["usable cores 2 is now 1", "jaxlib 0.7.2 is now 0.10.2"]
+    (said,) = [text for text in run_page(changes=changes).texts if changes[0] in text]
+    assert changes[1] in said
+    assert "bits" in said
 
 
 def test_a_runs_page_shows_its_figures_with_their_uncertainty():

@@ -65,6 +65,7 @@ def run_report(predicted, labels=(1, 1, 2, 2, 3, 3), history=HISTORY, **result):
         },
         config={"seed": 0},
         environment={},
+        changes=[],
     )
 
 
