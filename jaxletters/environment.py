@@ -43,14 +43,22 @@ _VECTOR_EXTENSION = re.compile("(sse|avx|amx|fma|f16c|neon|asimd|sve)")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Returns what may change the last bits of a run's numbers, "jaxlib 0.10.1 is now 0.10.2" each.
+    """Returns what may change the last bits of a run's numbers, "jaxlib 0.10.1 is now 0.10.2" or the like.
 
     Args:
         before: what `describe` gave when the run began.
         now: what it gives now.
     """
     old, new = _decisive(before), _decisive(now)
-    return [f"{name} {old[name]} is now {new[name]}" for name in new if old[name] != new[name]]
+    found = [f"{name} {old[name]} is now {new[name]}" for name in new if old[name] != new[name]]
+    extensions = [set(each.get("cpu", {}).get("vector_extensions", ())) for each in (before, now)]
+    for what, names in (
+        ("gone", extensions[0] - extensions[1]),
+        ("new", extensions[1] - extensions[0]),
+    ):
+        if names:
+            found.append(f"{what} vector extensions {' '.join(sorted(names))}")
+    return found
 
 
 def _decisive(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +72,6 @@ def _decisive(found: Mapping[str, Any]) -> dict[str, Any]:
         # The work of a CPU is divided over them, and sums are taken in another order.
         "usable cores": found.get("cpus"),
         "CPU": cpu.get("model"),
-        "vector extensions": " ".join(cpu.get("vector_extensions", ())) or None,
         **{name: flags.get(name) for name in _FLAGS},
     }
 

@@ -98,7 +98,15 @@ def changed(**others):
         ({"devices": 64}, f"devices 64 {NOW['device_kind']} is now"),
         ({"cpus": 64}, f"usable cores 64 is now {NOW['cpus']}"),
         ({"cpu": {**NOW["cpu"], "model": "Z80"}}, "CPU Z80 is now"),
-        ({"cpu": {**NOW["cpu"], "vector_extensions": ["mmx2"]}}, "vector extensions mmx2 is now"),
+        (
+            {
+                "cpu": {
+                    **NOW["cpu"],
+                    "vector_extensions": [*NOW["cpu"]["vector_extensions"], "mmx2"],
+                }
+            },
+            "gone vector extensions mmx2",
+        ),
         ({"flags": {"XLA_FLAGS": "--xla_no"}}, "XLA_FLAGS --xla_no is now"),
         ({"source": "abcdef" * 10}, "code abcdefabcdef is now"),
     ],

@@ -51,6 +51,7 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     manifest.claim(folder, config, console.notice)
+    changes = manifest.read(folder).changes
     compared = []
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
@@ -67,7 +68,8 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         folder,
         report.Comparison(
             title=folder.name,
-            remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy.",
+            remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy."
+            + (f" Between its starts something changed: {', '.join(changes)}." if changes else ""),
             rows=compared,
             baseline=compared[0],
             sheets={config.dataset.name: portions.sample(config.dataset, config.seed)},
