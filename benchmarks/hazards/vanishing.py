@@ -171,7 +171,9 @@ def _tried(
     when = moments[0][0] if in_time else "for too long"
     _, errors = output.text()
     if not in_time and process.returncode == _LEFT:
-        if len(errors.splitlines()) != 1:
+        # A dataset may have been announced before, in a line of its own.
+        said = [line for line in errors.splitlines() if not line.startswith("Preparing ")]
+        if len(said) != 1:
             return when, f"expected one line, found: {errors[:600]} ... {errors[-200:]}"
         process = subjects.start(place, subject, workdir, words=words)
         _, errors = process.communicate()
