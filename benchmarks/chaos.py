@@ -39,6 +39,8 @@ import vanishing  # noqa: E402
 from interruptions import Trial  # noqa: E402
 from subjects import Place  # noqa: E402
 
+from jaxletters import backend  # noqa: E402
+
 # Name -> what is done, and how many trials of its kind are wanted for each of the others'.
 SCENARIOS: dict[str, tuple[Callable[[random.Random, Place], Iterator[Trial]], int]] = {
     "kills": (interruptions.kills, 240),
@@ -95,6 +97,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="these scenarios alone")
     parser.add_argument("--workers", type=int, default=1, help="runs at the same time")
     given = parser.parse_args(argv)
+    # What is run in this process is compiled once for all campaigns, as in the processes that it starts.
+    backend.prepare()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         raw = given.raw or Path(folder) / "chaos.jsonl"
         campaign(Place(Path(folder)), given, raw)
