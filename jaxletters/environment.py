@@ -35,6 +35,7 @@ _FLAGS = (
     "LIBTPU_INIT_ARGS",
     "JAX_DEFAULT_MATMUL_PRECISION",
     "JAX_ENABLE_X64",
+    "JAX_THREEFRY_PARTITIONABLE",
     "NPROC",
     "NVIDIA_TF32_OVERRIDE",
     "PJRT_NPROC",
@@ -46,7 +47,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Returns what may change the last bits of a run's numbers, "jaxlib 0.10.1 is now 0.10.2" or the like.
 
     Args:
-        before: what `describe` gave when the run began.
+        before: what `describe` gave at an earlier start.
         now: what it gives now.
     """
     old, new = _decisive(before), _decisive(now)
@@ -69,6 +70,8 @@ def _decisive(found: Mapping[str, Any]) -> dict[str, Any]:
         **{name: versions.get(name) for name in _EXACT},
         "code": source[:12] if source else None,
         "devices": f"{found.get('devices')} {found.get('device_kind')}",
+        # Of accelerators: the versions of CUDA, cuDNN or libtpu, on one line.
+        "runtime": " ".join(str(found.get("runtime")).split()),
         # The work of a CPU is divided over them, and sums are taken in another order.
         "usable cores": found.get("cpus"),
         "CPU": cpu.get("model"),
@@ -90,6 +93,7 @@ def describe() -> dict[str, Any]:
         "cpu": _cpu(),
         "backend": jax.default_backend(),
         "device_kind": device.device_kind,
+        "runtime": device.client.platform_version,
         "devices": jax.device_count(),
         "processes": jax.process_count(),
         "flags": {name: os.environ[name] for name in _FLAGS if name in os.environ},

@@ -85,8 +85,8 @@ def read(folder: Path) -> Manifest:
     file = folder / FILE
     if not file.exists():
         raise UserError(
-            f"{folder}: expected a run with {FILE}, found one of an earlier version of jaxletters; run it "
-            "again in another folder (--workdir)"
+            f"{folder}: expected a run with {FILE}, found none: an earlier version of jaxletters made it, or "
+            "the file was removed; run it again in another folder (--workdir)"
         )
     found = read_json(file)
     if not isinstance(found, dict) or found.get("schema") != _SCHEMA:
@@ -96,11 +96,37 @@ def read(folder: Path) -> Manifest:
             "jaxletters that wrote it, or run it again in another folder (--workdir)"
         )
     try:
-        return Manifest(**{name: found[name] for name in Manifest._fields})
-    except KeyError as error:
+        return _checked(Manifest(**{name: found[name] for name in Manifest._fields}))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(
-            f"{file}: expected a manifest with {error}, found none; restore the file from a backup"
+            f"{file}: expected what jaxletters wrote, found something else ({error}); restore the file "
+            "from a backup"
         ) from error
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    """Returns a manifest whose parts can be used as what they are said to be.
+
+    Raises:
+        KeyError, TypeError, AttributeError, ValueError: they cannot.
+    """
+    if not isinstance(manifest.fingerprint, str) or not isinstance(manifest.examples, str):
+        raise TypeError("fingerprint and examples are text")
+    for facts in (manifest.environment, *manifest.earlier):
+        environment.differences(facts, facts)
+    if manifest.base is not None:
+        _named(manifest.base)
+    if manifest.data is not None:
+        for split in manifest.data["splits"].values():
+            SplitDigest(**split)
+        (_, _), _, _ = (
+            manifest.data["image_shape"],
+            manifest.data["division"],
+            manifest.data["note"],
+        )
+        if not all(isinstance(name, str) for name in manifest.data["class_names"]):
+            raise TypeError("class_names are text")
+    return manifest
 
 
 def splits_used(config: Config | ZeroShotConfig, names: Collection[str]) -> tuple[str, ...]:
@@ -116,13 +142,17 @@ def splits_used(config: Config | ZeroShotConfig, names: Collection[str]) -> tupl
     return tuple(split for split, used in wanted.items() if used)
 
 
-def describe_data(source: Splits, splits: Iterable[str]) -> Facts:
+def describe_data(source: Splits, splits: Iterable[str], parts: Iterable[np.ndarray] = ()) -> Facts:
     """Returns what identifies a dataset, ready for JSON.
 
     Args:
         source: the dataset.
         splits: those that the run depends on; no other is read.
+        parts: which examples are learned from, validated on and tested on: arrays in that order.
     """
+    division = hashlib.sha256()
+    for part in parts:
+        division.update(f"{part.dtype.str}{part.shape}".encode() + part.tobytes())
     found = {split: source.digest(split) for split in splits}
     published = data.from_published_files(source.config)
     return {
@@ -131,6 +161,7 @@ def describe_data(source: Splits, splits: Iterable[str]) -> Facts:
         "class_names": list(data.class_names(source.config.name)),
         "image_shape": list(data.image_shape(source.config)),
         "splits": {split: digest._asdict() for split, digest in found.items()},
+        "division": division.hexdigest(),
     }
 
 
@@ -171,10 +202,11 @@ def claim(
     if workdir.has_checkpoints(folder):
         before = read(folder)
         _check_data(folder, before, now.data)
+        _check_division(folder, before, now.data)
         changes = environment.differences(before.environment, now.environment)
         if changes:
             notice(
-                f"Not as when this run began: {', '.join(changes)}. It continues, but may not end with the "
+                f"Not as at the last start: {', '.join(changes)}. It continues, but may not end with the "
                 "same bits as an uninterrupted one"
             )
             before.earlier.append(before.environment)
@@ -233,7 +265,13 @@ def check_config(folder: Path, manifest: Manifest, values: Facts) -> None:
     Raises:
         UserError: it was edited.
     """
-    _check_fingerprint(folder, manifest, identity.fingerprint_of(values))
+    try:
+        found = identity.fingerprint_of(values)
+    except (AttributeError, TypeError) as error:
+        raise UserError(
+            f"{folder / 'config.json'}: expected the config of a run, found something else; restore the file"
+        ) from error
+    _check_fingerprint(folder, manifest, found)
 
 
 def _check_fingerprint(folder: Path, manifest: Manifest, found: str) -> None:
@@ -242,8 +280,9 @@ def _check_fingerprint(folder: Path, manifest: Manifest, found: str) -> None:
     if not found == finished == manifest.fingerprint:
         raise UserError(
             f"{folder / 'config.json'}: expected the config that this run finished with (fingerprint "
-            f"{finished[:_DIGITS]}), found another ({found[:_DIGITS]}); restore the file, or run the "
-            "changed config in another folder (--workdir)"
+            f"{str(finished)[:_DIGITS]} in result.json, {manifest.fingerprint[:_DIGITS]} in {FILE}), found "
+            f"another ({found[:_DIGITS]}); restore the file that was changed, or run the changed config in "
+            "another folder (--workdir)"
         )
 
 
@@ -273,6 +312,16 @@ def _check_data(folder: Path, before: Manifest, now: Facts | None) -> None:
             f"{folder}: expected the data that this run began with, found others ({'; '.join(problems)}); "
             f"{_where(folder)}, or choose another folder with --workdir"
         )
+
+
+def _check_division(folder: Path, before: Manifest, now: Facts | None) -> None:
+    if before.data is None or now is None or before.data["division"] == now["division"]:
+        return
+    raise UserError(
+        f"{folder}: expected the examples to be divided as when this run began, found that others are "
+        "learned from, validated on or tested on, as another version of jaxletters may do; continue with "
+        "the version that began it, or choose another folder with --workdir"
+    )
 
 
 def _split_difference(split: str, before: Facts, now: Facts) -> str:
@@ -317,6 +366,41 @@ def _check_base(folder: Path, before: Manifest, now: Facts | None) -> None:
 def _named(base: Facts) -> str:
     config, weights = (str(base.get(name))[:_DIGITS] for name in ("fingerprint", "weights"))
     return f"config {config}, weights {weights}"
+
+
+def check_same(folder: Path, other: Path) -> None:
+    """Compares the data and the bases of two folders that have a run of one config.
+
+    Raises:
+        UserError: they are of different runs.
+    """
+    if not (folder / FILE).exists() or not (other / FILE).exists():
+        return
+    here = read(other)
+    _check_data(folder, read(folder), here.data)
+    if here.base is not None:
+        _check_base(folder, read(folder), here.base)
+
+
+def warning(manifests: Iterable[Manifest]) -> str:
+    """Returns what to say where runs on a dataset of one name do not have the same data, or ""."""
+    found: dict[str, dict[str, set[tuple[str, str]]]] = {}
+    for manifest in manifests:
+        if manifest.data is not None:
+            for split, digest in manifest.data["splits"].items():
+                of_dataset = found.setdefault(manifest.data["dataset"], {})
+                of_dataset.setdefault(split, set()).add((digest["images"], digest["labels"]))
+    differing = [
+        name
+        for name, splits in found.items()
+        if any(len(digests) > 1 for digests in splits.values())
+    ]
+    if not differing:
+        return ""
+    return (
+        f" The runs on {' and '.join(differing)} do not all have the same images and labels, so their "
+        "accuracies cannot be compared."
+    )
 
 
 def read_seen(folder: Path, manifest: Manifest) -> Seen:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxletters import files, preempt, workdir
+from jaxletters import files, manifest, preempt, workdir
 from jaxletters.config import CheckpointConfig, Experiment
 from jaxletters.disk import Disk
 from jaxletters.errors import UserError
@@ -162,6 +162,7 @@ class _Mirror:
         shutil.rmtree(self._place / _PART, ignore_errors=True)
         try:
             workdir.check(self._place, self._config)
+            manifest.check_same(self._place, self._folder)
         except UserError as error:
             text = str(error).replace("--workdir", "--config.checkpoint.mirror")
             raise UserError(f"config.checkpoint.mirror: {text}") from error

@@ -77,4 +77,11 @@ def load(folder: Path) -> Trained:
             f"{last / 'steps'}: expected a sound checkpoint, found none; remove {folder} and train it "
             "anew"
         )
+    # A base or a network is what its result was measured with, not an older checkpoint or another run's.
+    found, expected = checkpoint.digest(variables), str(result.get("weights"))
+    if found != expected:
+        raise UserError(
+            f"{last / 'steps'}: expected the weights that this run finished with (SHA-256 {expected[:12]}), "
+            f"found others ({found[:12]}); restore the folder from a backup, or train again in another"
+        )
     return Trained(folder, result, dataset, names, shape, network, model, variables)

@@ -227,7 +227,10 @@ def count_test_read(workdir: Path) -> int:
 
 def has_checkpoints(workdir: Path) -> bool:
     """Returns whether a run, or one of its stages, folds or trials, ever saved anything."""
-    patterns = [f"{above}{kept}/*" for above in ("", "*/", "*/*/") for kept in ("steps", "damaged")]
+    patterns = ["*/fold.json"]
+    patterns += [
+        f"{above}{kept}/*" for above in ("", "*/", "*/*/") for kept in ("steps", "damaged")
+    ]
     return any(True for pattern in patterns for _ in workdir.glob(pattern))
 
 

@@ -50,6 +50,7 @@ def on_images(digest):
         "class_names": list("0123456789"),
         "image_shape": [28, 28],
         "splits": splits,
+        "division": "",
     }
 
 

@@ -22,7 +22,7 @@ from jaxletters.config import (
     TrainingConfig,
     ZeroShotConfig,
 )
-from jaxletters.data import sketch
+from jaxletters.data import sketch, splits
 from jaxletters.errors import UserError
 from jaxletters.experiments import dispatch
 from jaxletters.preempt import Interrupted
@@ -164,6 +164,9 @@ def test_archives_replaced_under_a_run_are_refused(tmp_path, write_emnist):
     assert f"--config.dataset.archives={tmp_path / 'a'}" in line
     assert "expected a folder" in refusal(asked("none"), folder)
     assert dispatch.run(asked("a"), folder)["dataset_note"] == "split not verified"
+    # The same holds for what is finished, whether the others were prepared before or not.
+    for name in ("b", "c"):
+        assert "expected the data that this run began with" in refusal(asked(name), folder)
 
 
 def test_a_finished_run_is_not_that_of_data_that_replaced_its_own(tmp_path):
@@ -194,12 +197,14 @@ def test_another_machine_is_told_of_and_stays_on_the_page(tmp_path, monkeypatch,
     monkeypatch.setattr(environment, "describe", lambda: {**here, "cpus": here["cpus"] + 1})
     interrupted(asked, folder, looks=2)
     expected = f"usable cores {here['cpus']} is now {here['cpus'] + 1}"
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "Not as when" in line]
+    (line,) = [
+        line for line in capsys.readouterr().out.splitlines() if "Not as at the last start" in line
+    ]
     assert expected in line
     assert "same bits" in line
     capsys.readouterr()
     dispatch.run(asked, folder)
-    assert "Not as when" not in capsys.readouterr().out, "said once"
+    assert "Not as at the last start" not in capsys.readouterr().out, "said once"
     about = manifest.read(folder)
     assert about.changes == [expected]
     assert [found["cpus"] for found in about.earlier] == [here["cpus"]]
@@ -218,7 +223,7 @@ def test_a_folder_of_an_earlier_version_is_called_that(tmp_path, whole):
     (folder / manifest.FILE).unlink()
     asked = config(json.loads((folder / "config.json").read_text())["dataset"]["npz"])
     assert "an earlier version" in refusal(asked, folder)
-    with pytest.raises(UserError, match="an earlier version"):
+    with pytest.raises(UserError, match="an earlier version of"):
         trained.load(folder)
 
 
@@ -399,6 +404,46 @@ def test_every_stage_draws_batches_of_its_own(tmp_path, base, monkeypatch):
     np.testing.assert_array_equal(
         one, alone, err_msg="the first stage's are those of a run without"
     )
+
+
+def test_a_division_that_changed_between_two_starts_is_refused(tmp_path, monkeypatch):
+    asked, folder = of_one_split(tmp_path, seed=0), tmp_path / "run"
+    interrupted(asked, folder)
+    monkeypatch.setattr(splits, "hold_out_test", lambda labels, *_: np.split(np.arange(260), [208]))
+    assert "expected the examples to be divided as when this run began" in refusal(asked, folder)
+
+
+def test_weights_that_are_not_those_of_the_result_are_refused(tmp_path, whole):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    other = tmp_path / "other"
+    dispatch.run(config(save(tmp_path / "mine.npz"), seed=5), other)
+    shutil.rmtree(folder / "steps")
+    shutil.copytree(other / "steps", folder / "steps")
+    with pytest.raises(UserError, match="expected the weights that this run finished with"):
+        reader.load(folder)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda found: found.pop("data"),
+        lambda found: found["data"].pop("splits"),
+        lambda found: found["data"]["splits"]["train"].pop("images"),
+        lambda found: found.update(environment=None),
+        lambda found: found.update(fingerprint=3),
+        lambda found: found.update(schema=0),
+    ],
+)
+def test_a_damaged_manifest_is_one_line(tmp_path, whole, edit):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    found = json.loads((folder / "manifest.json").read_text())
+    edit(found)
+    (folder / "manifest.json").write_text(json.dumps(found))
+    with pytest.raises(UserError, match=r"manifest\.json: expected") as caught:
+        trained.load(folder)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_seeds_of_stages_differ():

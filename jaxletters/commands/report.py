@@ -2,13 +2,16 @@
 
 import argparse
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jaxletters import commandline, console
 from jaxletters.errors import UserError
 from jaxletters.files import read_json
+
+if TYPE_CHECKING:
+    from jaxletters.manifest import Manifest
 
 HELP = "compare finished runs on a page"
 
@@ -39,13 +42,11 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     target = known.to.absolute()
     _check_target(target)
     rows, histories = [], {}
-    tested: dict[str, set[str]] = {}
+    manifests: list[Manifest] = []
     for name, folder in zip(_names(known.runs), known.runs, strict=True):
         result = workdir.known_result(folder)
-        about = manifest.read(folder)
-        manifest.check_config(folder, about, read_json(folder / "config.json"))
-        if about.data is not None:
-            tested.setdefault(about.data["dataset"], set()).add(_tested(about.data))
+        manifests.append(manifest.read(folder))
+        manifest.check_config(folder, manifests[-1], read_json(folder / "config.json"))
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
         if history := journal.read(folder):
@@ -53,7 +54,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     compared = report.Comparison(
         title=target.name,
         remark="Accuracy on the test examples of each run; a difference that is smaller than the intervals "
-        f"may be chance.{_warning(tested)}",
+        f"may be chance.{manifest.warning(manifests)}",
         rows=rows,
         baseline=None,
         sheets={},
@@ -62,23 +63,6 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     )
     report.write(target, report.of_several(compared))
     console.notice(str(target / "index.html"))
-
-
-def _tested(data: dict[str, Any]) -> str:
-    """Returns what identifies the images that a run was tested on, or was taken from to test."""
-    splits = data["splits"]
-    return splits.get("test", splits["train"])["images"]
-
-
-def _warning(tested: Mapping[str, Collection[str]]) -> str:
-    """Returns what to say where runs on a dataset of one name were not tested on the same images."""
-    differing = [dataset for dataset, images in tested.items() if len(images) > 1]
-    if not differing:
-        return ""
-    return (
-        f" The runs on {' and '.join(differing)} were not all tested on the same images, so their "
-        "accuracies cannot be compared."
-    )
 
 
 def _check_target(target: Path) -> None:

@@ -214,14 +214,15 @@ def _origin(builder: "ArraysBuilder") -> dict[str, str]:
 
 
 def is_here(config: DatasetConfig) -> bool:
-    """Returns whether a dataset can be read without downloading or preparing anything.
+    """Returns whether a dataset can be read without a download, and was prepared unless `archives` is set.
 
     Raises:
         UserError: `archives` names a folder that does not have the files.
     """
     if config.npz:
         return _npz(config).exists()
-    return Path(_open(config).data_path).exists()
+    # Archives that are named are there, and what is in them counts, prepared before or not.
+    return Path(_open(config).data_path).exists() or bool(config.archives)
 
 
 def from_published_files(config: DatasetConfig) -> bool:
@@ -266,7 +267,9 @@ def _prepare(builder: "ArraysBuilder", config: DatasetConfig) -> None:
                 file_format="array_record",
                 download_config=tfds.download.DownloadConfig(manual_dir=origin),
             )
-        files.write_json(folder / _ORIGIN, digests_of_origin)
+        # Another process that was faster has said what it prepared from.
+        if not (folder / _ORIGIN).exists():
+            files.write_json(folder / _ORIGIN, digests_of_origin)
     # array_record reports a full disk as a RuntimeError.
     except (OSError, RuntimeError) as error:
         # Another process may have been faster: its folder is as good as the one TFDS cannot rename.

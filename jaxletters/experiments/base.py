@@ -79,9 +79,11 @@ def check_unseen(base: Base, what: str, hashes: np.ndarray, also_validated: bool
     validated = int(np.isin(hashes, base.seen.validated).sum()) if also_validated else 0
     if not trained and not validated:
         return
-    uses = [f"{trained:,} of {len(hashes):,} {what} examples were trained on by the base"]
+    uses = []
+    if trained:
+        uses.append(f"{trained:,} of {len(hashes):,} {what} examples were trained on by the base")
     if validated:
-        uses.append(f"its best weights were chosen by {validated:,} of them")
+        uses.append(f"its best weights were chosen by {validated:,} of the {what} examples")
     raise UserError(
         f"config.base: expected a network that has not seen the {what} examples, found that "
         f"{' and '.join(uses)} ({base.run.folder}); name a base that was trained on other examples, or "
@@ -92,6 +94,6 @@ def check_unseen(base: Base, what: str, hashes: np.ndarray, also_validated: bool
 def _facts(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     return {
         "folder": str(folder),
-        "fingerprint": result["fingerprint"],
+        "fingerprint": result.get("fingerprint"),
         "weights": result.get("weights"),
     }

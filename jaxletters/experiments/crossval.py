@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from jaxletters import console, inference, loop, manifest, sharding, workdir
 from jaxletters.config import CrossvalConfig
 from jaxletters.data import Splits, portions, splits
+from jaxletters.errors import UserError
 from jaxletters.experiments import base, fitting, outcome
 from jaxletters.experiments.fitting import Start
 from jaxletters.files import read_json, write_bytes, write_json
@@ -54,7 +55,9 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
         folder,
         config,
         console.notice,
-        manifest.describe_data(source, manifest.splits_used(config, source.names)),
+        manifest.describe_data(
+            source, manifest.splits_used(config, source.names), (source.hashes(part), fold_of)
+        ),
         begin.base.facts if begin.base else None,
         begin.base.trained_on if begin.base else (),
     )
@@ -83,6 +86,11 @@ def _fold(
     """Returns the logits of the unseen examples, and facts about the training on all others."""
     record, predictions = folder / "fold.json", folder / "logits.npy"
     if record.exists():
+        if not predictions.exists():
+            raise UserError(
+                f"{predictions}: expected the logits of a finished fold, found none; restore the file, or "
+                f"remove {folder} to train the fold again"
+            )
         return np.load(predictions), read_json(record)
     others = splits.take(whole, np.flatnonzero(~unseen))
     kept, held_out = splits.hold_out(

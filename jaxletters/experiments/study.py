@@ -68,6 +68,7 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> di
     manifest.claim(folder, config, console.notice)
     results = _run_all(config, experiments, root, run_one)
     found = []
+    manifests = [manifest.read(_place(file, root)) for file in results]
     for entry in config.experiments:
         name = Path(entry.file).stem
         page = f"../../{name}" if config.budget == "full" else f"../{name}"
@@ -82,7 +83,7 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> di
         folder,
         report.Comparison(
             title=folder.name,
-            remark=remark,
+            remark=remark + manifest.warning(manifests),
             rows=found,
             baseline=None,
             sheets=_sheets(experiments[entry.file] for entry in config.experiments),

@@ -47,11 +47,14 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         manifest.check_finished(folder, config)
         for variation, trial in planned:
             place = folder / _folder_name(variation)
+            if workdir.result(place) is None:
+                continue
             manifest.check_finished(place, trial, base.now(trial.base), find)
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     manifest.claim(folder, config, console.notice)
     changes = manifest.read(folder).changes
+    manifests = []
     compared = []
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
@@ -62,6 +65,7 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         else:
             console.notice(state)
             result = train.run(trial, folder / name, brief=True)
+        manifests.append(manifest.read(folder / name))
         page = f"../{name}/report/index.html"
         compared.append(Row(variation.name, variation.technique, result, page=page))
     result = outcome.write_comparison(
@@ -69,6 +73,7 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         report.Comparison(
             title=folder.name,
             remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy."
+            + manifest.warning(manifests)
             + (f" Between its starts something changed: {', '.join(changes)}." if changes else ""),
             rows=compared,
             baseline=compared[0],

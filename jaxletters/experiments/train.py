@@ -79,11 +79,15 @@ def _claim(
         UserError: it has, or the run began with other data.
     """
     learned, validated = map(source.hashes, parts)
+    tested = source.hashes(portions.test(source, config.seed))
     if begin.base is not None:
-        tested = source.hashes(portions.test(source, config.seed))
-        base.check_unseen(begin.base, "test", tested)
+        # An image that is in the run's own training examples, too, is a duplicate in the data.
+        unseen = tested[~np.isin(tested, learned)]
+        only_validated = config.dataset.test_on == "validation"
+        base.check_unseen(begin.base, "test", unseen, also_validated=not only_validated)
         base.check_unseen(begin.base, "validation", validated, also_validated=False)
-    about = manifest.describe_data(source, manifest.splits_used(config, source.names))
+    splits = manifest.splits_used(config, source.names)
+    about = manifest.describe_data(source, splits, (learned, validated, tested))
     seen = begin.base.seen if begin.base else manifest.NOTHING_SEEN
     own = {
         **{name: about[name] for name in ("dataset", "note")},
@@ -105,7 +109,7 @@ def _claim(
 def _test_and_report(
     config: Config, fitted: Fitted, source: Splits, train: Dataset, folder: Path
 ) -> dict[str, Any]:
-    """Reads the test examples, which nothing else does, and writes the report."""
+    """Predicts the test examples, which nothing else does, and writes the report."""
     reads = workdir.count_test_read(folder) if config.dataset.test_on == "test" else 0
     test = source.take(portions.test(source, config.seed))
     logits = _predict(fitted, test.images)

@@ -51,7 +51,9 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
         folder,
         config,
         console.notice,
-        manifest.describe_data(source, manifest.splits_used(config, source.names)),
+        manifest.describe_data(
+            source, manifest.splits_used(config, source.names), (source.hashes(part),)
+        ),
         origin.facts,
         origin.trained_on,
     )
