@@ -409,7 +409,7 @@ def test_every_stage_draws_batches_of_its_own(tmp_path, base, monkeypatch):
 def test_a_division_that_changed_between_two_starts_is_refused(tmp_path, monkeypatch):
     asked, folder = of_one_split(tmp_path, seed=0), tmp_path / "run"
     interrupted(asked, folder)
-    monkeypatch.setattr(splits, "hold_out_test", lambda labels, *_: np.split(np.arange(260), [208]))
+    monkeypatch.setattr(splits, "hold_out_test", lambda *_: np.split(np.arange(260), [208]))
     assert "expected the examples to be divided as when this run began" in refusal(asked, folder)
 
 
