@@ -37,7 +37,7 @@ class Journal:
     `metrics.jsonl` as an uninterrupted one.
 
     A record is kept in memory until it is known to be on the disk, so whatever cannot be written is
-    written, in its place, by the next call that can. Files are opened anew then, because open ones do
+    written, in its place, by the next call that can. Files are opened again then, because open ones do
     not come back with their disk.
 
     Raises:
@@ -136,7 +136,7 @@ class _Lines:
     """A file of JSON records, each written as it comes.
 
     Args:
-        path: the file, which is written anew.
+        path: the file, which is overwritten.
         kept: its first lines, without their ends.
     """
 

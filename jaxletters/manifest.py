@@ -58,7 +58,7 @@ class Manifest(NamedTuple):
     Attributes:
         fingerprint: of its config.
         data: what `describe_data` returns; None for an experiment whose parts have manifests of their own.
-        base: what `describe_base` in experiments/base.py returns; None without a base.
+        base: folder, fingerprint and weights of the run that the weights come from; None without one.
         trained_on: a dict for each dataset that the weights have learned from, its base's first.
         examples: SHA-256 of the content of `examples.npz`, "" where there is none.
         environment: what `environment.describe` returned at the newest start.
@@ -119,13 +119,11 @@ def _checked(manifest: Manifest) -> Manifest:
     if manifest.data is not None:
         for split in manifest.data["splits"].values():
             SplitDigest(**split)
-        (_, _), _, _ = (
-            manifest.data["image_shape"],
-            manifest.data["division"],
-            manifest.data["note"],
-        )
-        if not all(isinstance(name, str) for name in manifest.data["class_names"]):
-            raise TypeError("class_names are text")
+        texts = [manifest.data["division"], manifest.data["note"], *manifest.data["class_names"]]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("division, note and class_names are text")
+        if len(manifest.data["image_shape"]) != 2:
+            raise ValueError("image_shape has a height and a width")
     return manifest
 
 
@@ -238,7 +236,8 @@ def check_finished(
 ) -> None:
     """Compares a finished run with its config, and with the data and the base as they are now.
 
-    What is not here any more is not compared: nothing is downloaded or prepared for it.
+    What is not here any more is not compared, and nothing is downloaded. Where the config names archives,
+    their content is compared, and prepared if it was not.
 
     Args:
         folder: the run folder.

@@ -225,7 +225,7 @@ def copy(source: Path, target: Path, copied: dict[Path, Version]) -> None:
     shutil.rmtree(part, ignore_errors=True)
     found = _listing(source)
     gone = _gone(found, target)
-    # A run that went back wrote its records anew from there.
+    # A run that rolled back has overwritten its records from there.
     common = [path for path in found.checkpoints if (target / path).is_dir()]
     for path in gone:
         if any(path.parent == c.parent for c in common) and not any(

@@ -115,7 +115,7 @@ def lock_file(part: Path) -> Path | None:
 
 
 def lock_again(file: Path) -> None:
-    """Takes a lock anew whose disk was away, which ended it.
+    """Takes a lock again that ended when its disk went away.
 
     Raises:
         UserError: another process has taken it since.
