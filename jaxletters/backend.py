@@ -4,6 +4,7 @@ import ctypes
 import functools
 import os
 import platform
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,11 @@ def _use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(home / "jaxletters" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # JAX writes an entry in place, so another process may read part of it, and a killed one leaves part
+    # of it. The program is compiled, as without the entry.
+    warnings.filterwarnings(
+        "ignore", "Error reading persistent compilation cache entry", UserWarning
+    )
 
 
 def _cache_folder() -> Path | None:

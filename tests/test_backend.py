@@ -3,6 +3,8 @@
 import ctypes
 import os
 import platform
+import subprocess
+import sys
 
 import jax
 import pytest
@@ -120,3 +122,26 @@ def test_programs_on_gpus_are_deterministic(monkeypatch):
     expected = {"xla_gpu_deterministic_ops": True}
     assert backend.options() == backend.once_options() == expected
     assert backend.settings()["compiler_options"] == expected
+
+
+def test_a_damaged_entry_of_the_compilation_cache_is_compiled_again_without_a_warning(tmp_path):
+    lines = (
+        "import jax",
+        "from jaxletters import backend",
+        "backend.prepare()",
+        "print(jax.jit(abs)(-2))",
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+
+    def run():
+        command = [sys.executable, "-c", "\n".join(lines)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    run()
+    entries = list((tmp_path / "jaxletters" / "xla").iterdir())
+    assert entries
+    for entry in entries:
+        os.truncate(entry, entry.stat().st_size // 2)
+    done = run()
+    assert (done.stdout, done.stderr) == ("2\n", "")
