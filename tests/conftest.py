@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -37,6 +38,16 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "small"
     runs.finish(folder, "--config.training.epochs=1")
     return folder
+
+
+@pytest.fixture(scope="module")
+def no_pictures() -> Iterator[None]:
+    """Leaves the pictures of this process' reports empty: drawing takes longer than a small run."""
+    from jaxletters.report import drawing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "png", lambda figure, caption: b"")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ from jaxletters.experiments import dispatch
 from jaxletters.preempt import Interrupted
 from jaxletters.types import Examples
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 TRAINING = TrainingConfig(batch_size=26, epochs=3)
 STAGES = (StageConfig("logits", 1), StageConfig(".*", 2))
 
