@@ -2,15 +2,13 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-# Fields that say where things lie, how often they are saved or shown: they do not change the numbers.
-# What lies there is identified by its content, in the run's manifest.
-NOT_IDENTITY: dict[str, Any] = {"identity": False}
-# Fields that came later: at their default a run is the same experiment as one from before them.
-ADDED: dict[str, Any] = {"added": True}
+from jaxletters.parts import ModelConfig, Part, setting
+
+if TYPE_CHECKING:
+    from flax import linen as nn
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh")
 INITIALIZERS = (
@@ -34,7 +32,7 @@ BUDGETS = ("full", "quick")
 
 
 @dataclasses.dataclass(frozen=True)
-class DatasetConfig:
+class DatasetConfig(Part):
     """Which images, and where their files come from.
 
     Attributes:
@@ -56,46 +54,77 @@ class DatasetConfig:
             leaves them as they are.
     """
 
-    name: str = "sketch_letters"
-    archives: str = field(default="", metadata=NOT_IDENTITY)
-    data_dir: str = field(default="", metadata=NOT_IDENTITY)
-    npz: str = field(default="", metadata=NOT_IDENTITY)
-    size: int = 0
-    limit: int = field(default=0, metadata=ADDED)
-    validation_per_class: int = 800
-    test_share: float = field(default=0.0, metadata=ADDED)
-    test_on: str = field(default="test", metadata=ADDED)
-    resize: str = field(default="none", metadata=ADDED)
+    name: str = setting("sketch_letters", choices=DATASETS)
+    archives: str = setting("", identity=False)
+    data_dir: str = setting("", identity=False)
+    npz: str = setting("", identity=False)
+    size: int = setting(0, low=0, high=10**7)
+    limit: int = setting(0, low=0, high=10**9)
+    validation_per_class: int = setting(800, low=0, high=10**9)
+    test_share: float = setting(0.0, low=0, high=0.9)
+    test_on: str = setting("test", choices=TEST_ON)
+    resize: str = setting("none", choices=RESIZINGS)
+
+    def problems(self) -> Iterator[str]:
+        """Yields what is wrong with several settings together."""
+        if self.name == "sketch_letters" and self.size < 1:
+            yield "size: sketch_letters is drawn on the spot: say how many to train on"
+        if self.name != "sketch_letters" and self.size:
+            yield f"size: only sketch_letters can be sized, {self.name} cannot; set it to 0"
+        if self.name != "alpha_letters" and self.resize != "none":
+            yield f"resize: {self.name} is as EMNIST's images are; set it to none"
+        if self.test_on == "validation" and (self.test_share or not self.validation_per_class):
+            yield (
+                "test_on: to test on the validation examples there must be some, and no others; set "
+                "test_share to 0 and validation_per_class to 1 or more"
+            )
+        if self.name == "sketch_letters" and self.npz:
+            yield "npz: sketch_letters is drawn, not read; name another dataset"
 
 
 @dataclasses.dataclass(frozen=True)
-class MLPConfig:
+class MLPConfig(ModelConfig):
     """Fully connected layers on the flattened image (Chollet, Deep Learning with Python, section 2.1)."""
 
-    name: str = "mlp"
-    hidden: tuple[int, ...] = (512,)
-    activation: str = "relu"
+    hidden: tuple[int, ...] = setting((512,), low=1, high=10**6)
+    activation: str = setting("relu", choices=ACTIVATIONS)
+
+    def build(self, num_classes: int) -> "nn.Module":
+        """Returns the network."""
+        from jaxletters.models.mlp import MLP
+
+        return MLP(config=self, num_classes=num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
-class SimpleConvNetConfig:
+class SimpleConvNetConfig(ModelConfig):
     """Two 3x3 convolutions, each max-pooled, dropout, one dense layer (keras.io, Simple MNIST convnet)."""
 
-    name: str = "simple_convnet"
-    widths: tuple[int, ...] = (32, 64)
-    dropout: float = 0.5
+    widths: tuple[int, ...] = setting((32, 64), low=1, high=10**5)
+    dropout: float = setting(0.5, low=0, high=0.999999)
+
+    def build(self, num_classes: int) -> "nn.Module":
+        """Returns the network."""
+        from jaxletters.models.convnets import SimpleConvNet
+
+        return SimpleConvNet(config=self, num_classes=num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
-class ConvNetConfig:
+class ConvNetConfig(ModelConfig):
     """Three 3x3 convolutions with max-pooling between (Chollet, Deep Learning with Python, section 8.1)."""
 
-    name: str = "convnet"
-    widths: tuple[int, ...] = (32, 64, 128)
+    widths: tuple[int, ...] = setting((32, 64, 128), low=1, high=10**5)
+
+    def build(self, num_classes: int) -> "nn.Module":
+        """Returns the network."""
+        from jaxletters.models.convnets import ConvNet
+
+        return ConvNet(config=self, num_classes=num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
-class DeeperConfig:
+class DeeperConfig(ModelConfig):
     """Stages of convolutions, each ending in a pooling by two, then dense layers.
 
     Attributes:
@@ -112,22 +141,35 @@ class DeeperConfig:
         dropout: share of inputs dropped before each dense layer, the logits' included.
     """
 
-    name: str = "deeper"
-    widths: tuple[int, ...] = (32, 64, 128)
-    kernel_sizes: tuple[int, ...] = (3, 3, 3)
-    depths: tuple[int, ...] = (1, 2, 2)
-    activation: str = "relu"
-    initializer: str = "he_normal"
-    pooling: str = "max"
-    padding: str = "same"
+    widths: tuple[int, ...] = setting((32, 64, 128), low=1, high=10**5)
+    kernel_sizes: tuple[int, ...] = setting((3, 3, 3), low=1, high=28)
+    depths: tuple[int, ...] = setting((1, 2, 2), low=1, high=100)
+    activation: str = setting("relu", choices=ACTIVATIONS)
+    initializer: str = setting("he_normal", choices=INITIALIZERS)
+    pooling: str = setting("max", choices=POOLINGS)
+    padding: str = setting("same", choices=PADDINGS)
     batch_norm: bool = True
-    norm_position: str = "before_activation"
-    hidden: tuple[int, ...] = ()
-    dropout: float = 0.0
+    norm_position: str = setting("before_activation", choices=NORM_POSITIONS)
+    hidden: tuple[int, ...] = setting((), low=1, high=10**6)
+    dropout: float = setting(0.0, low=0, high=0.999999)
+
+    def problems(self) -> Iterator[str]:
+        """Yields what is wrong with several settings together."""
+        if len({len(self.widths), len(self.kernel_sizes), len(self.depths)}) > 1:
+            yield (
+                "widths, kernel_sizes and depths: expected one value per stage in each, found "
+                f"{self.widths}, {self.kernel_sizes}, {self.depths}"
+            )
+
+    def build(self, num_classes: int) -> "nn.Module":
+        """Returns the network."""
+        from jaxletters.models.convnets import Deeper
+
+        return Deeper(config=self, num_classes=num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
-class LetterNetConfig:
+class LetterNetConfig(ModelConfig):
     """A small residual network: a stem at full size, then stages that each halve it, then an average.
 
     Attributes:
@@ -138,25 +180,25 @@ class LetterNetConfig:
         dropout: share of the averaged features dropped before the logits.
     """
 
-    name: str = "letternet"
-    widths: tuple[int, ...] = (32, 48, 96, 144)
-    blocks: int = 1
-    crop: int = 2
-    dropout: float = 0.0
+    widths: tuple[int, ...] = setting((32, 48, 96, 144), low=1, high=10**5)
+    blocks: int = setting(1, low=1, high=100)
+    crop: int = setting(2, low=0, high=13)
+    dropout: float = setting(0.0, low=0, high=0.999999)
 
+    def problems(self) -> Iterator[str]:
+        """Yields what is wrong with several settings together."""
+        if not self.widths:
+            yield "widths: expected the stem's and one for each stage, found none; add one"
 
-ModelConfig = MLPConfig | SimpleConvNetConfig | ConvNetConfig | DeeperConfig | LetterNetConfig
-MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
-    "mlp": MLPConfig,
-    "simple_convnet": SimpleConvNetConfig,
-    "convnet": ConvNetConfig,
-    "deeper": DeeperConfig,
-    "letternet": LetterNetConfig,
-}
+    def build(self, num_classes: int) -> "nn.Module":
+        """Returns the network."""
+        from jaxletters.models.letternet import LetterNet
+
+        return LetterNet(config=self, num_classes=num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
-class AugmentConfig:
+class AugmentConfig(Part):
     """How far training images are changed at random; all zero is no augmentation.
 
     Attributes:
@@ -171,18 +213,18 @@ class AugmentConfig:
         erase: largest edge of a square that is made paper, in pixels.
     """
 
-    rotation: float = 0.0
-    shear: float = 0.0
-    scale: float = 0.0
-    shift: float = 0.0
-    elastic: float = field(default=0.0, metadata=ADDED)
-    stroke: float = field(default=0.0, metadata=ADDED)
-    low_resolution: float = field(default=0.0, metadata=ADDED)
-    erase: int = field(default=0, metadata=ADDED)
+    rotation: float = setting(0.0, low=0, high=180)
+    shear: float = setting(0.0, low=0)
+    scale: float = setting(0.0, low=0, high=0.9)
+    shift: float = setting(0.0, low=0)
+    elastic: float = setting(0.0, low=0)
+    stroke: float = setting(0.0, low=0, high=0.25)
+    low_resolution: float = setting(0.0, low=0, high=1)
+    erase: int = setting(0, low=0, high=28)
 
 
 @dataclasses.dataclass(frozen=True)
-class LossConfig:
+class LossConfig(Part):
     """Cross-entropy and its penalties.
 
     Attributes:
@@ -193,14 +235,14 @@ class LossConfig:
             what the network learns: 1 for all of it, as if all were equally frequent.
     """
 
-    label_smoothing: float = 0.0
-    l1: float = 0.0
-    l2: float = 0.0
-    prior: float = field(default=0.0, metadata=ADDED)
+    label_smoothing: float = setting(0.0, low=0, high=0.999999)
+    l1: float = setting(0.0, low=0)
+    l2: float = setting(0.0, low=0)
+    prior: float = setting(0.0, low=0, high=1)
 
 
 @dataclasses.dataclass(frozen=True)
-class ScheduleConfig:
+class ScheduleConfig(Part):
     """How the learning rate changes over the run.
 
     Attributes:
@@ -211,14 +253,19 @@ class ScheduleConfig:
         factor: for "step".
     """
 
-    name: str = "constant"
-    warmup: float = 0.0
-    milestones: tuple[float, ...] = (0.5, 0.75)
-    factor: float = 0.1
+    name: str = setting("constant", choices=SCHEDULES)
+    warmup: float = setting(0.0, low=0, high=0.999999)
+    milestones: tuple[float, ...] = setting((0.5, 0.75), low=0, high=1)
+    factor: float = setting(0.1, low=1e-12, high=1)
+
+    def problems(self) -> Iterator[str]:
+        """Yields what is wrong with several settings together."""
+        if list(self.milestones) != sorted(set(self.milestones)):
+            yield f"milestones: expected rising, found {self.milestones}"
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Part):
     """An Optax optimizer.
 
     Attributes:
@@ -231,16 +278,21 @@ class OptimizerConfig:
         schedule: how the rate changes.
     """
 
-    name: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    clip_norm: float = 0.0
+    name: str = setting("adam", choices=OPTIMIZERS)
+    learning_rate: float = setting(1e-3, low=1e-12, high=10**6)
+    momentum: float = setting(0.9, low=0, high=0.999999)
+    weight_decay: float = setting(0.0, low=0)
+    clip_norm: float = setting(0.0, low=0)
     schedule: ScheduleConfig = ScheduleConfig()
+
+    def problems(self) -> Iterator[str]:
+        """Yields what is wrong with several settings together."""
+        if self.weight_decay and self.name in ("adam", "rmsprop"):
+            yield f"weight_decay: {self.name} has none; set name=adamw, or use config.loss.l2"
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Part):
     """How long and in what portions.
 
     Attributes:
@@ -257,18 +309,18 @@ class TrainingConfig:
         max_rollbacks: after so many of those, the next one ends the run with an error.
     """
 
-    batch_size: int = 128
-    epochs: int = 10
-    patience: int = 0
-    min_delta: float = 0.0
-    monitor: str = "accuracy"
-    ema_decay: float = 0.0
-    max_skips: int = field(default=10, metadata=ADDED)
-    max_rollbacks: int = field(default=3, metadata=ADDED)
+    batch_size: int = setting(128, low=1, high=10**6)
+    epochs: int = setting(10, low=1, high=10**6)
+    patience: int = setting(0, low=0)
+    min_delta: float = setting(0.0, low=0)
+    monitor: str = setting("accuracy", choices=MONITORS)
+    ema_decay: float = setting(0.0, low=0, high=0.999999)
+    max_skips: int = setting(10, low=1, high=10**6)
+    max_rollbacks: int = setting(3, low=0, high=100)
 
 
 @dataclasses.dataclass(frozen=True)
-class CheckpointConfig:
+class CheckpointConfig(Part):
     """When to save, and where.
 
     A checkpoint is also saved at each best validation, and at the ends of epochs that a diverging run may
@@ -283,14 +335,14 @@ class CheckpointConfig:
             leaves: "10m", "1h30m".
     """
 
-    every_steps: int = 500
-    max_to_keep: int = 3
+    every_steps: int = setting(500, low=1, high=10**9)
+    max_to_keep: int = setting(3, low=1, high=10**6)
     mirror: str = ""
-    give_up_after: str = "10m"
+    give_up_after: str = setting("10m", duration=True, required=True)
 
 
 @dataclasses.dataclass(frozen=True)
-class BaseConfig:
+class BaseConfig(Part):
     """A finished run whose weights another one begins with.
 
     Attributes:
@@ -300,13 +352,13 @@ class BaseConfig:
             it from the beginning.
     """
 
-    config: str = field(default="", metadata=ADDED)
-    workdir: str = field(default="", metadata=NOT_IDENTITY)
-    take: str = field(default=".*", metadata=ADDED)
+    config: str = ""
+    workdir: str = setting("", identity=False)
+    take: str = ".*"
 
 
 @dataclasses.dataclass(frozen=True)
-class StageConfig:
+class StageConfig(Part):
     """A part of a run that trains some of the weights only.
 
     Attributes:
@@ -317,7 +369,7 @@ class StageConfig:
     """
 
     trainable: str = ".*"
-    epochs: int = 10
+    epochs: int = setting(10, low=1, high=10**6)
     optimizer: OptimizerConfig = OptimizerConfig()
 
 
@@ -337,31 +389,31 @@ class Config:
         profile: whether some steps are traced, into the run folder's "profile", for XProf or Perfetto.
     """
 
-    seed: int = 0
+    seed: int = setting(0, low=0, high=2**32 - 1)
     dataset: DatasetConfig = DatasetConfig()
     model: ModelConfig = DeeperConfig()
     augment: AugmentConfig = AugmentConfig()
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
-    checkpoint: CheckpointConfig = field(default=CheckpointConfig(), metadata=NOT_IDENTITY)
+    checkpoint: CheckpointConfig = setting(CheckpointConfig(), identity=False)
     base: BaseConfig = BaseConfig()
-    stages: tuple[StageConfig, ...] = field(default=(), metadata=ADDED)
-    log_every_steps: int = 100
-    test_shift: int = field(default=0, metadata=ADDED)
-    time_limit: str = field(default="", metadata=NOT_IDENTITY)
-    profile: bool = field(default=False, metadata=NOT_IDENTITY)
+    stages: tuple[StageConfig, ...] = ()
+    log_every_steps: int = setting(100, low=1, high=10**9)
+    test_shift: int = setting(0, low=0, high=10)
+    time_limit: str = setting("", duration=True, identity=False)
+    profile: bool = setting(False, identity=False)
 
 
 @dataclasses.dataclass(frozen=True)
 class CrossvalConfig(Config):
     """The run of a Config once for each fold: trained on all other folds, tested on this one."""
 
-    folds: int = 10
+    folds: int = setting(10, low=2, high=10**6)
 
 
 @dataclasses.dataclass(frozen=True)
-class VariationConfig:
+class VariationConfig(Part):
     """One row of a sweep.
 
     Attributes:
@@ -383,7 +435,7 @@ class SweepConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class ZeroShotConfig:
+class ZeroShotConfig(Part):
     """A finished run's network on another dataset, without any training.
 
     Attributes:
@@ -393,14 +445,14 @@ class ZeroShotConfig:
         base: the finished run.
     """
 
-    seed: int = 0
-    folds: int = 10
+    seed: int = setting(0, low=0, high=2**32 - 1)
+    folds: int = setting(10, low=2, high=10**6)
     dataset: DatasetConfig = DatasetConfig()
     base: BaseConfig = BaseConfig()
 
 
 @dataclasses.dataclass(frozen=True)
-class EntryConfig:
+class EntryConfig(Part):
     """One experiment of a study.
 
     Attributes:
@@ -409,11 +461,11 @@ class EntryConfig:
     """
 
     file: str = ""
-    reference: float = 0.0
+    reference: float = setting(0.0, low=0)
 
 
 @dataclasses.dataclass(frozen=True)
-class StudyConfig:
+class StudyConfig(Part):
     """Many experiments, one after another, and one table of them.
 
     Attributes:
@@ -422,9 +474,9 @@ class StudyConfig:
         time_limit: as in a Config, of all together.
     """
 
-    budget: str = "full"
+    budget: str = setting("full", choices=BUDGETS)
     experiments: tuple[EntryConfig, ...] = ()
-    time_limit: str = field(default="", metadata=NOT_IDENTITY)
+    time_limit: str = setting("", duration=True, identity=False)
 
 
 Experiment = Config | ZeroShotConfig | StudyConfig

@@ -17,9 +17,9 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from jaxletters import backend, inference, settings, weights
-from jaxletters.config import MODEL_CONFIGS
+from jaxletters import backend, inference, usercode, weights
 from jaxletters.errors import UserError, shown
+from jaxletters.parts import ModelConfig
 
 PROGRAM, GRAPH, WEIGHTS = "model.stablehlo", "model.onnx", "weights.safetensors"
 EXTRA = "pip install 'jaxletters[export]'"
@@ -81,7 +81,7 @@ def _weights(path: Path, facts: Facts) -> Call:
     try:
         from jaxletters import models
 
-        config = settings.from_dict(facts.settings, MODEL_CONFIGS[facts.settings["name"]]())
+        config = usercode.part(facts.settings, ModelConfig, None)
         model = models.build(config, facts.classes, facts.image_shape)
         like = jax.eval_shape(model.init, jax.random.key(0))
         variables = weights.restored(path.read_bytes(), like)

@@ -3,11 +3,11 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxletters import settings
-from jaxletters.config import ADDED, NOT_IDENTITY, Config, Experiment
+from jaxletters.config import Config, Experiment
 
 
 def identity(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,15 +19,11 @@ def identity(values: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         the values by dotted key, as JSON would give them back.
     """
-    loose = _marked(Config(), NOT_IDENTITY)
+    loose = tuple(_loose(Config()))
     # 10 and 10.0 are one number, so a config that says either is the same experiment.
     flat = settings.flatten(_plain(values))
-    added = _plain(_marked(Config(), ADDED))
     return {
-        k: v
-        for k, v in flat.items()
-        if not any(k == x or k.startswith(x + ".") for x in loose)
-        and not (k in added and v == added[k])
+        k: v for k, v in flat.items() if not any(k == x or k.startswith(x + ".") for x in loose)
     }
 
 
@@ -42,16 +38,14 @@ def fingerprint_of(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _marked(config: Any, mark: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns the fields with a mark, by dotted key."""
-    found = {}
+def _loose(config: Any, prefix: str = "") -> Iterator[str]:
+    """Yields the dotted key of every setting that changes no numbers, or of the part that holds it."""
     for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if f.metadata == mark:
-            found[f"{prefix}{f.name}"] = settings.to_dict(value)
+        key, value = f"{prefix}{f.name}", getattr(config, f.name)
+        if not f.metadata.get("identity", True):
+            yield key
         elif dataclasses.is_dataclass(value):
-            found |= _marked(value, mark, f"{prefix}{f.name}.")
-    return found
+            yield from _loose(value, f"{key}.")
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def apply(config: T, words: Sequence[str]) -> T:
     Raises:
         UserError: a word is none of these, or does not fit the config; a line for each.
     """
-    types = {key: field.type for key, field, _ in settings.leaves(config)}
+    types = {leaf.key: leaf.kind for leaf in settings.leaves(config)}
     changes, problems = _read(words, types)
     for key, text in changes:
         try:

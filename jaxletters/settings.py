@@ -1,10 +1,15 @@
 """A config as settings by dotted key, and as nested dicts."""
 
 import dataclasses
+import functools
 import re
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+
+from jaxletters.parts import ANY, Rule, Slot
+
+T = TypeVar("T")
 
 
 def _is_config(value: Any) -> bool:
@@ -16,29 +21,70 @@ def _has_parts(value: Any) -> bool:
     return isinstance(value, tuple | list) and any(map(_is_config, value))
 
 
-def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field, Any]]:
-    """Yields (dotted key, field, value) of every setting, depth first, in the order of declaration.
+class Leaf(NamedTuple):
+    """A setting.
 
-    What lies in a tuple of dataclasses has its index in the key: "stages.0.epochs".
+    Attributes:
+        key: its dotted key; what lies in a tuple of parts has its index in it: "stages.0.epochs".
+        kind: the declared type.
+        rule: what values are allowed.
+        value: the value.
     """
+
+    key: str
+    kind: Any
+    rule: Rule
+    value: Any
+
+
+def parts(key: str, value: Any) -> list[tuple[str, Any]]:
+    """Returns the parts that the value of a setting is or holds, with their dotted keys."""
+    if _is_config(value):
+        return [(key, value)]
+    return [(f"{key}.{i}", part) for i, part in enumerate(value)] if _has_parts(value) else []
+
+
+def leaves(config: Any, prefix: str = "") -> Iterator[Leaf]:
+    """Yields every setting, depth first, in the order of declaration."""
+    kinds = declared(type(config))
     for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if _is_config(value):
-            yield from leaves(value, f"{prefix}{f.name}.")
-        elif _has_parts(value):
-            for i, part in enumerate(value):
-                yield from leaves(part, f"{prefix}{f.name}.{i}.")
+        value, key = getattr(config, f.name), f"{prefix}{f.name}"
+        if found := parts(key, value):
+            for own, part in found:
+                yield from leaves(part, f"{own}.")
         else:
-            yield f"{prefix}{f.name}", f, value
+            yield Leaf(key, kinds[f.name], f.metadata.get("rule", ANY), value)
+
+
+@functools.cache
+def declared(cls: type) -> dict[str, Any]:
+    """Returns the declared type of every setting of a dataclass."""
+    hints = typing.get_type_hints(cls)
+    return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
 
 
 def to_dict(config: Any) -> Any:
-    """Returns a dataclass as nested dicts; a tuple of dataclasses as a dict by index: "0", "1" ..."""
+    """Returns a dataclass as nested dicts; a tuple of dataclasses as a dict by index: "0", "1" ...
+
+    Which class fills a slot is its "class", a name that no setting can have.
+    """
+    if isinstance(config, Slot):
+        return {"class": _class(type(config))} | _values(config)
     if _is_config(config):
-        return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
+        return _values(config)
     if _has_parts(config):
         return {str(i): to_dict(part) for i, part in enumerate(config)}
     return config
+
+
+def _values(config: Any) -> dict[str, Any]:
+    return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
+
+
+def _class(cls: type[Slot]) -> Any:
+    if (code := cls.defined_by) is None:
+        return cls.__name__
+    return {"name": cls.__name__, "file": code.file, "sha256": code.sha256}
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -58,7 +104,7 @@ def from_dict(values: Mapping[str, Any], like: Any) -> Any:
     What the mapping does not have, such as a setting that came later, stays as it is. Whole numbers
     become floats, and lists tuples, where that is what a setting is declared to be.
     """
-    changes = {}
+    changes, kinds = {}, declared(type(like))
     for f in dataclasses.fields(like):
         if f.name not in values:
             continue
@@ -68,8 +114,26 @@ def from_dict(values: Mapping[str, Any], like: Any) -> Any:
         elif _has_parts(old):
             changes[f.name] = tuple(from_dict(new[str(i)], part) for i, part in enumerate(old))
         else:
-            changes[f.name] = _as_declared(new, f.type)
+            changes[f.name] = _as_declared(new, kinds[f.name])
     return dataclasses.replace(like, **changes)
+
+
+def from_class(values: Mapping[str, Any], cls: type[T]) -> T:
+    """Returns a dataclass with the values of a nested mapping, as `to_dict` gives it.
+
+    Raises:
+        KeyError, TypeError, AttributeError: they are not those of this class.
+    """
+    kinds = declared(cls)
+    return cls(
+        **{
+            name: from_class(value, kinds[name])
+            if dataclasses.is_dataclass(kinds[name])
+            else _as_declared(value, kinds[name])
+            for name, value in values.items()
+            if name != "class"
+        }
+    )
 
 
 def _as_declared(value: Any, declared: Any) -> Any:

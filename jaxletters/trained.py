@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxletters import checkpoint, console, files, manifest, models, settings, workdir
-from jaxletters.config import MODEL_CONFIGS, DatasetConfig, ModelConfig
+from jaxletters import checkpoint, console, files, manifest, models, settings, usercode, workdir
+from jaxletters.config import DatasetConfig
 from jaxletters.errors import UserError
 from jaxletters.files import read_json
+from jaxletters.parts import ModelConfig
 from jaxletters.types import Model, Variables
 
 
@@ -55,7 +56,7 @@ def load(folder: Path) -> Trained:
     values = read_json(folder / "config.json")
     try:
         manifest.check_config(folder, about, values)
-        network = settings.from_dict(values["model"], MODEL_CONFIGS[values["model"]["name"]]())
+        network = usercode.part(values["model"], ModelConfig, folder)
         dataset = settings.from_dict(values["dataset"], DatasetConfig())
         stages = len(values.get("stages", ()))
     except (KeyError, TypeError, AttributeError) as error:

@@ -21,6 +21,7 @@ from jaxletters.config import (
     ZeroShotConfig,
 )
 from jaxletters.errors import UserError
+from jaxletters.parts import Part, Rule
 
 T = TypeVar("T", bound=Experiment)
 
@@ -65,112 +66,80 @@ def _raise_all(problems: Iterable[str]) -> None:
 
 
 def _matches(value: Any, expected: Any) -> bool:
+    if isinstance(expected, types.UnionType):
+        return any(_matches(value, one) for one in typing.get_args(expected))
     if typing.get_origin(expected) is tuple:
         item = typing.get_args(expected)[0]
         return isinstance(value, tuple) and all(_matches(v, item) for v in value)
     if expected is float:
         return isinstance(value, float | int) and not isinstance(value, bool)
-    return isinstance(value, expected) and isinstance(value, bool) == (expected is bool)
+    if expected in (bool, int, str):
+        return isinstance(value, expected) and isinstance(value, bool) == (expected is bool)
+    return isinstance(value, typing.get_origin(expected) or expected)
 
 
 def _type_problems(config: Any, prefix: str = "") -> Iterator[str]:
-    for name, expected in typing.get_type_hints(type(config)).items():
+    for name, expected in settings.declared(type(config)).items():
         value, key = getattr(config, name), f"{prefix}{name}"
-        if isinstance(expected, types.UnionType) or hasattr(expected, "__dataclass_fields__"):
-            if isinstance(value, expected):
-                yield from _type_problems(value, f"{key}.")
-            else:
-                yield f"config.{key}: expected {type_name(expected)}, found {value!r}"
-        elif not _matches(value, expected):
+        if not _matches(value, expected):
             yield f"config.{key}: expected {type_name(expected)}, found {value!r}"
-        elif isinstance(value, tuple):
-            for i, part in enumerate(value):
-                if dataclasses.is_dataclass(part):
-                    yield from _type_problems(part, f"{key}.{i}.")
+        elif found := settings.parts(key, value):
+            for own, part in found:
+                yield from _class_problems(own, type(part))
+                yield from _type_problems(part, f"{own}.")
+        elif not _is_plain(value):
+            yield (
+                f"config.{key}: expected a bool, a number, a string, a part or a tuple of them, found "
+                f"{value!r}"
+            )
+
+
+def _class_problems(key: str, cls: type) -> Iterator[str]:
+    # A subclass of a dataclass looks like one, but has only the settings of the class above it.
+    if "__dataclass_params__" not in vars(cls):
+        yield (
+            f"config.{key}: expected a dataclass, found {cls.__name__}, which is not decorated; write "
+            "@dataclasses.dataclass(frozen=True) above it"
+        )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON keeps it, and equal values have equal hashes."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def type_name(expected: Any) -> str:
     """Returns how a message calls the type of a setting: "int", "tuple[int, ...]"."""
-    return str(expected) if typing.get_args(expected) else expected.__name__
-
-
-# Lower and upper limit of each number, both allowed; what is not listed may not be negative.
-_LIMITS: dict[str, tuple[float, float]] = {
-    "seed": (0, 2**32 - 1),
-    "log_every_steps": (1, 10**9),
-    "folds": (2, 10**6),
-    "test_shift": (0, 10),
-    "epochs": (1, 10**6),
-    "training.batch_size": (1, 10**6),
-    "training.epochs": (1, 10**6),
-    "training.ema_decay": (0, 0.999999),
-    "training.max_skips": (1, 10**6),
-    "training.max_rollbacks": (0, 100),
-    "checkpoint.every_steps": (1, 10**9),
-    "checkpoint.max_to_keep": (1, 10**6),
-    "optimizer.momentum": (0, 0.999999),
-    "optimizer.schedule.warmup": (0, 0.999999),
-    "optimizer.schedule.factor": (1e-12, 1),
-    "model.dropout": (0, 0.999999),
-    "model.widths": (1, 10**5),
-    "model.hidden": (1, 10**6),
-    "model.depths": (1, 100),
-    "model.kernel_sizes": (1, 28),
-    "optimizer.schedule.milestones": (0, 1),
-    "optimizer.learning_rate": (1e-12, 10**6),
-    "augment.rotation": (0, 180),
-    "augment.scale": (0, 0.9),
-    "augment.stroke": (0, 0.25),
-    "augment.low_resolution": (0, 1),
-    "augment.erase": (0, 28),
-    "loss.prior": (0, 1),
-    "model.blocks": (1, 100),
-    "model.crop": (0, 13),
-    "loss.label_smoothing": (0, 0.999999),
-    "dataset.size": (0, 10**7),
-    "dataset.limit": (0, 10**9),
-    "dataset.validation_per_class": (0, 10**9),
-    "dataset.test_share": (0, 0.9),
-}
-
-# Settings that are a length of time, and whether there must be one.
-_TIMES = {"time_limit": False, "checkpoint.give_up_after": True}
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "budget": schema.BUDGETS,
-    "dataset.name": schema.DATASETS,
-    "dataset.resize": schema.RESIZINGS,
-    "dataset.test_on": schema.TEST_ON,
-    "model.name": tuple(schema.MODEL_CONFIGS),
-    "model.activation": schema.ACTIVATIONS,
-    "model.initializer": schema.INITIALIZERS,
-    "model.pooling": schema.POOLINGS,
-    "model.padding": schema.PADDINGS,
-    "model.norm_position": schema.NORM_POSITIONS,
-    "optimizer.name": schema.OPTIMIZERS,
-    "optimizer.schedule.name": schema.SCHEDULES,
-    "training.monitor": schema.MONITORS,
-}
+    return (
+        str(expected) if typing.get_args(expected) else getattr(expected, "__name__", str(expected))
+    )
 
 
 def _value_problems(config: Experiment) -> Iterator[str]:
-    for key, _, value in settings.leaves(config):
-        rule = re.sub(r"^stages\.\d+\.", "", key)
-        if rule in _CHOICES and value not in _CHOICES[rule]:
-            known = _CHOICES[rule]
-            hint = nearest(value, known)
-            yield f"config.{key}: unknown {value!r}{hint}; one of {', '.join(known)}"
-        numbers = value if isinstance(value, tuple) else (value,)
-        low, high = _LIMITS.get(rule, (0, math.inf))
-        for number in numbers:
-            # Infinity is within no limits: it would train to NaN.
-            if not isinstance(number, str | bool) and not (
-                low <= number <= high and number < math.inf
-            ):
-                limits = f"{low} to {high}" if high < math.inf else f"{low} or more, finite"
-                yield f"config.{key}: expected {limits}, found {number}"
-        if key in _TIMES and (value or _TIMES[key]) and not settings.seconds(str(value)):
+    for key, _, rule, value in settings.leaves(config):
+        if rule.choices and value not in rule.choices:
+            hint = nearest(value, rule.choices)
+            yield f"config.{key}: unknown {value!r}{hint}; one of {', '.join(rule.choices)}"
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float) and not isinstance(number, bool):
+                yield from _number_problems(key, number, rule)
+        if rule.duration and (value or rule.required) and not settings.seconds(str(value)):
             yield f"config.{key}: expected a time such as 5h, 90m or 1h30m, found {value!r}"
+
+
+def _number_problems(key: str, number: float, rule: Rule) -> Iterator[str]:
+    low = -math.inf if rule.low is None else rule.low
+    high = math.inf if rule.high is None else rule.high
+    # Infinity is within no limits: it would train to NaN.
+    if low <= number <= high and abs(number) < math.inf:
+        return
+    if rule.low is None:
+        limits = "a finite number" if rule.high is None else f"{rule.high} or less, finite"
+    else:
+        limits = f"{low} or more, finite" if rule.high is None else f"{low} to {high}"
+    yield f"config.{key}: expected {limits}, found {number}"
 
 
 def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
@@ -179,16 +148,13 @@ def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
         if not config.experiments:
             yield "config.experiments: expected at least one, found none; add one to the config file"
         return
-    yield from _dataset_problems(config.dataset)
+    yield from _part_problems(config)
     yield from _unused(config)
     if not isinstance(config, Config):
         if not config.base.config:
             yield "config.base.config: expected the config file of a finished run, found none; name one"
         return
-    yield from _model_problems(config.model)
     yield from _stage_problems(config)
-    for key, optimizer in _optimizers(config):
-        yield from _optimizer_problems(key, optimizer)
     if config.training.batch_size % device_count:
         yield (
             f"config.training.batch_size: expected a multiple of the {device_count} devices, "
@@ -218,38 +184,14 @@ def _unused(config: Config | ZeroShotConfig) -> Iterator[str]:
             yield f"config.dataset.{name}: {why}; set it to {expected}"
 
 
-def _dataset_problems(dataset: DatasetConfig) -> Iterator[str]:
-    name = dataset.name
-    if name == "sketch_letters" and dataset.size < 1:
-        yield "config.dataset.size: sketch_letters is drawn on the spot: say how many to train on"
-    if name != "sketch_letters" and dataset.size:
-        yield f"config.dataset.size: only sketch_letters can be sized, {name} cannot; set it to 0"
-    if name != "alpha_letters" and dataset.resize != "none":
-        yield f"config.dataset.resize: {name} is as EMNIST's images are; set it to none"
-    if dataset.test_on == "validation" and (dataset.test_share or not dataset.validation_per_class):
-        yield (
-            "config.dataset.test_on: to test on the validation examples there must be some, and no "
-            "others; set test_share to 0 and validation_per_class to 1 or more"
-        )
-    if name == "sketch_letters" and dataset.npz:
-        yield "config.dataset.npz: sketch_letters is drawn, not read; name another dataset"
-
-
-def _model_problems(model: schema.ModelConfig) -> Iterator[str]:
-    if type(model) is not schema.MODEL_CONFIGS.get(model.name, type(model)):
-        yield (
-            f"config.model.name: the settings are those of {type(model).__name__}, "
-            f"not of '{model.name}'; start from a config file whose model is '{model.name}'"
-        )
-    if isinstance(model, schema.LetterNetConfig) and not model.widths:
-        yield "config.model.widths: expected the stem's and one for each stage, found none; add one"
-    if isinstance(model, schema.DeeperConfig):
-        lengths = {len(model.widths), len(model.kernel_sizes), len(model.depths)}
-        if len(lengths) > 1:
-            yield (
-                "config.model.widths, kernel_sizes and depths: expected one value per stage in each, "
-                f"found {model.widths}, {model.kernel_sizes}, {model.depths}"
-            )
+def _part_problems(config: Any, prefix: str = "") -> Iterator[str]:
+    """What every part, from the outside in, finds wrong with itself."""
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        for key, part in settings.parts(f"{prefix}{f.name}", value):
+            if isinstance(part, Part):
+                yield from (f"config.{key}.{problem}" for problem in part.problems())
+            yield from _part_problems(part, f"{key}.")
 
 
 def _stage_problems(config: Config) -> Iterator[str]:
@@ -266,18 +208,3 @@ def _stage_problems(config: Config) -> Iterator[str]:
     for key, value in given.items():
         if value != unused[key]:
             yield f"config.{key}: not used where there are stages; set it in config.stages.0 and on"
-
-
-def _optimizers(config: Config) -> list[tuple[str, schema.OptimizerConfig]]:
-    stages = [(f"stages.{i}.optimizer", stage.optimizer) for i, stage in enumerate(config.stages)]
-    return [("optimizer", config.optimizer), *stages]
-
-
-def _optimizer_problems(key: str, optimizer: schema.OptimizerConfig) -> Iterator[str]:
-    if optimizer.weight_decay and optimizer.name in ("adam", "rmsprop"):
-        yield (
-            f"config.{key}.weight_decay: {optimizer.name} has none; "
-            f"set {key}.name=adamw, or use config.loss.l2"
-        )
-    if list(optimizer.schedule.milestones) != sorted(set(optimizer.schedule.milestones)):
-        yield f"config.{key}.schedule.milestones: expected rising, found {optimizer.schedule.milestones}"

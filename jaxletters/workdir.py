@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from jaxletters import files, settings
+from jaxletters import files, settings, usercode
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError
-from jaxletters.files import read_json, write_json
+from jaxletters.files import read_json, write_bytes, write_json
 from jaxletters.identity import fingerprint, identity
 
 RESULT = Path("report", "result.json")
@@ -172,7 +172,9 @@ def _lock(workdir: Path, file: TextIO) -> None:
 
 
 def claim(workdir: Path, config: Experiment) -> None:
-    """Makes the folder this config's."""
+    """Makes the folder this config's, with a copy of the code of the parts that are not this package's."""
+    for name, data in usercode.files(config).items():
+        write_bytes(workdir / usercode.FOLDER / name, data)
     write_json(workdir / "config.json", settings.to_dict(config))
 
 

@@ -97,8 +97,8 @@ def test_the_run_folder_is_named_after_the_config(file, tmp_path):
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_any_setting_can_be_overridden_and_nothing_else_changes(file, words, key, value):
-    found = {k: v for k, _, v in leaves(parsed(file, *words))}
-    before = {k: v for k, _, v in leaves(LOADED)}
+    found = {leaf.key: leaf.value for leaf in leaves(parsed(file, *words))}
+    before = {leaf.key: leaf.value for leaf in leaves(LOADED)}
     assert found == before | {key: value}
     assert type(found[key]) is type(value)
 
@@ -226,7 +226,7 @@ def test_wrong_types_in_a_config_file_are_a_line_each(tmp_path):
     ]
 
 
-KEYS = [key for key, _, _ in leaves(Config(model=DeeperConfig()))]
+KEYS = [key for key, *_ in leaves(Config(model=DeeperConfig()))]
 
 
 @pytest.mark.filterwarnings(
@@ -257,7 +257,7 @@ def test_whatever_is_given_is_a_config_or_a_line_about_it(file, key, value):
         lines = str(error).splitlines()
     else:
         lines = [""]
-        found = {k: v for k, _, v in leaves(config)}
-        before = {k: v for k, _, v in leaves(LOADED)}
+        found = {leaf.key: leaf.value for leaf in leaves(config)}
+        before = {leaf.key: leaf.value for leaf in leaves(LOADED)}
         assert {k for k in KEYS if repr(found[k]) != repr(before[k])} <= {key}
     assert len(lines) == 1

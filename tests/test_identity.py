@@ -54,24 +54,8 @@ def test_every_other_setting_is_the_experiment():
         "time_limit",
         "profile",
     }
-    assert set(identity(Config())) == {key for key, _, _ in settings.leaves(Config())} - loose - {
-        "dataset.limit",
-        "dataset.test_share",
-        "dataset.test_on",
-        "dataset.resize",
-    } - {
-        "base.config",
-        "base.take",
-        "stages",
-        "augment.elastic",
-        "augment.stroke",
-        "augment.low_resolution",
-        "augment.erase",
-        "loss.prior",
-        "test_shift",
-        "training.max_skips",
-        "training.max_rollbacks",
-    }, "settings that came later do not show at their default"
+    keys = {leaf.key for leaf in settings.leaves(Config())}
+    assert set(identity(Config())) == keys - loose | {"model.class"}
 
 
 @pytest.mark.parametrize(

@@ -183,11 +183,6 @@ def test_sound_configs_pass(config):
             "one value per stage",
         ),
         (
-            Config(dataset=MNIST, model=DeeperConfig(name="mlp")),
-            "model.name",
-            "those of DeeperConfig",
-        ),
-        (
             Config(dataset=MNIST, optimizer=OptimizerConfig("adam", weight_decay=0.1)),
             "optimizer.weight_decay",
             "adamw",

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jaxletters import workdir
+from jaxletters import settings, workdir
 from jaxletters.config import (
     AugmentConfig,
     Config,
@@ -48,7 +48,7 @@ def test_a_new_folder_says_whose_it_is(tmp_path):
     assert not folder.exists()
     workdir.claim(folder, CONFIG)
     written = json.loads((folder / "config.json").read_text())
-    assert written == json.loads(json.dumps(dataclasses.asdict(CONFIG)))
+    assert written == json.loads(json.dumps(settings.to_dict(CONFIG)))
 
 
 def test_an_empty_folder_is_free_and_the_run_s_own_stays_so(tmp_path):
@@ -92,7 +92,7 @@ def test_a_run_of_another_config_is_refused_with_what_differs(tmp_path):
 def test_a_run_of_another_kind_of_model_is_refused(tmp_path):
     begun(tmp_path)
     line = refusal(tmp_path, dataclasses.replace(CONFIG, model=MLPConfig()))
-    assert "config.model.name is 'deeper' there, 'mlp' here" in line
+    assert "config.model.class is 'DeeperConfig' there, 'MLPConfig' here" in line
     assert "config.model.hidden is [] there, [512] here" in line
 
 

@@ -10,11 +10,14 @@ from jaxletters.config import (
     AugmentConfig,
     DeeperConfig,
     LossConfig,
-    ModelConfig,
     OptimizerConfig,
 )
+from jaxletters.parts import ModelConfig
 from jaxletters.steps import Task
 from jaxletters.types import Examples, Model, Variables
+
+NETWORKS = {cls for cls in ModelConfig.__subclasses__() if cls.__module__ == "jaxletters.config"}
+"""The classes of all networks of the package."""
 
 SHAPE = (8, 8)
 CLASSES = 5

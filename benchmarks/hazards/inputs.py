@@ -245,7 +245,7 @@ _IMPOSSIBLE = (
 
 def _settings(draw: random.Random, folder: Path) -> str:
     """Settings that cannot be, alone or several at once; one in ten through the real command."""
-    keys = [key for key, _, _ in settings.leaves(Config())]
+    keys = [key for key, *_ in settings.leaves(Config())]
     words = draw.sample(_IMPOSSIBLE, draw.randint(1, 3))
     if draw.random() < 0.5:
         key = list(draw.choice(keys))

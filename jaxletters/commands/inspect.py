@@ -76,9 +76,9 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
 def _check_settings(plain: Config, config: Config) -> None:
     """Raises a UserError if a setting was changed that does not change which images there are."""
     given = zip(settings.leaves(plain), settings.leaves(config), strict=True)
-    for (key, _, before), (_, _, now) in given:
-        if now != before and key not in _SETTINGS:
+    for before, now in given:
+        if now.value != before.value and now.key not in _SETTINGS:
             raise UserError(
-                f"config.{key}: expected one of {', '.join(_SETTINGS)}, because all images of "
-                f"{plain.dataset.name} are shown, found {now!r}; leave it out"
+                f"config.{now.key}: expected one of {', '.join(_SETTINGS)}, because all images of "
+                f"{plain.dataset.name} are shown, found {now.value!r}; leave it out"
             )

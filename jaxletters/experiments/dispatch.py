@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jaxletters import console, mirror, sharding, validation, workdir
+from jaxletters import console, mirror, sharding, usercode, validation, workdir
 from jaxletters.config import (
     CheckpointConfig,
     Config,
@@ -55,6 +55,7 @@ def run(config: Experiment, folder: Path) -> dict[str, Any]:
             there.
     """
     validation.check_types(config)
+    usercode.identify(config)
     saving = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
     with workdir.locked(folder), mirror.kept(folder, config, saving, console.notice):
         if workdir.lock_file(folder) is None:

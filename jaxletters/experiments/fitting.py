@@ -1,10 +1,12 @@
 """From a config and examples to trained weights: the base's weights, then one stage after another."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from jaxletters import (
@@ -19,6 +21,7 @@ from jaxletters import (
     optim,
     rng,
     transfer,
+    usercode,
     validation,
 )
 from jaxletters.checkpoint import Snapshot
@@ -27,6 +30,7 @@ from jaxletters.errors import UserError
 from jaxletters.experiments import base
 from jaxletters.experiments.base import Base
 from jaxletters.models import summary
+from jaxletters.parts import ModelConfig
 from jaxletters.plan import Plan
 from jaxletters.steps import Task
 from jaxletters.types import Dataset, Model, Variables
@@ -63,6 +67,8 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
             f"config.model.crop: expected less than half of {min(shape)} pixels, found "
             f"{config.model.crop}: nothing would be left of the images; make it smaller"
         )
+    if config.model.defined_by is not None:
+        _check_own(config.model, classes, shape)
     try:
         layers = summary.layers(config.model, classes, shape)
     except ZeroDivisionError:
@@ -78,6 +84,25 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
     for i, stage in enumerate(config.stages):
         transfer.trainable(params, stage.trainable, f"config.stages.{i}.trainable")
     return layers
+
+
+def _check_own(network: ModelConfig, classes: int, shape: tuple[int, int]) -> None:
+    """Raises a UserError unless a network that is not this package's maps images to logits."""
+    pixels = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    name, size = type(network).__name__, "x".join(map(str, shape))
+    try:
+        model = models.build(network, classes, shape)
+        variables = jax.eval_shape(model.init, jax.random.key(0))
+        logits, _ = jax.eval_shape(functools.partial(model.apply, train=False), variables, pixels)
+    except Exception as error:
+        raise UserError(
+            f"config.model: {name} gives no network for images of {size} pixels: {usercode.blame(error)}"
+        ) from error
+    if getattr(logits, "shape", None) != (1, classes):
+        raise UserError(
+            f"config.model: expected {name} to give logits [b, {classes}], found "
+            f"{getattr(logits, 'shape', type(logits).__name__)} for one of {size} pixels; correct its network"
+        )
 
 
 def check_lengths(config: Config, examples: int) -> None:

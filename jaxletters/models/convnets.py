@@ -31,8 +31,8 @@ class SimpleConvNet(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool) -> jax.Array:
-        """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
-        x = images[..., None]
+        """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
+        x = images
         for i, width in enumerate(self.config.widths, 1):
             x = nn.relu(
                 Conv(width, 3, padding="VALID", pool=True, kernel_init=_GLOROT, name=f"conv{i}")(x)
@@ -50,8 +50,8 @@ class ConvNet(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool) -> jax.Array:  # noqa: ARG002, one signature
-        """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
-        x = images[..., None]
+        """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
+        x = images
         for i, width in enumerate(self.config.widths, 1):
             pool = i < len(self.config.widths)
             x = nn.relu(
@@ -69,11 +69,11 @@ class Deeper(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool) -> jax.Array:
-        """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
+        """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
         c = self.config
         kernel_init = _INITIALIZERS[c.initializer]
         activate = getattr(nn, c.activation)
-        x = images[..., None]
+        x = images
         for stage, (width, edge, depth) in enumerate(
             zip(c.widths, c.kernel_sizes, c.depths, strict=True), 1
         ):

@@ -23,12 +23,13 @@ class LetterNet(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool) -> jax.Array:
-        """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
+        """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
         stem, *widths = self.config.widths
-        crop, (batch, height, width) = self.config.crop, images.shape
+        crop, (batch, height, width, channels) = self.config.crop, images.shape
         # Indexing would be a gather in JAX 0.7, and in a program for batches of any size.
-        inner = jax.lax.slice(images, (0, crop, crop), (batch, height - crop, width - crop))
-        x = self._conv(inner[..., None], stem, 3, 1, "stem_conv")
+        limits = (batch, height - crop, width - crop, channels)
+        inner = jax.lax.slice(images, (0, crop, crop, 0), limits)
+        x = self._conv(inner, stem, 3, 1, "stem_conv")
         x = nn.relu(BatchNorm(name="stem_norm")(x, train))
         for stage, width in enumerate(widths, 1):
             for block in range(1, self.config.blocks + 1):

@@ -14,7 +14,7 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool) -> jax.Array:  # noqa: ARG002, one signature
-        """Maps float32 images `[b, h, w]` to float32 logits `[b, num_classes]`."""
+        """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
         x = images.reshape(images.shape[0], -1)
         init = nn.initializers.glorot_uniform()
         for i, width in enumerate(self.config.hidden, 1):

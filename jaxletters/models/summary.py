@@ -1,6 +1,7 @@
 """What a network is made of: layers, shapes, parameters, multiply-adds."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ from flax import linen as nn
 from flax import traverse_util
 
 from jaxletters.config import ModelConfig
-from jaxletters.models import module
+from jaxletters.models import calling, module, pixels
 from jaxletters.models.layers import Conv
 
 
@@ -35,30 +36,43 @@ class LayerRow(NamedTuple):
 def _kind(layer: nn.Module) -> str:
     if isinstance(layer, Conv):
         return f"Conv {layer.edge}x{layer.edge}" + (", pooled" if layer.pool else "")
+    if isinstance(layer, nn.Conv):
+        edges = (
+            layer.kernel_size if isinstance(layer.kernel_size, Sequence) else (layer.kernel_size,)
+        )
+        return f"Conv {'x'.join(map(str, edges))}"
     return type(layer).__name__
 
 
-def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, int]) -> list[LayerRow]:
+def _features(layer: Any) -> int:
+    """Returns how many numbers a layer with a kernel gives for each position."""
+    return math.prod(layer.features if isinstance(layer.features, Sequence) else (layer.features,))
+
+
+def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, ...]) -> list[LayerRow]:
     """Returns a row per layer with parameters, in the order of computation; nothing is computed."""
     net = module(config, num_classes)
     calls: dict[tuple[str, ...], tuple[nn.Module, tuple[int, ...]]] = {}
 
     def record(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
         output = call(*args, **kwargs)
-        calls[context.module.path] = context.module, output.shape[1:]
+        arrays = jax.tree.leaves(output)
+        if context.method_name == "__call__" and arrays:
+            calls[context.module.path] = context.module, arrays[0].shape[1:]
         return output
 
     def trace(key: jax.Array) -> Any:
-        with nn.intercept_methods(record):
-            return net.init(key, jnp.zeros((1, *image_shape)), train=False)["params"]
+        with config.importing(), nn.intercept_methods(record):
+            images = pixels(jnp.zeros((1, *image_shape)), image_shape)
+            return net.init(key, images, **calling(net, False)).get("params", {})
 
     params: dict[Any, Any] = traverse_util.flatten_dict(jax.eval_shape(trace, jax.random.key(0)))
     rows = []
     for path, (layer, shape) in calls.items():
         own = {p[-1]: leaf for p, leaf in params.items() if p[:-1] == path}
         if own:
-            positions = math.prod(shape[:-1]) * (4 if isinstance(layer, Conv) and layer.pool else 1)
-            macs = positions * own["kernel"].size if "kernel" in own else 0
+            numbers = math.prod(shape) * (4 if isinstance(layer, Conv) and layer.pool else 1)
+            macs = numbers * own["kernel"].size // _features(layer) if "kernel" in own else 0
             size = sum(leaf.size for leaf in own.values())
             rows.append(LayerRow("/".join(path), _kind(layer), shape, size, macs))
     return rows

@@ -11,11 +11,12 @@ import pytest
 import safetensors.numpy
 import tiny
 
-from jaxletters import bundle, exporting, models, settings
-from jaxletters.config import MODEL_CONFIGS, MLPConfig
+from jaxletters import bundle, exporting, models, usercode
+from jaxletters.config import MLPConfig
 from jaxletters.data import sketch
 from jaxletters.errors import UserError
 from jaxletters.exporting import programs, translation
+from jaxletters.parts import ModelConfig
 
 FILES = {"model.json", "model.onnx", "model.stablehlo", "weights.safetensors"}
 
@@ -83,7 +84,7 @@ def test_no_file_tells_where_the_run_lies(written):
 def test_card_and_weights_are_enough_to_build_the_network_again(written):
     run, folder, _ = written
     card = json.loads((folder / "model.json").read_text())
-    config = settings.from_dict(card["network"], MODEL_CONFIGS[card["network"]["name"]]())
+    config = usercode.part(card["network"], ModelConfig, None)
     model = models.build(config, len(card["class_names"]), tuple(card["images"]["shape"]))
     arrays = safetensors.numpy.load_file(folder / "weights.safetensors")
     like = jax.eval_shape(model.init, jax.random.key(0))

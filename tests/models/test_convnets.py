@@ -53,7 +53,7 @@ def test_parameters(config, parameters):
 @pytest.mark.parametrize(
     "config",
     [SimpleConvNetConfig(widths=(2,)), ConvNetConfig(widths=(2, 3)), TINY],
-    ids=lambda config: config.name,
+    ids=lambda config: type(config).__name__,
 )
 def test_logits(config):
     shape = (10, 8)

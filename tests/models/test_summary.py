@@ -18,7 +18,7 @@ from jaxletters.models.summary import LayerRow
         DeeperConfig(widths=(3,) * 3, depths=(10, 1, 2), hidden=(4, 5), dropout=0.5),
         DeeperConfig(batch_norm=False, pooling="stride"),
     ],
-    ids=lambda config: config.name,
+    ids=lambda config: type(config).__name__,
 )
 def test_the_parameters_add_up_to_the_network_s(config):
     rows = summary.layers(config, 27, (28, 28))

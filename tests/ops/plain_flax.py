@@ -3,7 +3,13 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxletters.config import ConvNetConfig, DeeperConfig, LetterNetConfig, SimpleConvNetConfig
+from jaxletters.config import (
+    ConvNetConfig,
+    DeeperConfig,
+    LetterNetConfig,
+    MLPConfig,
+    SimpleConvNetConfig,
+)
 from jaxletters.models.mlp import MLP
 from jaxletters.types import Model, Variables
 
@@ -18,7 +24,7 @@ class Published(nn.Module):
 
     @nn.compact
     def __call__(self, images, train):
-        simple = self.config.name == "simple_convnet"
+        simple = isinstance(self.config, SimpleConvNetConfig)
         x = images[..., None]
         for i, width in enumerate(self.config.widths, 1):
             x = nn.relu(nn.Conv(width, (3, 3), padding="VALID", name=f"conv{i}")(x))
@@ -106,18 +112,18 @@ class Residual(nn.Module):
 def build(config, num_classes):
     """What `models.build` returns, for weights that come from there."""
     kinds = {
-        "mlp": MLP,
-        "simple_convnet": Published,
-        "convnet": Published,
-        "deeper": Stages,
-        "letternet": Residual,
+        MLPConfig: MLP,
+        SimpleConvNetConfig: Published,
+        ConvNetConfig: Published,
+        DeeperConfig: Stages,
+        LetterNetConfig: Residual,
     }
-    net = kinds[config.name](config, num_classes)
+    net = kinds[type(config)](config, num_classes)
 
     def apply(variables, images, *, train, key=None):
         logits, updated = net.apply(
             Variables(*variables)._asdict(),
-            images,
+            images[..., None] if isinstance(config, MLPConfig) else images,
             train=train,
             rngs={"dropout": key} if train else {},
             mutable=["batch_stats"],

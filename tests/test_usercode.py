@@ -1,0 +1,245 @@
+"""Networks of users: defined in a config file or beside it, kept with the run, loaded from there."""
+
+import dataclasses
+import shutil
+import signal
+import subprocess
+import sys
+from subprocess import PIPE
+
+import jax
+import numpy as np
+import pytest
+import runs
+import tiny
+from flax import linen as nn
+
+from jaxletters import configfile, identity, models, overrides, reader, usercode
+from jaxletters.config import Config
+from jaxletters.data import sketch
+from jaxletters.errors import UserError
+from jaxletters.experiments import dispatch
+from jaxletters.models import summary
+from jaxletters.parts import ModelConfig
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
+NETWORK = """
+import flax.linen as nn
+
+class Net(nn.Module):
+    width: int
+    classes: int
+
+    @nn.compact
+    def __call__(self, images, train):
+        x = nn.Conv(self.width, (3, 3), (2, 2), name="conv")(images)
+        x = nn.BatchNorm(use_running_average=not train, name="norm")(x)
+        x = nn.relu(x).reshape(len(x), -1)
+        return nn.Dense(self.classes, name="logits")(nn.Dropout(0.2, deterministic=not train)(x))
+"""
+CONFIG = """
+import dataclasses
+
+from jaxletters.config import *
+from jaxletters.parts import ModelConfig, setting
+
+@dataclasses.dataclass(frozen=True)
+class Own(ModelConfig):
+    width: int = setting(4, low=1)
+    rate: float = -1
+
+    def build(self, num_classes):
+        from network import Net
+        return Net(self.width, num_classes)
+
+def get_config():
+    return Config(
+        dataset=DatasetConfig("sketch_letters", size=130, validation_per_class=0),
+        model=Own(6),
+        training=TrainingConfig(batch_size=26, epochs=2),
+        log_every_steps=1,
+    )
+"""
+
+
+def written(folder, config=CONFIG, network=NETWORK):
+    """Writes a config file and the network beside it; returns the config file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "network.py").write_text(network)
+    (folder / "own.py").write_text(config)
+    return folder / "own.py"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run whose config file is gone."""
+    home = tmp_path_factory.mktemp("own")
+    dispatch.run(configfile.load(written(home / "configs")), home / "run")
+    shutil.rmtree(home / "configs")
+    return home / "run"
+
+
+def test_settings_of_a_user_s_network_are_as_good_as_the_package_s(tmp_path):
+    config = configfile.load(written(tmp_path))
+    assert type(config.model.rate) is float
+    assert overrides.apply(config, ["--config.model.width=96"]).model.width == 96
+    with pytest.raises(UserError, match=r"config\.model\.widht: no such setting .*'model\.width'"):
+        overrides.apply(config, ["--config.model.widht=96"])
+    with pytest.raises(
+        UserError, match=r"config\.model\.width: expected 1 or more, finite, found 0"
+    ):
+        dispatch.check(overrides.apply(config, ["--config.model.width=0"]))
+
+
+def test_a_run_is_opened_from_its_own_copy_of_the_code(finished, tmp_path):
+    moved = shutil.copytree(finished, tmp_path / "moved")
+    predictions = np.load(finished / "report" / "predictions.npz")
+    # As the builder of the dataset draws its test split.
+    images, labels = sketch.draw(26, "test", 0)
+    np.testing.assert_array_equal(predictions["labels"], labels)
+    np.testing.assert_allclose(
+        reader.load(moved).logits(images), predictions["logits"], rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("file", ["own.py", "network.py"])
+def test_an_edited_copy_is_refused(finished, tmp_path, file):
+    moved = shutil.copytree(finished, tmp_path / "moved")
+    with (moved / "code" / file).open("a") as copy:
+        copy.write("\n")
+    with pytest.raises(UserError, match="expected the code that this run began with") as caught:
+        reader.load(moved)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("edited", ["config", "network"])
+def test_other_code_is_another_experiment(finished, tmp_path, edited):
+    same = configfile.load(written(tmp_path / "a"))
+    content = {"config": CONFIG, "network": NETWORK}
+    other = configfile.load(written(tmp_path / "b", **content | {edited: content[edited] + "\n"}))
+    assert identity.fingerprint(same) != identity.fingerprint(other)
+    moved = shutil.copytree(finished, tmp_path / "moved")
+    assert dispatch.run(same, moved)["test_examples"] == 26, "finished earlier"
+    with pytest.raises(UserError, match=r"config\.model\.class\.sha256 is '.*' there, '.*' here"):
+        dispatch.run(other, moved)
+
+
+def test_two_networks_of_one_name_are_kept_apart(tmp_path):
+    one = configfile.load(written(tmp_path / "a"))
+    other = configfile.load(written(tmp_path / "b", network=NETWORK.replace("(3, 3)", "(5, 5)")))
+    shapes = [
+        jax.eval_shape(models.build(config.model, 27, (28, 28)).init, jax.random.key(0))
+        for config in (other, configfile.load(tmp_path / "a" / "own.py"))
+    ]
+    kernels = [found.params["conv"]["kernel"].shape for found in shapes]
+    assert kernels == [(5, 5, 1, 6), (3, 3, 1, 6)]
+    assert type(one.model) is not type(other.model)
+
+
+class Norms(nn.Module):
+    """BatchNorm, told in one of both places that Flax allows whether it trains."""
+
+    within: bool
+    classes: int
+
+    @nn.compact
+    def __call__(self, images, train):
+        use = {"use_running_average": not train}
+        first, then = (use, {}) if self.within else ({}, use)
+        x = nn.BatchNorm(**first, name="norm")(images, **then)
+        return nn.Dense(self.classes, name="logits")(x.reshape(len(x), -1))
+
+
+@dataclasses.dataclass(frozen=True)
+class NormsConfig(ModelConfig):
+    within: bool = True
+
+    def build(self, num_classes):
+        return Norms(self.within, num_classes)
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_a_user_s_batch_norm_in_a_frozen_layer_works_as_in_evaluation(within):
+    images = np.random.default_rng(0).random((8, *tiny.SHAPE), np.float32)
+    frozen, free = (
+        models.build(NormsConfig(within), tiny.CLASSES, tiny.SHAPE, pattern)
+        for pattern in ("logits", ".*")
+    )
+    variables = free.init(jax.random.key(0))
+    expected, _ = tiny.apply(frozen, variables, images, False)
+    logits, statistics = tiny.apply(frozen, variables, images, True)
+    np.testing.assert_allclose(logits, expected, rtol=1e-6, atol=1e-6)
+    tiny.assert_same_bits(statistics, variables.batch_stats)
+    logits, statistics = tiny.apply(free, variables, images, True)
+    assert np.abs(logits - expected).max() > 0.01
+    assert not np.array_equal(statistics["norm"]["mean"], variables.batch_stats["norm"]["mean"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("@dataclasses.dataclass(frozen=True)\n", ""), "is its class decorated with"),
+        (
+            ("@dataclasses.dataclass(frozen=True)\n", "", "Own(6)", "Own()"),
+            "Own, which is not decorated",
+        ),
+        (("return Net(self.width, num_classes)", "return 3"), "expected a Flax Linen module"),
+        (("self.width, num_classes", "self.width, num_classes + 1"), r"found \(1, 28\)"),
+        (("from network import Net", "from network import Nett"), "own.py, line 13: ImportError"),
+        (
+            ("rate: float = -1", "rate: float = float('inf')"),
+            "model.rate: expected a finite number",
+        ),
+        (
+            ("rate: float = -1", "rate: dict = dataclasses.field(default_factory=dict)"),
+            "model.rate",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_user_s_network_is_one_line(tmp_path, change, words):
+    text = CONFIG
+    for old, new in zip(change[::2], change[1::2], strict=True):
+        text = text.replace(old, new)
+    file = written(tmp_path, text)
+    with pytest.raises(UserError, match=words) as caught:
+        dispatch.check(configfile.load(file))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_annotations_as_strings_are_read(tmp_path):
+    config = configfile.load(written(tmp_path, f"from __future__ import annotations\n{CONFIG}"))
+    assert overrides.apply(config, ["--config.model.rate=2"]).model.rate == 2.0
+
+
+def test_the_layers_of_plain_flax_are_counted(tmp_path):
+    config = configfile.load(written(tmp_path))
+    rows = {row.name: row for row in summary.layers(config.model, 27, (28, 28))}
+    assert rows["conv"].kind == "Conv 3x3"
+    assert rows["conv"].macs == 14 * 14 * 9 * 6
+    assert rows["logits"].macs == 14 * 14 * 6 * 27
+
+
+def test_a_network_of_the_caller_s_own_process_must_be_in_a_file(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Local(ModelConfig):
+        pass
+
+    with pytest.raises(UserError, match="move it to a file and import it from there"):
+        dispatch.run(Config(model=Local()), tmp_path / "run")
+
+
+def test_a_config_of_the_package_s_parts_needs_no_code():
+    usercode.identify(Config())
+    assert usercode.files(Config()) == {}
+
+
+def test_a_killed_run_of_a_user_s_network_ends_with_the_same_bits(tmp_path, finished):
+    flags = f"--config={written(tmp_path / 'configs')}", "--config.checkpoint.every_steps=1"
+    command = [sys.executable, "launch.py", *flags, f"--workdir={tmp_path / 'run'}"]
+    process = subprocess.Popen(command, cwd=runs.ROOT, stdout=PIPE, stderr=PIPE, text=True)
+    runs.stop_at(process, tmp_path / "run", 6, signal.SIGKILL)
+    done = subprocess.run(command, cwd=runs.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Resumed from step" in done.stdout
+    assert runs.outcome(tmp_path / "run") == runs.outcome(finished)
