@@ -20,7 +20,7 @@ from jaxletters.forms import GRAPH, PROGRAM, WEIGHTS, Facts, UnusableError
 from jaxletters.reading import Reader
 
 CARD = "model.json"
-FORMAT = 2
+FORMAT = 3
 # How far logits may differ, of the largest one, because rounding errors are as large as the numbers that
 # are added up. The forms that a convolution takes here differ by a few parts in a million from layer to
 # layer; accelerators round the factors of products to 8 or 11 bits.
@@ -53,6 +53,8 @@ def load(folder: Path | str) -> Reader:
     card = read_card(folder)
     refusals = []
     for name in (PROGRAM, WEIGHTS, GRAPH):
+        if name not in card["files"]:
+            continue
         try:
             network = _read(folder, name, card)
         except UnusableError as error:
@@ -148,7 +150,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         )
     if problem := _problem(card):
         raise UserError(f"{path}: expected {problem}, found something else; export the run anew")
-    for name in _CONTENT:
+    for name in card["files"]:
         _check_is_file(folder / name)
         digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if digest != card["files"][name]["sha256"]:
@@ -188,8 +190,8 @@ def _problem(card: dict[str, Any]) -> str | None:
             return "name, class_names, images.shape, network, exported_with.jax and files"
     if card["format"] > 1 and not _has_logits(card, len(names)):
         return f"probe.logits, two times {len(names)} numbers"
-    if set(files) != set(_CONTENT):
-        return f"the files {', '.join(_CONTENT)} and no other"
+    if not {PROGRAM, WEIGHTS} <= set(files) <= set(_CONTENT):
+        return f"the files {PROGRAM} and {WEIGHTS}, perhaps {GRAPH}, and no other"
     digests = [file.get("sha256") if isinstance(file, dict) else None for file in files.values()]
     if not all(re.fullmatch("[0-9a-f]{64}", str(digest)) for digest in digests):
         return "a SHA-256 of each file"

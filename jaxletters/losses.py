@@ -9,9 +9,9 @@ from jaxletters.config import LossConfig
 from jaxletters.types import Tree
 
 
-def is_kernel(path: tuple[jax.tree_util.KeyEntry, ...]) -> bool:
-    """Whether a parameter's path names a kernel, which decays, rather than a bias or BatchNorm's."""
-    return getattr(path[-1], "key", None) == "kernel"
+def is_kernel(parameter: jax.Array) -> bool:
+    """Whether a parameter is a kernel, which decays, rather than a bias or a normalisation's: by its axes."""
+    return parameter.ndim > 1
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
@@ -44,7 +44,7 @@ def prior(labels: np.ndarray, classes: int) -> tuple[float, ...]:
 
 def penalty(params: Tree, config: LossConfig) -> jax.Array:
     """Returns `l1 * sum |w| + l2 * sum w**2` over all kernels, a float32 scalar."""
-    kernels = [w for path, w in jax.tree_util.tree_leaves_with_path(params) if is_kernel(path)]
+    kernels = [w for w in jax.tree.leaves(params) if is_kernel(w)]
     l1 = sum((jnp.sum(jnp.abs(w)) for w in kernels), jnp.float32(0)) if config.l1 else 0.0
     l2 = sum((jnp.sum(jnp.square(w)) for w in kernels), jnp.float32(0)) if config.l2 else 0.0
     return jnp.float32(config.l1 * l1 + config.l2 * l2)

@@ -37,7 +37,7 @@ def schedule(peak: float, config: ScheduleConfig, total_steps: int) -> optax.Sch
 
 
 def _kernels(params: Tree) -> Tree:
-    return jax.tree_util.tree_map_with_path(lambda path, _: is_kernel(path), params)
+    return jax.tree.map(is_kernel, params)
 
 
 def _muon(decay: optax.GradientTransformation) -> optax.GradientTransformation:

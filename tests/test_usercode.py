@@ -14,7 +14,17 @@ import runs
 import tiny
 from flax import linen as nn
 
-from jaxletters import configfile, identity, models, overrides, reader, usercode
+from jaxletters import (
+    bundle,
+    configfile,
+    exporting,
+    identity,
+    models,
+    overrides,
+    reader,
+    trained,
+    usercode,
+)
 from jaxletters.config import Config
 from jaxletters.data import sketch
 from jaxletters.errors import UserError
@@ -35,7 +45,7 @@ class Net(nn.Module):
     def __call__(self, images, train):
         x = nn.Conv(self.width, (3, 3), (2, 2), name="conv")(images)
         x = nn.BatchNorm(use_running_average=not train, name="norm")(x)
-        x = nn.relu(x).reshape(len(x), -1)
+        x = nn.relu(x).reshape(x.shape[0], -1)
         return nn.Dense(self.classes, name="logits")(nn.Dropout(0.2, deterministic=not train)(x))
 """
 CONFIG = """
@@ -243,3 +253,25 @@ def test_a_killed_run_of_a_user_s_network_ends_with_the_same_bits(tmp_path, fini
     assert done.returncode == 0, done.stderr
     assert "Resumed from step" in done.stdout
     assert runs.outcome(tmp_path / "run") == runs.outcome(finished)
+
+
+def test_a_bundle_of_a_user_s_network_needs_neither_its_code_nor_onnx(finished, tmp_path):
+    card = exporting.write(trained.load(finished), tmp_path / "bundle")
+    assert set(card["files"]) == {"model.stablehlo", "weights.safetensors", "model.onnx"}
+    assert card["files"]["weights.safetensors"]["check"] is None
+    images = sketch.draw(5, "test", 1)[0]
+    expected = reader.load(finished).logits(images)
+    np.testing.assert_allclose(
+        bundle.load(tmp_path / "bundle").logits(images), expected, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_what_onnx_does_not_know_is_left_out_of_a_bundle_and_the_card_says_so(tmp_path):
+    network = NETWORK.replace(
+        "nn.relu(x).reshape(x.shape[0]", "jnp.sort(x).reshape(len(x)"
+    ).replace("import flax", "import jax.numpy as jnp\nimport flax")
+    dispatch.run(configfile.load(written(tmp_path / "configs", network=network)), tmp_path / "run")
+    card = exporting.write(trained.load(tmp_path / "run"), tmp_path / "bundle")
+    assert set(card["files"]) == {"model.stablehlo", "weights.safetensors"}
+    assert "sort" in card["left_out"]["model.onnx"]
+    assert bundle.load(tmp_path / "bundle").logits(sketch.draw(2, "test", 1)[0]).shape == (2, 27)

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from jaxletters import commandline, console
 
 HELP = "write a finished run's network for use elsewhere"
-_NOT_CHECKED = "not checked: onnxruntime is not installed"
+_NOT_CHECKED = {
+    "model.onnx": "not checked: onnxruntime is not installed",
+    "weights.safetensors": "not checked: needs the network's own code",
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +43,10 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     card = exporting.write(trained.load(known.run), target)
     console.table(
         ("file", "bytes", "largest difference", "same class"),
-        [(name, *_cells(about)) for name, about in card["files"].items()],
+        [
+            *((name, *_cells(name, about)) for name, about in card["files"].items()),
+            *((name, "none", why, "") for name, why in card["left_out"].items()),
+        ],
         left=1,
     )
     low, high = card["test_accuracy_interval"]
@@ -61,9 +67,9 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     )
 
 
-def _cells(about: dict) -> tuple[str, str, str]:
+def _cells(name: str, about: dict) -> tuple[str, str, str]:
     size, check = f"{about['bytes']:,}", about["check"]
     if check is None:
-        return size, _NOT_CHECKED, ""
+        return size, _NOT_CHECKED[name], ""
     same = f"{check['same_class']:,} of {check['images']:,}"
     return size, f"{check['largest_difference']:.1e}", same

@@ -85,9 +85,9 @@ def _augmented(config: Config, seen: Dataset) -> tuple[np.ndarray, np.ndarray] |
 
 
 def _first_kernels(variables: Variables) -> np.ndarray | None:
-    """Returns the kernels that look at pixels, which are the only ones of one channel."""
+    """Returns the kernels that look at pixels: those of one channel, unless there are several such layers."""
     found = [x for x in jax.tree.leaves(variables.params) if x.ndim == 4 and x.shape[2] == 1]
-    return np.asarray(found[0])[:, :, 0] if found else None
+    return np.asarray(found[0])[:, :, 0] if len(found) == 1 else None
 
 
 def write_comparison(folder: Path, compared: report.Comparison) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from jaxletters import bundle, files, forms, reader, settings, weights
 from jaxletters.errors import UserError
 from jaxletters.exporting import card, checks, programs, translation
 from jaxletters.exporting.checks import Agreement
+from jaxletters.exporting.primitives import UntranslatableError
 from jaxletters.forms import Facts
 from jaxletters.reading import Reader
 from jaxletters.trained import Trained
@@ -49,12 +50,16 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
     """
     check(target)
     network = reader.of(run)
-    read = programs.function(run.model, run.variables)
+    read = programs.for_any_batch(programs.function(run.model, run.variables), network.image_shape)
     contents = {
         bundle.PROGRAM: programs.serialized(read, network.image_shape),
-        bundle.GRAPH: translation.model(read, network.image_shape, network.class_names),
         bundle.WEIGHTS: weights.serialized(run.variables),
     }
+    left_out = {}
+    try:
+        contents[bundle.GRAPH] = translation.model(read, network.image_shape, network.class_names)
+    except UntranslatableError as error:
+        left_out[bundle.GRAPH] = str(error)
     images = checks.images(network.image_shape)
     expected = network.logits(images)
     probe = bundle.probe(network.image_shape)
@@ -70,7 +75,7 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
             for name, content in contents.items():
                 files.write_bytes(folder / name, content)
                 agreements[name] = _agreement(folder / name, facts, network, images, expected)
-            about = card.describe(run, contents, agreements, network.logits(probe))
+            about = card.describe(run, contents, agreements, left_out, network.logits(probe))
             files.write_json(folder / bundle.CARD, about)
     except OSError as error:
         raise files.cannot_write(target, error) from error
@@ -80,11 +85,14 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
 def _agreement(
     path: Path, facts: Facts, network: Reader, images: np.ndarray, expected: np.ndarray
 ) -> Agreement | None:
-    """Returns how close a file's logits are to the network's, None for an ONNX model without its runtime.
+    """Returns how close a file's logits are to the network's, None for what cannot be read here.
 
-    ONNX Runtime is not made for every version of Python.
+    ONNX Runtime is not made for every version of Python, and what builds a network of a user's from its
+    weights is in no bundle.
     """
     if path.name == forms.GRAPH and importlib.util.find_spec("onnxruntime") is None:
+        return None
+    if path.name == forms.WEIGHTS and not isinstance(facts.settings["class"], str):
         return None
     found = dataclasses.replace(network, call=forms.read(path, facts))
     return checks.compare(path.name, found.logits(images), expected)

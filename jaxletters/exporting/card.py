@@ -27,8 +27,11 @@ _FACTS = (
 # What JAX promises of exported programs; it counts from the days on which the two versions were built.
 _SHELF_LIFE = (
     f"JAX promises to run {bundle.PROGRAM} in versions released at most six months after JAX {{jax}}, or at "
-    f"most three weeks before it. {bundle.WEIGHTS}, with the settings in network, and {bundle.GRAPH} do not "
-    "depend on the version of JAX; jaxletters reads them where JAX refuses the program."
+    "most three weeks before it."
+)
+_LONGER = " {files} do not depend on the version of JAX; jaxletters reads them where JAX refuses the program."
+_OWN = (
+    f" {bundle.WEIGHTS} can be used with the network's own code only, which is not in the bundle."
 )
 _PROBE = (
     "two; pixel number i of both, row by row and from 0, is the remainder of 7 i i divided by 251"
@@ -39,6 +42,7 @@ def describe(
     run: Trained,
     files: Mapping[str, bytes],
     checks: Mapping[str, Agreement | None],
+    left_out: Mapping[str, str],
     logits: np.ndarray,
 ) -> dict[str, Any]:
     """Returns the card of a run's network, ready for JSON; nothing in it tells where the run lies.
@@ -47,6 +51,7 @@ def describe(
         run: the finished run.
         files: the content of the bundle's files by name.
         checks: how close each is to the network; None for what could not be checked.
+        left_out: why a file that a bundle usually has is not in this one.
         logits: the network's for `bundle.probe`: float32 `[2, classes]`.
     """
     program = jax.export.deserialize(bytearray(files[bundle.PROGRAM]))
@@ -68,7 +73,7 @@ def describe(
         "program": {
             "calling_convention_version": program.calling_convention_version,
             "platforms": program.platforms,
-            "shelf_life": _SHELF_LIFE.format(jax=jax.__version__),
+            "shelf_life": _shelf_life(run.network.defined_by is None, bundle.GRAPH in files),
         },
         "probe": {"images": _PROBE, "logits": logits.tolist()},
         "files": {
@@ -79,4 +84,13 @@ def describe(
             }
             for name, content in files.items()
         },
+        "left_out": left_out,
     }
+
+
+def _shelf_life(ours: bool, graph: bool) -> str:
+    lasting = [f"{bundle.WEIGHTS}, with the settings in network,"] * ours + [bundle.GRAPH] * graph
+    text = _SHELF_LIFE.format(jax=jax.__version__)
+    if lasting:
+        text += _LONGER.format(files=" and ".join(lasting))
+    return text if ours else text + _OWN

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxletters.errors import UserError
 from jaxletters.exporting.graph import Graph, Value
 
 Parameters = dict[str, Any]
@@ -25,12 +24,13 @@ ELEMENTWISE = {
 }
 
 
+class UntranslatableError(Exception):
+    """A function has an operation that is not translated here; its text says which."""
+
+
 def _require(holds: bool, what: str) -> None:
     if not holds:
-        raise UserError(
-            f"export: expected only operations that ONNX graphs are written of, found {what}; teach "
-            "jaxletters/exporting/primitives.py"
-        )
+        raise UntranslatableError(f"no translation of {what}")
 
 
 def _number(value: float) -> np.ndarray:
@@ -179,7 +179,7 @@ def node(graph: Graph, name: str, inputs: list[Value], parameters: Parameters) -
     """Adds what one of JAX's primitives is in ONNX, and returns what it gives.
 
     Raises:
-        UserError: it is not known here.
+        UntranslatableError: it is not known here.
     """
     if name in ELEMENTWISE:
         return graph.elementwise(ELEMENTWISE[name], *inputs)

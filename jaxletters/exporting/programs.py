@@ -19,6 +19,18 @@ def function(model: Model, variables: Variables) -> Callable[[jax.Array], jax.Ar
     return functools.partial(inference.logits, model, variables)
 
 
+def for_any_batch(
+    read: Callable[[jax.Array], jax.Array], shape: tuple[int, int]
+) -> Callable[[jax.Array], jax.Array]:
+    """Returns a function of images, such as a user's network, as one that can be exported."""
+    try:
+        jax.eval_shape(read, images(shape))
+    except Exception:  # its type differs with what the network does
+        # It may need the size of the batch as a number, as len(x) is; of one image that is 1.
+        return jax.vmap(lambda image: read(image[None])[0])
+    return read
+
+
 def images(shape: tuple[int, int]) -> jax.ShapeDtypeStruct:
     """Returns what stands for any number of images where a function is traced: uint8 `[batch, h, w]`."""
     (batch,) = jax.export.symbolic_shape("batch")

@@ -31,7 +31,7 @@ def model(
     classes are kept in its properties, as JSON.
 
     Raises:
-        UserError: the function has a primitive that has no translation here.
+        UntranslatableError: the function has a primitive that has no translation here.
     """
     images = programs.images(shape)
     closed = jax.make_jaxpr(read)(images)
