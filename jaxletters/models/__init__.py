@@ -29,7 +29,7 @@ def module(config: ModelConfig, num_classes: int) -> nn.Module:
     return net
 
 
-def calling(net: nn.Module, train: bool) -> dict[str, bool]:
+def calling(net: nn.Module, train: bool) -> dict[str, Any]:
     """Returns the arguments beside the images: `train`, for a network that takes it."""
     return {"train": train} if "train" in inspect.signature(type(net).__call__).parameters else {}
 
