@@ -46,7 +46,7 @@ def no_pictures() -> Iterator[None]:
     from jaxletters.report import drawing
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "png", lambda figure, caption: b"")
+        patch.setattr(drawing, "png", lambda *_: b"")
         yield
 
 
