@@ -7,6 +7,7 @@ from pathlib import Path
 from jaxletters import settings, usercode, validation
 from jaxletters.config import Config, Experiment
 from jaxletters.errors import UserError, shown
+from jaxletters.parts import Slot
 from jaxletters.validation import nearest
 
 
@@ -59,6 +60,7 @@ def _blame(error: BaseException, file: str) -> str:
     if unexpected and "Did you mean" not in text:
         names = {leaf.key.rpartition(".")[2] for leaf in settings.leaves(Config())}
         hint = nearest(unexpected[1], names)
-    if re.match(r"(Part|Slot|\w*Config)\.__init__\(\)", text):
+    # What an undecorated class inherits takes no settings.
+    if text.startswith(tuple(f"{slot.__name__}.__init__()" for slot in Slot.__subclasses__())):
         hint = "; is its class decorated with @dataclasses.dataclass(frozen=True)?"
     return f"{where}{type(error).__name__}: {shown(text)}{hint}; mend the file"

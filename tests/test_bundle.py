@@ -91,12 +91,12 @@ DAMAGES = {
     "a card that is a list": (
         CARD,
         lambda path: path.write_text("[]"),
-        "format 1 to 2, found None",
+        "format 1 to 3, found None",
     ),
     "a later format": (
         CARD,
-        lambda p: edit(p, lambda c: c.update(format=3)),
-        "format 1 to 2, found 3",
+        lambda p: edit(p, lambda c: c.update(format=4)),
+        "format 1 to 3, found 4",
     ),
     "a path in the card": (CARD, lambda p: edit(p, with_path), "no other"),
     "no files in the card": (CARD, lambda p: edit(p, lambda c: c.pop("files")), "images.shape"),
@@ -217,7 +217,11 @@ def renamed_weights(_, sound):
 
 
 def unknown_network(card):
-    card["network"]["name"] = "perceptron"
+    card["network"]["class"] = "Perceptron"
+
+
+def network_of_a_user(card):
+    card["network"]["class"] = {"name": "Own", "file": "own.py", "sha256": "0" * 64}
 
 
 def other_network(card):
@@ -230,7 +234,8 @@ def other_network(card):
         (other_weights, None, "weights.safetensors gives other logits than its card has"),
         (renamed_weights, None, "of jaxletters (no 'logits/bias')"),
         (lambda *_: b"{}", None, "weights.safetensors makes no network"),
-        (None, unknown_network, "of jaxletters (no 'perceptron')"),
+        (None, unknown_network, "of jaxletters (no 'Perceptron')"),
+        (None, network_of_a_user, "of jaxletters (Own is defined by own.py"),
         (None, other_network, "weights.safetensors does not run here"),
     ],
 )
