@@ -9,6 +9,7 @@ from jax.scipy.ndimage import map_coordinates
 
 from jaxletters.config import AugmentConfig
 from jaxletters.data import canvas
+from jaxletters.parts import Augmentation
 
 # How far, in pixels, neighbours move together in an elastic displacement; Simard's value for MNIST.
 _ELASTIC_REACH = 4.0
@@ -124,15 +125,23 @@ def erase(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
     return jnp.where(inside, 0.0, image)
 
 
-def augment(key: jax.Array, images: jax.Array, config: AugmentConfig) -> jax.Array:
-    """Applies the configured changes to float32 images `[b, h, w]`, each under a key of its own."""
-    if config == AugmentConfig():
-        return images
-    keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(len(images)))
-    return jax.vmap(_one, in_axes=(0, 0, None))(keys, images, config)
+def augment(
+    key: jax.Array, images: jax.Array, parts: Augmentation | tuple[Augmentation, ...]
+) -> jax.Array:
+    """Applies changes, one after the other, to float32 images `[b, h, w]`, each under a key of its own."""
+    for i, part in enumerate(parts if isinstance(parts, tuple) else (parts,)):
+        if part == AugmentConfig():
+            continue
+        # Far from the numbers of the images, which tell the keys of one part apart.
+        own = jax.random.fold_in(key, 2**32 - i) if i else key
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(own, jnp.arange(len(images)))
+        with part.importing():
+            images = jax.vmap(part.apply)(keys, images)
+    return images
 
 
-def _one(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
+def change(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
+    """Returns one image, float32 `[h, w]`, with all changes of this project under one key."""
     image = warp(key, image, config)
     if config.stroke:
         image = stroke(jax.random.fold_in(key, 2), image, config)

@@ -5,9 +5,19 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jaxletters.parts import ModelConfig, Part, setting
+from jaxletters.parts import (
+    Augmentation,
+    Loss,
+    ModelConfig,
+    Optimizer,
+    Part,
+    Schedule,
+    setting,
+)
 
 if TYPE_CHECKING:
+    import jax
+    import optax
     from flax import linen as nn
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh")
@@ -198,7 +208,7 @@ class LetterNetConfig(ModelConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class AugmentConfig(Part):
+class AugmentConfig(Augmentation):
     """How far training images are changed at random; all zero is no augmentation.
 
     Attributes:
@@ -222,9 +232,15 @@ class AugmentConfig(Part):
     low_resolution: float = setting(0.0, low=0, high=1)
     erase: int = setting(0, low=0, high=28)
 
+    def apply(self, key: "jax.Array", image: "jax.Array") -> "jax.Array":
+        """Returns a changed image; see the base class."""
+        from jaxletters import augment
+
+        return augment.change(key, image, self)
+
 
 @dataclasses.dataclass(frozen=True)
-class LossConfig(Part):
+class LossConfig(Loss):
     """Cross-entropy and its penalties.
 
     Attributes:
@@ -240,9 +256,21 @@ class LossConfig(Part):
     l2: float = setting(0.0, low=0)
     prior: float = setting(0.0, low=0, high=1)
 
+    def per_example(self, logits: "jax.Array", labels: "jax.Array") -> "jax.Array":
+        """Returns each example's cross-entropy; see the base class."""
+        from jaxletters import losses
+
+        return losses.cross_entropy(logits, labels, self.label_smoothing)
+
+    def penalty(self, params: Any) -> "jax.Array":
+        """Returns the penalties of the kernels."""
+        from jaxletters import losses
+
+        return losses.penalty(params, self)
+
 
 @dataclasses.dataclass(frozen=True)
-class ScheduleConfig(Part):
+class ScheduleConfig(Schedule):
     """How the learning rate changes over the run.
 
     Attributes:
@@ -263,9 +291,15 @@ class ScheduleConfig(Part):
         if list(self.milestones) != sorted(set(self.milestones)):
             yield f"milestones: expected rising, found {self.milestones}"
 
+    def build(self, peak: float, total_steps: int) -> "optax.Schedule":
+        """Returns the learning rate as a function of the step."""
+        from jaxletters import optim
+
+        return optim.schedule(peak, self, total_steps)
+
 
 @dataclasses.dataclass(frozen=True)
-class OptimizerConfig(Part):
+class OptimizerConfig(Optimizer):
     """An Optax optimizer.
 
     Attributes:
@@ -283,12 +317,18 @@ class OptimizerConfig(Part):
     momentum: float = setting(0.9, low=0, high=0.999999)
     weight_decay: float = setting(0.0, low=0)
     clip_norm: float = setting(0.0, low=0)
-    schedule: ScheduleConfig = ScheduleConfig()
+    schedule: Schedule = ScheduleConfig()
 
     def problems(self) -> Iterator[str]:
         """Yields what is wrong with several settings together."""
         if self.weight_decay and self.name in ("adam", "rmsprop"):
             yield f"weight_decay: {self.name} has none; set name=adamw, or use config.loss.l2"
+
+    def build(self, total_steps: int) -> "optax.GradientTransformation":
+        """Returns the transformation."""
+        from jaxletters import optim
+
+        return optim.transformation(self, self.rate(total_steps))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -370,7 +410,7 @@ class StageConfig(Part):
 
     trainable: str = ".*"
     epochs: int = setting(10, low=1, high=10**6)
-    optimizer: OptimizerConfig = OptimizerConfig()
+    optimizer: Optimizer = OptimizerConfig()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -380,6 +420,7 @@ class Config:
     Attributes:
         seed: of everything random, 0 <= seed < 2**32.
         base: where the first weights come from.
+        augment: random changes of the training images, of a tuple one after the other.
         stages: one after another, each begins with the best weights of the one before; where there are
             any, they stand in for `optimizer` and `training.epochs`.
         log_every_steps: how often training loss and accuracy are written down.
@@ -392,9 +433,9 @@ class Config:
     seed: int = setting(0, low=0, high=2**32 - 1)
     dataset: DatasetConfig = DatasetConfig()
     model: ModelConfig = DeeperConfig()
-    augment: AugmentConfig = AugmentConfig()
-    loss: LossConfig = LossConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
+    augment: Augmentation | tuple[Augmentation, ...] = AugmentConfig()
+    loss: Loss = LossConfig()
+    optimizer: Optimizer = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
     checkpoint: CheckpointConfig = setting(CheckpointConfig(), identity=False)
     base: BaseConfig = BaseConfig()

@@ -16,7 +16,6 @@ from jaxletters import (
     inference,
     journal,
     metrics,
-    optim,
     preempt,
     rollback,
     sharding,
@@ -95,9 +94,8 @@ def fit(
             checkpoints.records = log
             on_host = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
             examples = sharding.replicate(on_host, task.mesh)
-            rate = optim.schedule(
-                config.optimizer.learning_rate, config.optimizer.schedule, plan.total_steps
-            )
+            with config.optimizer.importing():
+                rate = config.optimizer.rate(plan.total_steps)
             run = _Run(
                 config,
                 task,

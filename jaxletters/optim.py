@@ -12,6 +12,7 @@ import optax.contrib
 from jaxletters import transfer
 from jaxletters.config import OptimizerConfig, ScheduleConfig
 from jaxletters.losses import is_kernel
+from jaxletters.parts import Optimizer
 from jaxletters.types import Tree
 
 
@@ -66,12 +67,8 @@ def _muon(decay: optax.GradientTransformation) -> optax.GradientTransformation:
     return optax.chain(grouped, decay)
 
 
-# Equal arguments give the same functions, so that what was compiled with them is used again.
-@functools.cache
-def build(
-    config: OptimizerConfig, total_steps: int, trainable: str = ".*"
-) -> optax.GradientTransformation:
-    """Returns the optimizer of a run of `total_steps`, for the parameters that `trainable` matches.
+def transformation(config: OptimizerConfig, rate: optax.Schedule) -> optax.GradientTransformation:
+    """Returns the transformation that a config describes, with a learning rate by step.
 
     Weight decay reaches kernels only. For the SGD family it joins the gradient before the momentum, as
     is usual there; for AdamW and Muon it is decoupled (Loshchilov and Hutter, Decoupled Weight Decay
@@ -91,8 +88,17 @@ def build(
         "muon": lambda: _muon(decay),
     }[config.name]()
     clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
-    rate = schedule(config.learning_rate, config.schedule, total_steps)
-    whole = optax.chain(clip, core, optax.scale_by_learning_rate(rate))
+    return optax.chain(clip, core, optax.scale_by_learning_rate(rate))
+
+
+# Equal arguments give the same functions, so that what was compiled with them is used again.
+@functools.cache
+def build(
+    config: Optimizer, total_steps: int, trainable: str = ".*"
+) -> optax.GradientTransformation:
+    """Returns the optimizer of a run of `total_steps`, for the parameters that `trainable` matches."""
+    with config.importing():
+        whole = config.build(total_steps)
     if trainable == ".*":
         return whole
 

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
+    import jax
+    import optax
     from flax import linen as nn
 
 
@@ -124,3 +126,75 @@ class ModelConfig(Slot):
             training and evaluation differ, as with dropout ("dropout" is its random stream) or BatchNorm.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define build(num_classes)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation(Slot):
+    """A random change of training images."""
+
+    def apply(self, key: "jax.Array", image: "jax.Array") -> "jax.Array":
+        """Returns a changed image; a pure function, traced once and applied to every image of a batch.
+
+        Args:
+            key: of this image's change.
+            image: float32 `[h, w]` or `[h, w, c]`, from 0 to 1.
+
+        Returns:
+            float32, of the same shape.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define apply(key, image)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss(Slot):
+    """What training minimises: the mean over examples, and a penalty."""
+
+    def per_example(self, logits: "jax.Array", labels: "jax.Array") -> "jax.Array":
+        """Returns each example's loss.
+
+        Args:
+            logits: float32 `[b, classes]`.
+            labels: int32 `[b]`.
+
+        Returns:
+            float32 `[b]`.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not define per_example(logits, labels)"
+        )
+
+    def penalty(self, params: Any) -> "jax.Array | float":
+        """Returns what the parameters, a tree, add to the mean: a scalar, 0 unless defined."""
+        del params
+        return 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule(Slot):
+    """How the learning rate changes over a run."""
+
+    def build(self, peak: float, total_steps: int) -> "optax.Schedule":
+        """Returns the learning rate as a function of the step, from 0, which may be traced.
+
+        Args:
+            peak: the greatest rate, which is the optimizer's setting.
+            total_steps: how many steps the run, or its stage, has.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define build(peak, total_steps)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer(Slot):
+    """An Optax gradient transformation.
+
+    One with the settings `learning_rate`, a float, and `schedule`, a `Schedule`, need define only `build`.
+    """
+
+    def build(self, total_steps: int) -> "optax.GradientTransformation":
+        """Returns the transformation of a run, or a stage, of so many steps, its learning rate included."""
+        raise NotImplementedError(f"{type(self).__name__} does not define build(total_steps)")
+
+    def rate(self, total_steps: int) -> "optax.Schedule":
+        """Returns the learning rate as a function of the step, as it is recorded."""
+        own: Any = self
+        return own.schedule.build(own.learning_rate, total_steps)

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from jaxletters import augment, backend, losses, metrics, rng, sharding, transfer
-from jaxletters.config import AugmentConfig, LossConfig
+from jaxletters import augment, backend, metrics, rng, sharding, transfer
 from jaxletters.data import sampling
+from jaxletters.parts import Augmentation, Loss
 from jaxletters.types import Batch, Counts, Examples, Model, TrainState, Tree, Variables
 
 
@@ -20,7 +20,7 @@ class Task(NamedTuple):
     Attributes:
         model: the network.
         optimizer: the Optax transformation.
-        loss: smoothing and penalties.
+        loss: what is minimised.
         augment: random changes of the images.
         seed: of everything random.
         batch_size: examples per step, over all devices of `mesh`.
@@ -33,8 +33,8 @@ class Task(NamedTuple):
 
     model: Model
     optimizer: optax.GradientTransformation
-    loss: LossConfig
-    augment: AugmentConfig
+    loss: Loss
+    augment: Augmentation | tuple[Augmentation, ...]
     seed: int
     batch_size: int
     ema_decay: float
@@ -114,8 +114,10 @@ def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState,
         variables = state.variables._replace(params=transfer.freeze(params, task.trainable))
         logits, batch_stats = task.model.apply(variables, batch.images, train=True, key=key)
         learned = logits + jnp.asarray(task.prior) if task.prior else logits
-        each = losses.cross_entropy(learned, batch.labels, task.loss.label_smoothing)
-        return jnp.mean(each) + losses.penalty(variables.params, task.loss), (logits, batch_stats)
+        with task.loss.importing():
+            each = task.loss.per_example(learned, batch.labels)
+            penalty = task.loss.penalty(variables.params)
+        return jnp.mean(each) + penalty, (logits, batch_stats)
 
     (loss, (logits, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(
         state.variables.params

@@ -109,7 +109,14 @@ def modules():
         yield name, ast.parse(file.read_text(), str(file))
 
 
+def without_methods(tree):
+    """The tree without methods: those of parts import what they describe when they are called."""
+    body = [node for node in tree.body if not isinstance(node, ast.ClassDef)]
+    return ast.Module(body, [])
+
+
 MODULES = dict(modules())
+MODULES["config"] = without_methods(MODULES["config"])
 
 
 def home(name):
@@ -135,17 +142,6 @@ def imports(tree):
                 yield f"{node.module}.{alias.name}"
 
 
-def without_builders(tree):
-    """The tree without the `build` of parts, which import what they describe when they are called."""
-    body = [
-        ast.Module([n for n in node.body if getattr(n, "name", "") != "build"], [])
-        if isinstance(node, ast.ClassDef)
-        else node
-        for node in tree.body
-    ]
-    return ast.Module(body, [])
-
-
 def without_annotations(tree):
     """The tree without what is imported for annotations only."""
     body = [n for n in tree.body if not (isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n))]
@@ -154,7 +150,7 @@ def without_annotations(tree):
 
 def imported_modules(tree):
     """The modules of this package among them."""
-    for name in imports(without_builders(tree)):
+    for name in imports(tree):
         inner = name.removeprefix("jaxletters.")
         if inner == name:
             continue

@@ -2,15 +2,10 @@
 
 import dataclasses
 import shutil
-import signal
-import subprocess
-import sys
-from subprocess import PIPE
 
 import jax
 import numpy as np
 import pytest
-import runs
 import tiny
 from flax import linen as nn
 
@@ -242,17 +237,6 @@ def test_a_network_of_the_caller_s_own_process_must_be_in_a_file(tmp_path):
 def test_a_config_of_the_package_s_parts_needs_no_code():
     usercode.identify(Config())
     assert usercode.files(Config()) == {}
-
-
-def test_a_killed_run_of_a_user_s_network_ends_with_the_same_bits(tmp_path, finished):
-    flags = f"--config={written(tmp_path / 'configs')}", "--config.checkpoint.every_steps=1"
-    command = [sys.executable, "launch.py", *flags, f"--workdir={tmp_path / 'run'}"]
-    process = subprocess.Popen(command, cwd=runs.ROOT, stdout=PIPE, stderr=PIPE, text=True)
-    runs.stop_at(process, tmp_path / "run", 6, signal.SIGKILL)
-    done = subprocess.run(command, cwd=runs.ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Resumed from step" in done.stdout
-    assert runs.outcome(tmp_path / "run") == runs.outcome(finished)
 
 
 def test_a_bundle_of_a_user_s_network_needs_neither_its_code_nor_onnx(finished, tmp_path):

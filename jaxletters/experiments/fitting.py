@@ -1,12 +1,10 @@
 """From a config and examples to trained weights: the base's weights, then one stage after another."""
 
 import dataclasses
-import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from jaxletters import (
@@ -21,16 +19,14 @@ from jaxletters import (
     optim,
     rng,
     transfer,
-    usercode,
     validation,
 )
 from jaxletters.checkpoint import Snapshot
-from jaxletters.config import Config, LetterNetConfig, StageConfig
+from jaxletters.config import Config, LetterNetConfig, LossConfig, StageConfig
 from jaxletters.errors import UserError
-from jaxletters.experiments import base
+from jaxletters.experiments import base, own
 from jaxletters.experiments.base import Base
 from jaxletters.models import summary
-from jaxletters.parts import ModelConfig
 from jaxletters.plan import Plan
 from jaxletters.steps import Task
 from jaxletters.types import Dataset, Model, Variables
@@ -67,8 +63,7 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
             f"config.model.crop: expected less than half of {min(shape)} pixels, found "
             f"{config.model.crop}: nothing would be left of the images; make it smaller"
         )
-    if config.model.defined_by is not None:
-        _check_own(config.model, classes, shape)
+    own.check(config, classes, shape)
     try:
         layers = summary.layers(config.model, classes, shape)
     except ZeroDivisionError:
@@ -84,25 +79,6 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
     for i, stage in enumerate(config.stages):
         transfer.trainable(params, stage.trainable, f"config.stages.{i}.trainable")
     return layers
-
-
-def _check_own(network: ModelConfig, classes: int, shape: tuple[int, int]) -> None:
-    """Raises a UserError unless a network that is not this package's maps images to logits."""
-    pixels = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    name, size = type(network).__name__, "x".join(map(str, shape))
-    try:
-        model = models.build(network, classes, shape)
-        variables = jax.eval_shape(model.init, jax.random.key(0))
-        logits, _ = jax.eval_shape(functools.partial(model.apply, train=False), variables, pixels)
-    except Exception as error:
-        raise UserError(
-            f"config.model: {name} gives no network for images of {size} pixels: {usercode.blame(error)}"
-        ) from error
-    if getattr(logits, "shape", None) != (1, classes):
-        raise UserError(
-            f"config.model: expected {name} to give logits [b, {classes}], found "
-            f"{getattr(logits, 'shape', type(logits).__name__)} for one of {size} pixels; correct its network"
-        )
 
 
 def check_lengths(config: Config, examples: int) -> None:
@@ -184,10 +160,10 @@ def fit(
         where = folder / f"stage{i}" if config.stages else folder
         if config.stages and not brief:
             console.notice(f"Stage {i} of {len(config.stages)}: trains {stage.trainable}")
-        own = _alone(config, stage)
-        plan = Plan.of(own, len(train.labels))
+        alone = _alone(config, stage)
+        plan = Plan.of(alone, len(train.labels))
         task = _task(config, stage, i - 1, plan, mesh, train)
-        snapshot = loop.fit(own, task, plan, train, held_out, where, variables, brief)
+        snapshot = loop.fit(alone, task, plan, train, held_out, where, variables, brief)
         variables = snapshot.best
         history.extend(_after(history, journal.read(where), i))
         runs.append(_run_facts(plan, snapshot, where))
@@ -206,7 +182,8 @@ def _task(
     config: Config, stage: StageConfig, index: int, plan: Plan, mesh: Mesh, train: Dataset
 ) -> Task:
     classes, shape = _sizes(config)
-    prior = losses.prior(train.labels, classes) if config.loss.prior else ()
+    strength = config.loss.prior if isinstance(config.loss, LossConfig) else 0.0
+    prior = losses.prior(train.labels, classes) if strength else ()
     return Task(
         model=models.build(config.model, classes, shape, stage.trainable),
         optimizer=optim.build(stage.optimizer, plan.total_steps, stage.trainable),
@@ -217,7 +194,7 @@ def _task(
         ema_decay=config.training.ema_decay,
         mesh=mesh,
         trainable=stage.trainable,
-        prior=tuple(config.loss.prior * x for x in prior),
+        prior=tuple(strength * x for x in prior),
         max_skips=config.training.max_skips,
     )
 

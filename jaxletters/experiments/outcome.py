@@ -73,7 +73,7 @@ def write(
 
 def _augmented(config: Config, seen: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
     """Returns an image of each of the first classes, and what augmentation makes of it."""
-    if config.augment == AugmentConfig():
+    if config.augment in (AugmentConfig(), ()):
         return None
     _, first = np.unique(seen.labels, return_index=True)
     images = seen.images[first[:_AUGMENTED]]

@@ -1,0 +1,101 @@
+"""Parts of one's own: an augmentation, an optimizer, a schedule and a loss, with a network of the package.
+
+    python launch.py --config examples/own_parts.py
+    python launch.py --config examples/own_parts.py --config.augment.1.radius=1.2
+
+Nothing of the package is edited. The letters are drawn by code, so nothing is downloaded.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxletters.config import (
+    AugmentConfig,
+    Config,
+    DatasetConfig,
+    SimpleConvNetConfig,
+    TrainingConfig,
+)
+from jaxletters.parts import Augmentation, Loss, Optimizer, Schedule, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Blur(Augmentation):
+    """Averages pixels with their neighbours under a Gaussian, as a camera out of focus does.
+
+    Attributes:
+        radius: largest standard deviation, in pixels.
+    """
+
+    radius: float = setting(0.7, low=0.01, high=5)
+
+    def apply(self, key: jax.Array, image: jax.Array) -> jax.Array:
+        """Returns the blurred image."""
+        deviation = jax.random.uniform(key, minval=0.01, maxval=self.radius)
+        rows, columns = (self._weights(size, deviation) for size in image.shape)
+        return rows @ image @ columns.T
+
+    def _weights(self, size: int, deviation: jax.Array) -> jax.Array:
+        places = jnp.arange(size)
+        weights = jnp.exp(-(((places[:, None] - places) / deviation) ** 2) / 2)
+        return weights / weights.sum(1, keepdims=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class InverseSquareRoot(Schedule):
+    """Rises in a straight line, then falls with the square root of the step.
+
+    Attributes:
+        warmup: share of the run during which the rate rises.
+    """
+
+    warmup: float = setting(0.1, low=0.001, high=1)
+
+    def build(self, peak: float, total_steps: int) -> optax.Schedule:
+        """Returns the rate as a function of the step."""
+        rising = max(1.0, self.warmup * total_steps)
+        return lambda step: peak * jnp.minimum((step + 1) / rising, jnp.sqrt(rising / (step + 1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Lion(Optimizer):
+    """Signs of averaged gradients (Chen et al., Symbolic Discovery of Optimization Algorithms, 2023)."""
+
+    learning_rate: float = setting(3e-4, low=1e-12)
+    weight_decay: float = setting(0.0, low=0)
+    schedule: Schedule = InverseSquareRoot()
+
+    def build(self, total_steps: int) -> optax.GradientTransformation:
+        """Returns the transformation."""
+        return optax.lion(self.rate(total_steps), weight_decay=self.weight_decay)
+
+
+@dataclasses.dataclass(frozen=True)
+class Focal(Loss):
+    """Cross-entropy that examples count less in, the better they are read (Lin et al., Focal Loss, 2017).
+
+    Attributes:
+        gamma: how much less; 0 is cross-entropy.
+    """
+
+    gamma: float = setting(1.0, low=0)
+
+    def per_example(self, logits: jax.Array, labels: jax.Array) -> jax.Array:
+        """Returns each example's loss."""
+        cross_entropy = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        return (1 - jnp.exp(-cross_entropy)) ** self.gamma * cross_entropy
+
+
+def get_config() -> Config:
+    """Returns a run of a minute or two on two cores."""
+    return Config(
+        dataset=DatasetConfig("sketch_letters", size=5_200, validation_per_class=20),
+        model=SimpleConvNetConfig(widths=(16, 32)),
+        augment=(AugmentConfig(rotation=10, shift=1), Blur(0.7)),
+        loss=Focal(1.0),
+        optimizer=Lion(1e-3, weight_decay=0.1, schedule=InverseSquareRoot(0.2)),
+        training=TrainingConfig(batch_size=64, epochs=4),
+    )

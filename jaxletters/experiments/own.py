@@ -1,0 +1,110 @@
+"""What is wrong with the parts that a user wrote, found by tracing them, before anything is loaded."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxletters import models, optim, usercode
+from jaxletters.config import Config
+from jaxletters.errors import UserError
+from jaxletters.parts import Augmentation, Loss, ModelConfig, Optimizer, Slot
+
+_Check = Callable[[], str | None]
+
+
+def check(config: Config, classes: int, shape: tuple[int, int]) -> None:
+    """Traces every part that is not this package's.
+
+    Args:
+        config: the run.
+        classes: how many there are.
+        shape: of the images.
+
+    Raises:
+        UserError: a part fails, or gives something else than it should; a line for each.
+    """
+    lines = []
+    for key, part, action in _checks(config, classes, shape):
+        name = type(part).__name__
+        try:
+            with part.importing():
+                problem = action()
+        except Exception as error:  # its type differs with what the part does
+            problem = f"{name} fails: {usercode.blame(error)}"
+        if problem:
+            lines.append(f"config.{key}: {problem}")
+    if lines:
+        raise UserError("\n".join(lines))
+
+
+def _checks(
+    config: Config, classes: int, shape: tuple[int, int]
+) -> Iterator[tuple[str, Slot, _Check]]:
+    """Yields the key of every part that is not this package's, the part, and what tells its problem."""
+    augment = config.augment
+    changes = (
+        {f"augment.{i}": part for i, part in enumerate(augment)}
+        if isinstance(augment, tuple)
+        else {"augment": augment}
+    )
+    optimizers = {f"stages.{i}.optimizer": stage.optimizer for i, stage in enumerate(config.stages)}
+    checks: list[tuple[str, Slot, Any]] = [
+        ("model", config.model, functools.partial(_model, config.model, classes, shape)),
+        ("loss", config.loss, functools.partial(_loss, config.loss, classes)),
+    ]
+    checks += [
+        (key, part, functools.partial(_change, part, shape)) for key, part in changes.items()
+    ]
+    for key, part in (optimizers or {"optimizer": config.optimizer}).items():
+        checks.append((key, part, functools.partial(_optimizer, part)))
+    for key, part, action in checks:
+        if part.defined_by is not None or _holds_own(part):
+            yield key, part, action
+
+
+def _holds_own(part: Slot) -> bool:
+    return any(isinstance(v, Slot) and v.defined_by is not None for v in vars(part).values())
+
+
+def _expected(what: str, shape: tuple[int, ...], found: Any) -> str | None:
+    """Returns a problem unless what was traced is a float32 array of a shape."""
+    if getattr(found, "shape", None) == shape and getattr(found, "dtype", None) == jnp.float32:
+        return None
+    is_array = isinstance(found, jax.ShapeDtypeStruct)
+    described = f"{found.dtype} {list(found.shape)}" if is_array else type(found).__name__
+    return f"expected {what} float32 {list(shape)}, found {described}; correct its code"
+
+
+def _model(part: ModelConfig, classes: int, shape: tuple[int, int]) -> str | None:
+    model = models.build(part, classes, shape)
+    variables = jax.eval_shape(model.init, jax.random.key(0))
+    images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    logits, _ = jax.eval_shape(functools.partial(model.apply, train=False), variables, images)
+    size = "x".join(map(str, shape))
+    return _expected(f"the logits of an image of {size} pixels,", (1, classes), logits)
+
+
+def _change(part: Augmentation, shape: tuple[int, int]) -> str | None:
+    image = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return _expected("an image,", shape, jax.eval_shape(part.apply, jax.random.key(0), image))
+
+
+def _loss(part: Loss, classes: int) -> str | None:
+    logits = jax.ShapeDtypeStruct((2, classes), jnp.float32)
+    labels = jax.ShapeDtypeStruct((2,), jnp.int32)
+    return _expected("a loss per example,", (2,), jax.eval_shape(part.per_example, logits, labels))
+
+
+def _optimizer(part: Optimizer) -> str | None:
+    steps = 100
+    found: Any = optim.build(part, steps)
+    if not isinstance(found, optax.GradientTransformation):
+        return f"expected build to return an Optax transformation, found {type(found).__name__}"
+    rate = part.rate(steps)
+    return _expected(
+        "a learning rate,", (), jax.eval_shape(lambda t: jnp.float32(rate(t)), jnp.int32(0))
+    )

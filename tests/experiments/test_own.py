@@ -1,0 +1,152 @@
+"""Parts of users, found wrong before anything is loaded, and in the same places as the package's."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import tiny
+
+from jaxletters import augment, optim, rng, steps, usercode
+from jaxletters.config import AugmentConfig, Config, OptimizerConfig, StageConfig
+from jaxletters.errors import UserError
+from jaxletters.experiments import own
+from jaxletters.parts import Augmentation, Loss, Optimizer, Schedule
+from jaxletters.types import Batch
+
+
+@dataclasses.dataclass(frozen=True)
+class Darker(Augmentation):
+    share: float = 0.5
+
+    def apply(self, key, image):
+        return image * (1 - self.share * jax.random.uniform(key))
+
+
+@dataclasses.dataclass(frozen=True)
+class Cropped(Augmentation):
+    def apply(self, key, image):
+        return image[1:]
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant(Schedule):
+    def build(self, peak, total_steps):
+        return lambda step: jnp.float32(peak)
+
+
+@dataclasses.dataclass(frozen=True)
+class Descent(Optimizer):
+    learning_rate: float = 0.1
+    schedule: Schedule = Constant()
+
+    def build(self, total_steps):
+        return optax.sgd(self.rate(total_steps))
+
+
+@dataclasses.dataclass(frozen=True)
+class Rate(Optimizer):
+    def build(self, total_steps):
+        return optax.sgd(0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class NoTransformation(Descent):
+    def build(self, total_steps):
+        return 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Brier(Loss):
+    def per_example(self, logits, labels):
+        return jnp.square(jax.nn.softmax(logits) - jax.nn.one_hot(labels, logits.shape[-1])).sum(-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mean(Loss):
+    def per_example(self, logits, labels):
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+@pytest.fixture(autouse=True)
+def known():
+    """Marks the classes above as a user's, as `usercode.identify` does."""
+    usercode.identify((Darker(), Cropped(), Constant(), Descent(), Rate(), NoTransformation()))
+    usercode.identify((Brier(), Mean()))
+
+
+def check(**parts):
+    own.check(Config(**parts), tiny.CLASSES, tiny.SHAPE)
+
+
+def test_parts_that_do_what_they_should_are_accepted():
+    check(augment=(AugmentConfig(shift=1), Darker()), loss=Brier(), optimizer=Descent())
+    check(optimizer=OptimizerConfig(schedule=Constant()))
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (
+            {"augment": Cropped()},
+            "config.augment: expected an image, float32 [8, 8], found float32 [7, 8]",
+        ),
+        ({"augment": (Darker(), Cropped())}, "config.augment.1: expected an image"),
+        (
+            {"loss": Mean()},
+            "config.loss: expected a loss per example, float32 [2], found float32 []",
+        ),
+        ({"optimizer": Rate()}, "config.optimizer: Rate fails: "),
+        (
+            {"optimizer": NoTransformation()},
+            "expected build to return an Optax transformation, found float",
+        ),
+        ({"stages": (StageConfig(optimizer=Rate()),)}, "config.stages.0.optimizer: Rate fails"),
+    ],
+)
+def test_what_is_wrong_with_a_part_is_one_line_that_names_it(parts, words):
+    with pytest.raises(UserError) as caught:
+        check(**parts)
+    (line,) = str(caught.value).splitlines()
+    assert words in line
+
+
+def test_changes_follow_one_another_and_each_has_keys_of_its_own():
+    images = jnp.asarray(np.random.default_rng(0).random((4, 8, 8), np.float32))
+    key, first = jax.random.key(0), AugmentConfig(shift=1)
+    alone = augment.augment(key, images, first)
+    np.testing.assert_array_equal(augment.augment(key, images, (first,)), alone)
+    np.testing.assert_array_equal(augment.augment(key, images, ()), images)
+    both = augment.augment(key, images, (first, Darker()))
+    shares = [np.unique(np.round((both / alone)[i][alone[i] > 0.1], 5)) for i in range(4)]
+    assert all(len(share) == 1 for share in shares)
+    assert len({float(share[0]) for share in shares}) == 4
+    twice = augment.augment(key, images, (Darker(), Darker()))
+    once = augment.augment(key, images, (Darker(),))
+    assert not np.allclose(twice * images, once * once)
+
+
+def test_a_user_s_loss_and_optimizer_train_as_optax_says():
+    task = tiny.task(loss=Brier(), augment=())._replace(optimizer=optim.build(Descent(), 100))
+    images, labels = tiny.arrays(8)
+    batch = Batch(images.astype(np.float32) / 255, labels)
+    variables = tiny.variables(task.model)
+    state, _ = tiny.train_step(task, steps.init(task, variables), batch)
+
+    def objective(params):
+        logits, _ = task.model.apply(
+            variables._replace(params=params),
+            batch.images,
+            train=True,
+            key=rng.key(task.seed, rng.Stream.DROPOUT, 0),
+        )
+        return jnp.square(jax.nn.softmax(logits) - np.eye(tiny.CLASSES)[labels]).sum(-1).mean()
+
+    gradient = jax.jit(jax.grad(objective))(variables.params)
+    expected = jax.tree.map(lambda w, g: w - 0.1 * g, variables.params, gradient)
+    for found, wanted in zip(
+        jax.tree.leaves(state.variables.params), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
