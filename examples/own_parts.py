@@ -1,4 +1,4 @@
-"""Parts of one's own: an augmentation, an optimizer, a schedule and a loss, with a network of the package.
+"""Parts of one's own: augmentation, loss, optimizer, schedule, metric and observer.
 
     python launch.py --config examples/own_parts.py
     python launch.py --config examples/own_parts.py --config.augment.1.radius=1.2
@@ -7,9 +7,13 @@ Nothing of the package is edited. The letters are drawn by code, so nothing is d
 """
 
 import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxletters.config import (
@@ -19,7 +23,7 @@ from jaxletters.config import (
     SimpleConvNetConfig,
     TrainingConfig,
 )
-from jaxletters.parts import Augmentation, Loss, Optimizer, Schedule, setting
+from jaxletters.parts import Augmentation, Loss, Metric, Observer, Optimizer, Schedule, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +93,37 @@ class Focal(Loss):
         return (1 - jnp.exp(-cross_entropy)) ** self.gamma * cross_entropy
 
 
+@dataclasses.dataclass(frozen=True)
+class MacroF1(Metric):
+    """The mean over classes of the harmonic mean of precision and recall."""
+
+    def value(self, labels: np.ndarray, logits: np.ndarray) -> float:
+        """Returns the mean over all classes that occur among labels or predictions."""
+        predicted = logits.argmax(1)
+        classes = np.union1d(labels, predicted)
+        right = np.array([np.sum((labels == c) & (predicted == c)) for c in classes])
+        given = np.array([np.sum(labels == c) + np.sum(predicted == c) for c in classes])
+        return float(np.mean(2 * right / given))
+
+
+@dataclasses.dataclass(frozen=True)
+class Diary(Observer):
+    """Writes a line for every validation, and one at the end, into the run folder."""
+
+    def record(self, folder: Path, record: Mapping[str, Any]) -> None:
+        """Writes about a validation."""
+        if record["split"] == "validation":
+            self._write(folder, f"step {record['step']}: macro F1 {record['macro_f1']:.4f}")
+
+    def finished(self, folder: Path, result: Mapping[str, Any]) -> None:
+        """Writes about the test."""
+        self._write(folder, f"test: macro F1 {result['metrics']['macro_f1']:.4f}")
+
+    def _write(self, folder: Path, line: str) -> None:
+        with (folder / "diary.txt").open("a") as file:
+            print(line, file=file)
+
+
 def get_config() -> Config:
     """Returns a run of a minute or two on two cores."""
     return Config(
@@ -97,5 +132,7 @@ def get_config() -> Config:
         augment=(AugmentConfig(rotation=10, shift=1), Blur(0.7)),
         loss=Focal(1.0),
         optimizer=Lion(1e-3, weight_decay=0.1, schedule=InverseSquareRoot(0.2)),
-        training=TrainingConfig(batch_size=64, epochs=4),
+        metrics=(MacroF1(),),
+        observers=(Diary(),),
+        training=TrainingConfig(batch_size=64, epochs=4, monitor="macro_f1"),
     )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from jaxletters.parts import (
     Augmentation,
     Loss,
+    Metric,
     ModelConfig,
+    Observer,
     Optimizer,
     Part,
     Schedule,
@@ -340,7 +342,7 @@ class TrainingConfig(Part):
         epochs: passes over the training examples; early stopping may end the run before.
         patience: evaluations without a better `monitor` after which training stops; 0 for never.
         min_delta: how much better counts as better for `patience`; the best weights are always the best.
-        monitor: "accuracy" or "loss", on the validation examples.
+        monitor: "accuracy", "loss" or the name of one of the config's metrics, on the validation examples.
         ema_decay: decay of the moving average of weights and BatchNorm statistics that is evaluated; 0 for
             none.
         max_skips: a step whose loss or gradient is not finite is skipped; after so many in a row the
@@ -353,7 +355,7 @@ class TrainingConfig(Part):
     epochs: int = setting(10, low=1, high=10**6)
     patience: int = setting(0, low=0)
     min_delta: float = setting(0.0, low=0)
-    monitor: str = setting("accuracy", choices=MONITORS)
+    monitor: str = "accuracy"
     ema_decay: float = setting(0.0, low=0, high=0.999999)
     max_skips: int = setting(10, low=1, high=10**6)
     max_rollbacks: int = setting(3, low=0, high=100)
@@ -423,6 +425,8 @@ class Config:
         augment: random changes of the training images, of a tuple one after the other.
         stages: one after another, each begins with the best weights of the one before; where there are
             any, they stand in for `optimizer` and `training.epochs`.
+        metrics: further figures of the validation and test examples.
+        observers: what is told of records and the result.
         log_every_steps: how often training loss and accuracy are written down.
         test_shift: in pixels; if not 0, accuracy is also given for the mean over each test image and
             itself moved by so many up, down, left and right.
@@ -440,6 +444,8 @@ class Config:
     checkpoint: CheckpointConfig = setting(CheckpointConfig(), identity=False)
     base: BaseConfig = BaseConfig()
     stages: tuple[StageConfig, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    observers: tuple[Observer, ...] = setting((), identity=False)
     log_every_steps: int = setting(100, low=1, high=10**9)
     test_shift: int = setting(0, low=0, high=10)
     time_limit: str = setting("", duration=True, identity=False)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from jaxletters import (
     inference,
     journal,
     metrics,
+    observing,
     preempt,
     rollback,
     sharding,
@@ -27,6 +28,7 @@ from jaxletters.config import Config
 from jaxletters.console import Console
 from jaxletters.disk import Disk
 from jaxletters.errors import UserError
+from jaxletters.parts import Metric
 from jaxletters.plan import Plan
 from jaxletters.preempt import Interrupted
 from jaxletters.saving import Saver
@@ -314,7 +316,7 @@ class _Run:
     def _record(self, snapshot: Snapshot, step: int) -> Snapshot:
         state, counts = snapshot.state, snapshot.counts
         scores = metrics.means(counts)
-        self.log.record(
+        self._write(
             step,
             "train",
             epoch=step * self.plan.batch_size / self.plan.examples,
@@ -338,21 +340,29 @@ class _Run:
             return snapshot._replace(progress=progress, best=best)
         began = time.perf_counter()
         with preempt.resting(lambda: self._leave(snapshot)):
-            scores = evaluate(self.task, variables, self.validation)
+            scores = evaluate(self.task, variables, self.validation, self.config.metrics)
         elapsed = time.perf_counter() - began
-        metric = (
-            scores["accuracy"] if self.config.training.monitor == "accuracy" else -scores["loss"]
-        )
+        metric = self._monitored(scores)
         progress = stopping.update(snapshot.progress, metric, step, self.config.training.min_delta)
         is_best = progress.best_step == step
         epoch = self.plan.epochs_done(step)
-        self.log.record(
-            step, "validation", epoch=float(epoch), loss=scores["loss"], accuracy=scores["accuracy"]
-        )
+        self._write(step, "validation", epoch=float(epoch), **scores)
         self.log.timing(step, evaluation_seconds=elapsed)
         self.console.epoch(epoch, step, **self._epoch(step), validation=scores, best=is_best)
         best = jax.tree.map(jnp.copy, variables) if is_best else snapshot.best
         return snapshot._replace(progress=progress, best=best)
+
+    def _monitored(self, scores: Scores) -> float:
+        """The score that the best weights have most of."""
+        name = self.config.training.monitor
+        less = {"loss", *(metric.name for metric in self.config.metrics if not metric.maximize)}
+        return -scores[name] if name in less else scores[name]
+
+    def _write(self, step: int, split: str, **values: float) -> None:
+        self.log.record(step, split, **values)
+        observing.record(
+            self.config.observers, self.workdir, {"step": step, "split": split, **values}
+        )
 
     def _epoch(self, step: int) -> dict[str, Any]:
         """The training scores of the epoch that ends at `step`, and its seconds, from its records."""
@@ -385,7 +395,12 @@ def seconds(timing: dict[str, float]) -> float:
     return timing.get("seconds", 0.0) + timing.get("evaluation_seconds", 0.0)
 
 
-def evaluate(task: Task, variables: Variables, dataset: Dataset) -> Scores:
-    """Returns the mean `loss` (nats) and `accuracy` (0 to 1) on a dataset, every example once."""
+def evaluate(
+    task: Task, variables: Variables, dataset: Dataset, further: Sequence[Metric] = ()
+) -> Scores:
+    """Returns the mean `loss` (nats), `accuracy` (0 to 1) and further metrics, every example once."""
     logits = inference.predict(task.model, variables, dataset.images, EVALUATION_BATCH, task.mesh)
-    return metrics.evaluate(logits, dataset.labels)
+    return {
+        **metrics.evaluate(logits, dataset.labels),
+        **metrics.further(further, logits, dataset.labels),
+    }

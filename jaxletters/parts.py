@@ -5,12 +5,16 @@ class, such as `ModelConfig`, that can build what it describes. Nothing here imp
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import jax
+    import numpy as np
     import optax
     from flax import linen as nn
 
@@ -198,3 +202,47 @@ class Optimizer(Slot):
         """Returns the learning rate as a function of the step, as it is recorded."""
         own: Any = self
         return own.schedule.build(own.learning_rate, total_steps)
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric(Slot):
+    """A figure of a network's predictions, beside loss and accuracy; `training.monitor` can name it.
+
+    Attributes:
+        maximize: whether more is better.
+    """
+
+    maximize: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """What it is called in records and results: the class's name, "MacroF1" as "macro_f1"."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+
+    def value(self, labels: "np.ndarray", logits: "np.ndarray") -> float:
+        """Returns the figure, computed on the host.
+
+        Args:
+            labels: int32 `[n]`, of all examples that are evaluated.
+            logits: float32 `[n, classes]`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define value(labels, logits)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Observer(Slot):
+    """Something that is told how a run goes; it can change nothing of it and is no part of its identity.
+
+    What an interrupted run repeats is told again. An observer that fails is told nothing more.
+    """
+
+    def record(self, folder: "Path", record: Mapping[str, Any]) -> None:
+        """Is told a record as it is written to `metrics.jsonl`: "step", "split", "epoch", "loss" ...
+
+        Args:
+            folder: of the run, or of its stage, fold or trial.
+            record: the record.
+        """
+
+    def finished(self, folder: "Path", result: Mapping[str, Any]) -> None:
+        """Is told the content of the finished run's `result.json`."""

@@ -155,6 +155,7 @@ def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
             yield "config.base.config: expected the config file of a finished run, found none; name one"
         return
     yield from _stage_problems(config)
+    yield from _metric_problems(config)
     if config.training.batch_size % device_count:
         yield (
             f"config.training.batch_size: expected a multiple of the {device_count} devices, "
@@ -165,6 +166,19 @@ def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
             "config.training.patience: nothing is validated, so nothing can stop early; set it to 0, or "
             "raise config.dataset.validation_per_class"
         )
+
+
+def _metric_problems(config: Config) -> Iterator[str]:
+    names = [*schema.MONITORS, *(metric.name for metric in config.metrics)]
+    for i, metric in enumerate(config.metrics):
+        if names.count(metric.name) > 1:
+            yield (
+                f"config.metrics.{i}: expected a name of its own, found {metric.name} twice; rename its class"
+            )
+    monitor = config.training.monitor
+    if monitor not in names:
+        hint = nearest(monitor, names)
+        yield f"config.training.monitor: unknown {monitor!r}{hint}; one of {', '.join(names)}"
 
 
 def _unused(config: Config | ZeroShotConfig) -> Iterator[str]:

@@ -7,7 +7,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxletters import augment, backend, identity, journal, manifest, report, rng, settings, workdir
+from jaxletters import (
+    augment,
+    backend,
+    identity,
+    journal,
+    manifest,
+    metrics,
+    observing,
+    report,
+    rng,
+    settings,
+    workdir,
+)
 from jaxletters.config import AugmentConfig, Config, ZeroShotConfig
 from jaxletters.types import Dataset, Variables
 
@@ -55,6 +67,7 @@ def write(
             result={
                 "dataset": config.dataset.name,
                 **facts,
+                **_further(config, test, logits),
                 "fingerprint": identity.fingerprint(config),
             },
             config=settings.to_dict(config),
@@ -68,7 +81,19 @@ def write(
     values = settings.flatten(settings.to_dict(config))
     journal.show(folder, facts.get("steps", 0), pictures, values)
     report.write(folder / "report", files)
-    return read(folder)
+    result = read(folder)
+    if isinstance(config, Config):
+        observing.finished(config.observers, folder, result)
+    return result
+
+
+def _further(
+    config: Config | ZeroShotConfig, test: Dataset, logits: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """Returns the config's metrics of the test examples, if it has any."""
+    if not isinstance(config, Config) or not config.metrics:
+        return {}
+    return {"metrics": metrics.further(config.metrics, logits, test.labels)}
 
 
 def _augmented(config: Config, seen: Dataset) -> tuple[np.ndarray, np.ndarray] | None:

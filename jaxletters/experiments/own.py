@@ -6,12 +6,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxletters import models, optim, usercode
 from jaxletters.config import Config
 from jaxletters.errors import UserError
-from jaxletters.parts import Augmentation, Loss, ModelConfig, Optimizer, Slot
+from jaxletters.parts import Augmentation, Loss, Metric, ModelConfig, Optimizer, Slot
 
 _Check = Callable[[], str | None]
 
@@ -61,6 +62,8 @@ def _checks(
     ]
     for key, part in (optimizers or {"optimizer": config.optimizer}).items():
         checks.append((key, part, functools.partial(_optimizer, part)))
+    for i, metric in enumerate(config.metrics):
+        checks.append((f"metrics.{i}", metric, functools.partial(_metric, metric, classes)))
     for key, part, action in checks:
         if part.defined_by is not None or _holds_own(part):
             yield key, part, action
@@ -97,6 +100,15 @@ def _loss(part: Loss, classes: int) -> str | None:
     logits = jax.ShapeDtypeStruct((2, classes), jnp.float32)
     labels = jax.ShapeDtypeStruct((2,), jnp.int32)
     return _expected("a loss per example,", (2,), jax.eval_shape(part.per_example, logits, labels))
+
+
+def _metric(part: Metric, classes: int) -> str | None:
+    labels = np.arange(2 * classes, dtype=np.int32) % classes
+    logits = np.random.default_rng(0).normal(size=(len(labels), classes)).astype(np.float32)
+    found: Any = part.value(labels, logits)
+    if np.ndim(found) == 0 and np.issubdtype(np.asarray(found).dtype, np.number):
+        return None
+    return f"expected a number, found {type(found).__name__}; correct its code"
 
 
 def _optimizer(part: Optimizer) -> str | None:

@@ -143,6 +143,9 @@ def _facts(result: dict[str, Any]) -> list[Fact]:
         Fact("test accuracy", f"{result['test_accuracy']:.2%}", interval),
         Fact("misread", f"{result['test_errors']:,}", f"of {result['test_examples']:,} images"),
     ]
+    for name, value in result.get("metrics", {}).items():
+        shown = "not a number" if value is None or value != value else f"{value:.4g}"
+        facts.append(Fact(f"test {name.replace('_', ' ')}", shown))
     if "fold_mean" in result:
         spread = (
             f"sd {100 * result['fold_deviation']:.2f} over {len(result['fold_accuracies'])} folds"

@@ -5,7 +5,7 @@ from typing import Any
 _CLASSES_PER_LINE = 6
 _APART = (
     *("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions"),
-    *("base", "most_confused"),
+    *("base", "most_confused", "metrics"),
 )
 
 
@@ -13,6 +13,8 @@ def lines(result: dict[str, Any]) -> list[str]:
     """Returns the content of `result.json` as lines: its facts, its classes, its confusions."""
     low, high = result["test_accuracy_interval"]
     facts = {key: _value(key, value) for key, value in result.items() if key not in _APART}
+    for name, value in result.get("metrics", {}).items():
+        facts[f"test_{name}"] = _value("", value)
     facts["test_accuracy"] += f" (95% interval {low:.2%} to {high:.2%})"
     width = max(map(len, facts))
     note = f" ({result['dataset_note']})" if result["dataset_note"] else ""

@@ -9,12 +9,22 @@ import optax
 import pytest
 import tiny
 
-from jaxletters import augment, optim, rng, steps, usercode
-from jaxletters.config import AugmentConfig, Config, OptimizerConfig, StageConfig
+from jaxletters import augment, observing, optim, rng, steps, usercode, validation
+from jaxletters.config import (
+    AugmentConfig,
+    Config,
+    DatasetConfig,
+    OptimizerConfig,
+    StageConfig,
+    TrainingConfig,
+)
 from jaxletters.errors import UserError
 from jaxletters.experiments import own
-from jaxletters.parts import Augmentation, Loss, Optimizer, Schedule
+from jaxletters.identity import fingerprint
+from jaxletters.parts import Augmentation, Loss, Metric, Observer, Optimizer, Schedule
 from jaxletters.types import Batch
+
+LETTERS = DatasetConfig("sketch_letters", size=260)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +80,31 @@ class Mean(Loss):
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
 
+@dataclasses.dataclass(frozen=True)
+class TopTwo(Metric):
+    def value(self, labels, logits):
+        return np.mean(
+            [label in row for label, row in zip(labels, np.argsort(logits)[:, -2:], strict=True)]
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Words(Metric):
+    def value(self, labels, logits):
+        return "many"
+
+
+@dataclasses.dataclass(frozen=True)
+class Silent(Observer):
+    def record(self, folder, record):
+        raise ValueError(record["step"])
+
+
 @pytest.fixture(autouse=True)
 def known():
     """Marks the classes above as a user's, as `usercode.identify` does."""
     usercode.identify((Darker(), Cropped(), Constant(), Descent(), Rate(), NoTransformation()))
-    usercode.identify((Brier(), Mean()))
+    usercode.identify((Brier(), Mean(), TopTwo(), Words(), Silent()))
 
 
 def check(**parts):
@@ -83,6 +113,7 @@ def check(**parts):
 
 def test_parts_that_do_what_they_should_are_accepted():
     check(augment=(AugmentConfig(shift=1), Darker()), loss=Brier(), optimizer=Descent())
+    check(metrics=(TopTwo(),))
     check(optimizer=OptimizerConfig(schedule=Constant()))
 
 
@@ -103,6 +134,7 @@ def test_parts_that_do_what_they_should_are_accepted():
             {"optimizer": NoTransformation()},
             "expected build to return an Optax transformation, found float",
         ),
+        ({"metrics": (TopTwo(), Words())}, "config.metrics.1: expected a number, found str"),
         ({"stages": (StageConfig(optimizer=Rate()),)}, "config.stages.0.optimizer: Rate fails"),
     ],
 )
@@ -150,3 +182,24 @@ def test_a_user_s_loss_and_optimizer_train_as_optax_says():
         jax.tree.leaves(state.variables.params), jax.tree.leaves(expected), strict=True
     ):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_a_metric_of_a_name_can_be_monitored_and_is_checked():
+    training = TrainingConfig(monitor="top_two")
+    validation.check(Config(dataset=LETTERS, metrics=(TopTwo(),), training=training), 1)
+    with pytest.raises(UserError, match=r"monitor: unknown 'top_two'; one of accuracy, loss$"):
+        validation.check(Config(dataset=LETTERS, training=training), 1)
+    mistyped = TrainingConfig(monitor="top_too")
+    with pytest.raises(UserError, match=r"did you mean 'top_two'"):
+        validation.check(Config(dataset=LETTERS, metrics=(TopTwo(),), training=mistyped), 1)
+    with pytest.raises(UserError, match="found top_two twice"):
+        validation.check(Config(dataset=LETTERS, metrics=(TopTwo(), TopTwo())), 1)
+
+
+def test_an_observer_that_fails_is_told_nothing_more(tmp_path, capsys):
+    for step in (1, 2):
+        observing.record((Silent(),), tmp_path, {"step": step})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "Silent fails and is told nothing more: " in line
+    assert line.endswith("ValueError: 1")
+    assert fingerprint(Config(observers=(Silent(),))) == fingerprint(Config())

@@ -1,0 +1,35 @@
+"""Observers of a run, which may fail without the run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxletters import console, usercode
+from jaxletters.parts import Observer
+
+# Those that failed in this process.
+_failed: set[Observer] = set()
+
+
+def record(observers: Sequence[Observer], folder: Path, values: Mapping[str, Any]) -> None:
+    """Tells observers a record."""
+    _tell(observers, lambda observer: observer.record(folder, values))
+
+
+def finished(observers: Sequence[Observer], folder: Path, result: Mapping[str, Any]) -> None:
+    """Tells observers a result."""
+    _tell(observers, lambda observer: observer.finished(folder, result))
+
+
+def _tell(observers: Sequence[Observer], action: Callable[[Observer], None]) -> None:
+    for observer in observers:
+        if observer in _failed:
+            continue
+        try:
+            with observer.importing():
+                action(observer)
+        except Exception as error:  # its type differs with what the observer does
+            _failed.add(observer)
+            console.notice(
+                f"{type(observer).__name__} fails and is told nothing more: {usercode.blame(error)}"
+            )
