@@ -12,9 +12,38 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxletters.api import Finished, fit, load, read
+    from jaxletters.models.layers import Conv
+    from jaxletters.parts import (
+        Augmentation,
+        Loss,
+        Metric,
+        ModelConfig,
+        Observer,
+        Optimizer,
+        Schedule,
+        setting,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Finished", "fit", "load", "read"]
+__all__ = [
+    "Augmentation",
+    "Conv",
+    "Finished",
+    "Loss",
+    "Metric",
+    "ModelConfig",
+    "Observer",
+    "Optimizer",
+    "Schedule",
+    "fit",
+    "load",
+    "read",
+    "setting",
+]
+_HOMES = dict.fromkeys(__all__, "jaxletters.parts") | {
+    **dict.fromkeys(("Finished", "fit", "load", "read"), "jaxletters.api"),
+    "Conv": "jaxletters.models.layers",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +52,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module("jaxletters.api"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

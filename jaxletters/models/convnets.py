@@ -35,7 +35,9 @@ class SimpleConvNet(nn.Module):
         x = images
         for i, width in enumerate(self.config.widths, 1):
             x = nn.relu(
-                Conv(width, 3, padding="VALID", pool=True, kernel_init=_GLOROT, name=f"conv{i}")(x)
+                Conv(
+                    width, (3, 3), padding="VALID", pool=True, kernel_init=_GLOROT, name=f"conv{i}"
+                )(x)
             )
         x = x.reshape(x.shape[0], -1)
         x = nn.Dropout(self.config.dropout, deterministic=not train)(x)
@@ -55,7 +57,9 @@ class ConvNet(nn.Module):
         for i, width in enumerate(self.config.widths, 1):
             pool = i < len(self.config.widths)
             x = nn.relu(
-                Conv(width, 3, padding="VALID", pool=pool, kernel_init=_GLOROT, name=f"conv{i}")(x)
+                Conv(
+                    width, (3, 3), padding="VALID", pool=pool, kernel_init=_GLOROT, name=f"conv{i}"
+                )(x)
             )
         x = x.reshape(x.shape[0], -1)
         return nn.Dense(self.num_classes, kernel_init=_GLOROT, name="logits")(x)
@@ -85,8 +89,8 @@ class Deeper(nn.Module):
                 early = pool and c.activation in _MONOTONE
                 x = Conv(
                     width,
-                    edge,
-                    stride=2 if c.pooling == "stride" and last else 1,
+                    (edge, edge),
+                    strides=2 if c.pooling == "stride" and last else 1,
                     padding=c.padding.upper(),
                     use_bias=not before,
                     pool=early and not before,

@@ -9,46 +9,65 @@ from jaxletters import ops
 
 
 class Conv(nn.Module):
-    """A convolution with a square kernel, then, if asked, a 2x2 max-pooling, then the bias.
+    """Flax's `nn.Conv` for images, in this project's forms on CPUs, then a 2x2 max-pooling if asked.
+
+    The arguments that both have mean the same, and so do the parameters. Kernels that are square, with
+    one stride and one group, take this project's forms (`jaxletters.ops`); others take XLA's.
 
     The pooling comes before the bias, and in the networks before the activation, because neither
     changes which of four numbers is the largest and both then work on a quarter of them.
 
     Attributes:
         features: channels of the output.
-        edge: of the kernel, in pixels.
-        stride: along both axes.
+        kernel_size: height and width of the kernel, in pixels.
+        strides: along both axes, or along each.
         padding: "SAME" or "VALID".
+        feature_group_count: groups that channels are divided into.
         use_bias: whether a number per channel is added.
+        kernel_init: of the kernel `[*kernel_size, in / groups, features]`.
         pool: whether a 2x2 max-pooling follows.
-        kernel_init: of the kernel `[edge, edge, in, features]`.
     """
 
     features: int
-    edge: int
-    stride: int = 1
+    kernel_size: tuple[int, int]
+    strides: int | tuple[int, int] = 1
     padding: str = "SAME"
+    feature_group_count: int = 1
     use_bias: bool = True
-    pool: bool = False
     kernel_init: Initializer = nn.initializers.lecun_normal()
+    pool: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps `[b, h, w, in]` to `[b, h', w', features]`."""
-        shape = (self.edge, self.edge, x.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        if self.is_initializing():
-            # Parameters depend on shapes alone, and tracing the CPU's forms takes seconds.
-            x = jnp.zeros(
-                ops.output_shape(x, kernel, self.stride, self.padding, self.pool), x.dtype
-            )
-        elif self.pool:
-            x = ops.conv2d_max_pool(x, kernel, self.padding)
-        else:
-            x = ops.conv2d(x, kernel, self.stride, self.padding)
+        shape = (*self.kernel_size, x.shape[-1] // self.feature_group_count, self.features)
+        x = self._convolved(x, self.param("kernel", self.kernel_init, shape))
         if not self.use_bias:
             return x
         return ops.add_bias(x, self.param("bias", nn.initializers.zeros_init(), (self.features,)))
+
+    def _convolved(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+        strides = self.strides if isinstance(self.strides, tuple) else (self.strides, self.strides)
+        one_of_each = (
+            len(set(self.kernel_size)) == len(set(strides)) == self.feature_group_count == 1
+        )
+        if not one_of_each or (self.pool and strides != (1, 1)):
+            x = jax.lax.conv_general_dilated(
+                x,
+                kernel,
+                strides,
+                self.padding,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                feature_group_count=self.feature_group_count,
+            )
+            return ops.max_pool(x) if self.pool else x
+        if self.is_initializing():
+            # Parameters depend on shapes alone, and tracing the CPU's forms takes seconds.
+            shape = ops.output_shape(x, kernel, strides[0], self.padding, self.pool)
+            return jnp.zeros(shape, x.dtype)
+        if self.pool:
+            return ops.conv2d_max_pool(x, kernel, self.padding)
+        return ops.conv2d(x, kernel, strides[0], self.padding)
 
 
 class BatchNorm(nn.Module):

@@ -51,4 +51,4 @@ class LetterNet(nn.Module):
         return nn.relu(x + y)
 
     def _conv(self, x: jax.Array, width: int, edge: int, stride: int, name: str) -> jax.Array:
-        return Conv(width, edge, stride, use_bias=False, kernel_init=_HE, name=name)(x)
+        return Conv(width, (edge, edge), stride, use_bias=False, kernel_init=_HE, name=name)(x)

@@ -35,7 +35,8 @@ class LayerRow(NamedTuple):
 
 def _kind(layer: nn.Module) -> str:
     if isinstance(layer, Conv):
-        return f"Conv {layer.edge}x{layer.edge}" + (", pooled" if layer.pool else "")
+        height, width = layer.kernel_size
+        return f"Conv {height}x{width}" + (", pooled" if layer.pool else "")
     if isinstance(layer, nn.Conv):
         edges = (
             layer.kernel_size if isinstance(layer.kernel_size, Sequence) else (layer.kernel_size,)

@@ -33,21 +33,31 @@ class Pooled(nn.Module):
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
-        (Conv(4, 3), nn.Conv(4, (3, 3))),
+        (Conv(4, (3, 3)), nn.Conv(4, (3, 3))),
         (
-            Conv(4, 5, 2, "VALID", use_bias=False),
+            Conv(4, (5, 5), 2, "VALID", use_bias=False),
             nn.Conv(4, (5, 5), 2, "VALID", use_bias=False),
         ),
         (
-            Conv(4, 3, padding="VALID", pool=True, kernel_init=nn.initializers.he_normal()),
+            Conv(4, (3, 3), padding="VALID", pool=True, kernel_init=nn.initializers.he_normal()),
             Pooled(nn.Conv(4, (3, 3), padding="VALID", kernel_init=nn.initializers.he_normal())),
         ),
+        (Conv(4, (1, 3)), nn.Conv(4, (1, 3))),
+        (Conv(4, (3, 3), (1, 2)), nn.Conv(4, (3, 3), (1, 2))),
+        (
+            Conv(6, (3, 3), feature_group_count=1, pool=True, strides=2),
+            Pooled(nn.Conv(6, (3, 3), 2)),
+        ),
+        (
+            Conv(12, (3, 3), feature_group_count=3),
+            nn.Conv(12, (3, 3), feature_group_count=3),
+        ),
     ],
-    ids=["same", "stride", "pool"],
+    ids=["same", "stride", "pool", "wide kernel", "two strides", "pooled stride", "groups"],
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_convolution_is_flax_s(ours, theirs, channels):
-    x = images((2, 9, 8, channels))
+    x = images((2, 9, 8, channels * getattr(ours, "feature_group_count", 1)))
     found, expected = (tiny.quick_jit(layer.init)(jax.random.key(7), x) for layer in (ours, theirs))
     # The same bits at first, so that a run's numbers do not depend on whose layer it is.
     tiny.assert_same_bits(found, expected)
