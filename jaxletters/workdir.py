@@ -72,7 +72,7 @@ def locked(workdir: Path) -> Iterator[None]:
     file system knows no locks, or nothing may be written, there is none.
 
     Raises:
-        UserError: another process is at it.
+        UserError: another process is at it, or the folder cannot be made.
     """
     if not (workdir / "config.json").exists() and not _is_free(workdir):
         # Not a run folder; what runs there will say so, and nothing of ours is left in it.
@@ -81,6 +81,10 @@ def locked(workdir: Path) -> Iterator[None]:
     made = not workdir.exists()
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        # Now, and not after minutes of preparing data.
+        raise files.cannot_write(workdir, error) from error
+    try:
         file = (workdir / LOCK).open("a+")
     except OSError:
         yield

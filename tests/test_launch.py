@@ -167,7 +167,8 @@ def test_a_folder_that_the_terminal_cannot_show_is_a_folder(tmp_path):
         ),
         (
             ["--config=configs/quickstart.py", "--workdir={folder}/link/run"],
-            {},
+            # What cannot be written is told before the data are prepared.
+            {"TFDS_DATA_DIR": "{folder}/tensorflow_datasets"},
             "which is not there; is the drive mounted?",
         ),
     ],

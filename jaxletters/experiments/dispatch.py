@@ -59,7 +59,7 @@ def run(config: Experiment, folder: Path) -> dict[str, Any]:
     saving = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
     with workdir.locked(folder), mirror.kept(folder, config, saving, console.notice):
         if workdir.lock_file(folder) is None:
-            # The folder cannot be made, or is not a run's: nothing that comes back.
+            # Nothing may be written there, or it is not a run's folder: nothing that comes back.
             return _run(config, folder)
         disk = Disk(folder, saving.give_up_after, console.notice)
         return disk.insist(lambda: _run(config, folder), lambda: "all checkpoints there are kept")
