@@ -31,4 +31,4 @@ def _run() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    preempt.leave(main())

@@ -1,4 +1,4 @@
-"""A network of one's own: a small ConvMixer (Trockman and Kolter, Patches Are All You Need?, 2022).
+"""A network of one's own: a small vision transformer (Dosovitskiy et al., 2020, arXiv:2010.11929).
 
     python launch.py --config examples/own_network.py
     python launch.py --config examples/own_network.py --config.model.width=96 --workdir checkpoints/wide
@@ -7,6 +7,7 @@ Nothing of the package is edited. The letters are drawn by code, so nothing is d
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import jax
 from flax import linen as nn
@@ -15,58 +16,69 @@ from jaxletters.config import Config, DatasetConfig, OptimizerConfig, ScheduleCo
 from jaxletters.parts import ModelConfig, setting
 
 
-class ConvMixer(nn.Module):
-    """Patches, then blocks that mix positions and channels in turn, then an average."""
+class Transformer(nn.Module):
+    """Patches with learned positions, blocks of attention and dense layers, an average, the logits."""
 
     width: int
     depth: int
+    heads: int
     patch: int
     num_classes: int
 
     @nn.compact
-    def __call__(self, images: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, images: jax.Array) -> jax.Array:
         """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
         edges = (self.patch, self.patch)
-        x = self._activated(nn.Conv(self.width, edges, edges, name="patches")(images), train)
+        x = nn.Conv(self.width, edges, edges, "VALID", name="patches")(images)
+        x = x.reshape(x.shape[0], -1, self.width)
+        x = x + self.param("positions", nn.initializers.normal(0.02), x.shape[1:])
         for i in range(1, self.depth + 1):
-            mix = nn.Conv(self.width, (5, 5), feature_group_count=self.width, name=f"positions{i}")
-            x = x + self._activated(mix(x), train)
-            x = self._activated(nn.Conv(self.width, (1, 1), name=f"channels{i}")(x), train)
-        return nn.Dense(self.num_classes, name="logits")(x.mean((1, 2)))
-
-    def _activated(self, x: jax.Array, train: bool) -> jax.Array:
-        return nn.BatchNorm(use_running_average=not train, momentum=0.9)(nn.gelu(x))
+            y = nn.LayerNorm(name=f"block{i}_norm1")(x)
+            x = x + nn.MultiHeadDotProductAttention(self.heads, name=f"block{i}_attention")(y)
+            y = nn.LayerNorm(name=f"block{i}_norm2")(x)
+            y = nn.gelu(nn.Dense(2 * self.width, name=f"block{i}_dense1")(y))
+            x = x + nn.Dense(self.width, name=f"block{i}_dense2")(y)
+        x = nn.LayerNorm(name="norm")(x).mean(1)
+        return nn.Dense(self.num_classes, name="logits")(x)
 
 
 @dataclasses.dataclass(frozen=True)
-class ConvMixerConfig(ModelConfig):
+class TransformerConfig(ModelConfig):
     """The settings of the network, which the command line can change.
 
     Attributes:
-        width: channels.
+        width: numbers per patch; a multiple of `heads`.
         depth: blocks.
+        heads: of each attention.
         patch: edge of a patch, in pixels.
     """
 
     width: int = setting(64, low=1)
-    depth: int = setting(3, low=1)
-    patch: int = setting(2, low=1, high=28)
+    depth: int = setting(2, low=1)
+    heads: int = setting(4, low=1)
+    patch: int = setting(4, low=1, high=28)
 
-    def build(self, num_classes: int) -> ConvMixer:
+    def problems(self) -> Iterator[str]:
+        """Yields what is wrong with several settings together."""
+        if self.width % self.heads:
+            yield f"width: expected a multiple of the {self.heads} heads, found {self.width}"
+
+    def build(self, num_classes: int) -> Transformer:
         """Returns the network."""
-        return ConvMixer(self.width, self.depth, self.patch, num_classes)
+        return Transformer(self.width, self.depth, self.heads, self.patch, num_classes)
 
 
 def get_config() -> Config:
     """Returns a run of a minute or two on two cores."""
     return Config(
-        dataset=DatasetConfig("sketch_letters", size=5_200, validation_per_class=20),
-        model=ConvMixerConfig(),
+        dataset=DatasetConfig("sketch_letters", size=10_400, validation_per_class=20),
+        model=TransformerConfig(),
         optimizer=OptimizerConfig(
             "adamw",
-            learning_rate=5e-3,
-            weight_decay=0.01,
+            learning_rate=3e-3,
+            weight_decay=0.05,
+            clip_norm=1.0,
             schedule=ScheduleConfig("one_cycle", warmup=0.2),
         ),
-        training=TrainingConfig(batch_size=64, epochs=4),
+        training=TrainingConfig(batch_size=64, epochs=8),
     )

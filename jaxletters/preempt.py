@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
 from jaxletters.errors import UserError
 
@@ -136,11 +137,25 @@ def say(text: str) -> None:
         os.write(sys.stderr.fileno(), f"{text}\n".encode(errors="backslashreplace"))
 
 
-def _exit(code: int = EXIT_CODE) -> None:
+def _exit(code: int = EXIT_CODE) -> NoReturn:
     if sys.stdout.isatty():
         with contextlib.suppress(OSError):
             os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
     os._exit(code)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process, whatever its threads are doing.
+
+    Orbax's wait up to ten minutes for each other where a save failed with its disk, and Python for them.
+    """
+    own = threading.current_thread()
+    if any(thread is not own and not thread.daemon for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        _exit(code)
+    sys.exit(code)
 
 
 _guard: _Guard | None = None

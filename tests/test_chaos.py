@@ -28,7 +28,7 @@ def test_nothing_is_lost(place, name, count):
 def test_a_disk_whose_daemon_is_killed_costs_no_bit(place):
     if why := vanishing.unavailable():
         pytest.skip(why)
-    (trial,) = vanishing.disk_gone(random.Random("suite disk gone 0"), place)
+    (trial,) = vanishing.disk_gone(random.Random("suite disk gone 1"), place)
     assert not trial.why
 
 

@@ -17,7 +17,7 @@ from jaxletters.config import (
 from jaxletters.identity import fingerprint
 from jaxletters.identity import identity as identity_of
 
-FINGERPRINT = "0f304b002a472feb5d6b28243651cb57f78a2a3adee80774b50f42bf2d4da1b2"
+FINGERPRINT = "f72bdd9d5a4c59315bb4df3d8f3b94ffc1bda48e486f9c3e75c8444c8d1bee3f"
 
 
 def identity(config):
@@ -51,11 +51,13 @@ def test_every_other_setting_is_the_experiment():
         "checkpoint.mirror",
         "checkpoint.give_up_after",
         "base.workdir",
+        "observers",
         "time_limit",
         "profile",
     }
     keys = {leaf.key for leaf in settings.leaves(Config())}
-    assert set(identity(Config())) == keys - loose | {"model.class"}
+    slots = ("model", "augment", "loss", "optimizer", "optimizer.schedule")
+    assert set(identity(Config())) == keys - loose | {f"{slot}.class" for slot in slots}
 
 
 @pytest.mark.parametrize(

@@ -154,3 +154,18 @@ def test_what_cannot_be_saved_is_an_error_of_one_line():
     code, output, errors = left(start(FAILING), signal.SIGTERM)
     assert (code, output) == (2, [])
     assert errors.splitlines()[2:] == ["error: the disk is full"]
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_the_end_waits_for_no_thread_and_loses_no_output(waiting):
+    program = (
+        "import threading, time\n"
+        "from jaxletters import preempt\n"
+        f"if {waiting}: threading.Thread(target=time.sleep, args=(10**6,)).start()\n"
+        "print('the last line', end='')\n"
+        "preempt.leave(75)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=100
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (EXIT_CODE, "the last line", "")

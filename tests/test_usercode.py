@@ -190,7 +190,7 @@ def test_a_user_s_batch_norm_in_a_frozen_layer_works_as_in_evaluation(within):
             "Own, which is not decorated",
         ),
         (("return Net(self.width, num_classes)", "return 3"), "expected a Flax Linen module"),
-        (("self.width, num_classes", "self.width, num_classes + 1"), r"found \(1, 28\)"),
+        (("self.width, num_classes", "self.width, num_classes + 1"), r"found float32 \[1, 28\]"),
         (("from network import Net", "from network import Nett"), "own.py, line 13: ImportError"),
         (
             ("rate: float = -1", "rate: float = float('inf')"),

@@ -75,5 +75,7 @@ def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, ...]) 
             numbers = math.prod(shape) * (4 if isinstance(layer, Conv) and layer.pool else 1)
             macs = numbers * own["kernel"].size // _features(layer) if "kernel" in own else 0
             size = sum(leaf.size for leaf in own.values())
-            rows.append(LayerRow("/".join(path), _kind(layer), shape, size, macs))
+            # What the network itself holds has no path but its own names.
+            name = "/".join(path) or ", ".join(own)
+            rows.append(LayerRow(name, _kind(layer), shape, size, macs))
     return rows

@@ -135,7 +135,11 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
         if row == column or share >= _NOTABLE_SHARE:
             colour = "white" if row != column and math.sqrt(share / worst) > 0.6 else drawing.INK
             text = "" if np.isnan(share) else f"{round(100 * share, 1):g}"
-            axes.text(column, row, text, size=font_size, color=colour, ha="center", va="center")
+            cell = axes.text(
+                column, row, text, size=font_size, color=colour, ha="center", va="center"
+            )
+            # All lie within the axes, and measuring hundreds of them takes as long as drawing them.
+            cell.set_in_layout(False)
     shown_names = [names[int(label)] for label in shown]
     axes.set_xticks(range(size), shown_names)
     axes.set_yticks(range(size), shown_names)
