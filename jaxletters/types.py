@@ -1,7 +1,7 @@
 """The values that flow between the layers; all of them are pytrees of arrays."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -76,11 +76,8 @@ class Counts(NamedTuple):
     loss: jax.Array
 
 
-class Scores(TypedDict):
-    """Means over examples: cross-entropy in nats, and the share that was right, in [0, 1]."""
-
-    loss: float
-    accuracy: float
+Scores = dict[str, float]
+"""Figures of examples: the mean "loss" in nats, "accuracy" in [0, 1], and metrics by their names."""
 
 
 class TrainState(NamedTuple):
