@@ -140,7 +140,10 @@ def _as_declared(value: Any, declared: Any) -> Any:
     if declared is float and type(value) is int and abs(value) <= 2**53:  # beyond: not exact
         return float(value)
     if typing.get_origin(declared) is tuple and isinstance(value, list | tuple):
-        return tuple(_as_declared(item, typing.get_args(declared)[0]) for item in value)
+        kinds = typing.get_args(declared)
+        if kinds[-1:] == (...,) or len(kinds) != len(value):
+            kinds = kinds[:1] * len(value)
+        return tuple(map(_as_declared, value, kinds))
     return value
 
 

@@ -38,7 +38,9 @@ def execute(file: Path) -> ModuleType:
         Exception: whatever the file raises, or SystemExit.
     """
     file = file.resolve()
-    names = _needed(file, file.parent)
+    _known.add(file)
+    # None of them imports it by its own name, which may be that of a library: wandb.py.
+    names = _needed(file, file.parent) - {file.name}
     own = _modules.setdefault(file.parent, {})
     for name in [name for name in own if name.split(".")[0] in _tops(names)]:
         del own[name]
@@ -145,6 +147,7 @@ def _identify(cls: type[Slot]) -> None:
     root = file.parents[0 if ours else cls.__module__.count(".")]
     names = _needed(file, root)
     files = {name: (root / name).read_bytes() for name in sorted(names)}
+    names -= {file.name} if ours else set()
     # A module that Python imported by itself, such as an installed one, can be imported at any time.
     alone = not ours and sys.modules.get(cls.__module__) is module
     importing = contextlib.nullcontext if alone else functools.partial(_importing, root, names)
@@ -177,7 +180,9 @@ def _needed(file: Path, root: Path) -> set[str]:
         names.add(name)
         for imported in _imported(here, root):
             top = imported.split(".")[0]
-            if top != __package__ and (top == own or str(root) not in installed):
+            if top in (__package__, *sys.stdlib_module_names):
+                continue
+            if top == own or str(root) not in installed:
                 waiting += _files(imported, root)
     return names
 

@@ -66,16 +66,25 @@ def _raise_all(problems: Iterable[str]) -> None:
 
 
 def _matches(value: Any, expected: Any) -> bool:
-    if isinstance(expected, types.UnionType):
-        return any(_matches(value, one) for one in typing.get_args(expected))
-    if typing.get_origin(expected) is tuple:
-        item = typing.get_args(expected)[0]
-        return isinstance(value, tuple) and all(_matches(v, item) for v in value)
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if expected is Any:
+        return True
+    if origin in (types.UnionType, typing.Union):
+        return any(_matches(value, one) for one in arguments)
+    if origin is typing.Literal:
+        return any(value == one and type(value) is type(one) for one in arguments)
+    if origin is tuple and arguments[-1:] == (...,):
+        return isinstance(value, tuple) and all(_matches(v, arguments[0]) for v in value)
+    if origin is tuple:
+        pairs = zip(value, arguments, strict=False) if isinstance(value, tuple) else ()
+        sizes = isinstance(value, tuple) and len(value) == len(arguments)
+        return sizes and all(_matches(v, one) for v, one in pairs)
     if expected is float:
         return isinstance(value, float | int) and not isinstance(value, bool)
     if expected in (bool, int, str):
         return isinstance(value, expected) and isinstance(value, bool) == (expected is bool)
-    return isinstance(value, typing.get_origin(expected) or expected)
+    kind = origin or expected
+    return isinstance(kind, type) and isinstance(value, kind)
 
 
 def _type_problems(config: Any, prefix: str = "") -> Iterator[str]:

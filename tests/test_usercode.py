@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import sys
 
 import jax
 import numpy as np
@@ -259,3 +260,39 @@ def test_what_onnx_does_not_know_is_left_out_of_a_bundle_and_the_card_says_so(tm
     assert set(card["files"]) == {"model.stablehlo", "weights.safetensors"}
     assert "sort" in card["left_out"]["model.onnx"]
     assert bundle.load(tmp_path / "bundle").logits(sketch.draw(2, "test", 1)[0]).shape == (2, 27)
+
+
+def test_a_config_file_named_as_a_library_hides_none(tmp_path):
+    file = written(tmp_path).rename(tmp_path / "optax.py")
+    import optax
+
+    config = configfile.load(file)
+    models.module(config.model, 27)
+    assert sys.modules["optax"] is optax
+    assert str(tmp_path) not in sys.path
+
+
+@pytest.mark.parametrize(
+    ("annotation", "good", "expected", "bad"),
+    [
+        ("int | None", "None", None, "1.5"),
+        ("typing.Optional[int]", "3", 3, "'3'"),
+        ("typing.Literal['a', 'b']", "'b'", "b", "'c'"),
+        ("tuple[int, str]", "[1, 'a']", (1, "a"), "(1, 2)"),
+        ("tuple[float, ...]", "[1, 2.5]", (1.0, 2.5), "('a',)"),
+    ],
+)
+def test_settings_are_what_they_are_declared_to_be(tmp_path, annotation, good, expected, bad):
+    def text(value):
+        return CONFIG.replace("rate: float = -1", f"rate: {annotation} = {value}").replace(
+            "import dataclasses", "import dataclasses\nimport typing"
+        )
+
+    def load(name, value):
+        value = f"dataclasses.field(default_factory=lambda: {value})"
+        return configfile.load(written(tmp_path / name, text(value)))
+
+    assert load("good", good).model.rate == expected
+    with pytest.raises(UserError, match=r"config\.model\.rate: expected .*, found ") as caught:
+        load("bad", bad)
+    assert len(str(caught.value).splitlines()) == 1
