@@ -81,6 +81,8 @@ def _path(given: object, name: str) -> Path:
 def load(folder: Path | str) -> Reader:
     """Returns the network of a finished run, or of an exported bundle, ready to read.
 
+    A run folder's own code, if its network is a user's, is run; a bundle has none.
+
     Raises:
         UserError: there is none in the folder, or it cannot be read.
     """

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def load(folder: Path | str) -> Reader:
     """Returns the network of a finished run, or of a bundle that `jaxletters export` wrote.
 
+    A run folder's own code, if its network is a user's, is run; a bundle has none.
+
     Raises:
         UserError: there is none in the folder, or it cannot be read.
     """
