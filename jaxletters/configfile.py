@@ -26,7 +26,8 @@ def load(file: Path) -> Experiment:
         raise UserError(f"{name}: expected a Python file that defines get_config(); {known()}")
     try:
         module = usercode.execute(file)
-        config = module.get_config() if hasattr(module, "get_config") else None
+        with usercode.beside(file):
+            config = module.get_config() if hasattr(module, "get_config") else None
     # SystemExit is what a script says when it is run.
     except (Exception, SystemExit) as error:
         raise UserError(f"{name}: {_blame(error, str(file.resolve()))}") from error
@@ -35,9 +36,8 @@ def load(file: Path) -> Experiment:
             f"{name}: expected get_config() to return a Config or another of jaxletters.config, found "
             f"{type(config).__name__}; configs/quickstart.py is an example"
         )
-    config = validation.conformed(config)
     usercode.identify(config)
-    return config
+    return validation.conformed(config)
 
 
 def known() -> str:

@@ -1,5 +1,6 @@
 """Observers of a run, which may fail without the run."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ def record(observers: Sequence[Observer], folder: Path, values: Mapping[str, Any
 
 def finished(observers: Sequence[Observer], folder: Path, result: Mapping[str, Any]) -> None:
     """Tells observers a result."""
-    _tell(observers, lambda observer: observer.finished(folder, result))
+    _tell(observers, lambda observer: observer.finished(folder, copy.deepcopy(result)))
 
 
 def _tell(observers: Sequence[Observer], action: Callable[[Observer], None]) -> None:

@@ -76,12 +76,13 @@ def _set(config: T, key: str, text: str) -> T:
     *above, name = key.split(".")
     parent = functools.reduce(operator.getitem, above, changed)
     values = flags.FlagValues()
-    argv = ["launch.py", f"--config.{name}={text}"]
+    # Under a name of ours, because those of a dict's methods cannot be set.
+    argv = ["launch.py", f"--config.value={text}"]
     flag = config_flags.DEFINE_config_dict(
-        "config", ConfigDict({name: parent[name]}), flag_values=values, sys_argv=argv
+        "config", ConfigDict({"value": parent[name]}), flag_values=values, sys_argv=argv
     )
     values(argv)
-    parent[name] = flag.value.to_dict()[name]
+    parent[name] = flag.value.to_dict()["value"]
     result = settings.from_dict(changed, config)
     validation.check_types(result)
     return result

@@ -7,7 +7,7 @@ class, such as `ModelConfig`, that can build what it describes. Nothing here imp
 import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def setting(
         duration: whether it is a length of time, such as "1h30m".
         required: whether it may not be empty.
         identity: whether runs that differ in it are different experiments. False for what says where
-            things lie, or how often they are saved or shown.
+            things lie, or how often they are saved or shown; of a user's part, every setting counts.
     """
     rule = Rule(low, high, choices, duration, required)
     return dataclasses.field(default=default, metadata={"rule": rule, "identity": identity})
@@ -105,9 +105,14 @@ class Slot(Part):
 
     defined_by: ClassVar[Code | None] = None
 
-    def importing(self) -> AbstractContextManager[None]:
-        """Returns a context in which what lies beside the part's file can be imported."""
-        return self.defined_by.importing() if self.defined_by else nullcontext()
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """A context in which what lies beside the part's file, and its own parts', can be imported."""
+        with ExitStack() as stack:
+            for part in (self, *vars(self).values()):
+                if isinstance(part, Slot) and part.defined_by:
+                    stack.enter_context(part.defined_by.importing())
+            yield
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +131,9 @@ class ModelConfig(Slot):
 
         Returns:
             a Flax Linen module that maps float32 images `[b, h, w, c]`, ink 1 and paper 0 for
-            handwriting, to float32 logits `[b, num_classes]`. Its `__call__` takes `train: bool` if
-            training and evaluation differ, as with dropout ("dropout" is its random stream) or BatchNorm.
+            handwriting, to float32 logits `[b, num_classes]`. Its `__call__` takes `train` (or `training`, or
+            `deterministic`) if training and evaluation differ, as with dropout ("dropout" is its random
+            stream) or BatchNorm.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define build(num_classes)")
 

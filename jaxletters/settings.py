@@ -41,7 +41,9 @@ def parts(key: str, value: Any) -> list[tuple[str, Any]]:
     """Returns the parts that the value of a setting is or holds, with their dotted keys."""
     if _is_config(value):
         return [(key, value)]
-    return [(f"{key}.{i}", part) for i, part in enumerate(value)] if _has_parts(value) else []
+    if not _has_parts(value):
+        return []
+    return [(f"{key}.{i}", part) for i, part in enumerate(value) if _is_config(part)]
 
 
 def leaves(config: Any, prefix: str = "") -> Iterator[Leaf]:
@@ -112,7 +114,10 @@ def from_dict(values: Mapping[str, Any], like: Any) -> Any:
         if _is_config(old):
             changes[f.name] = from_dict(new, old)
         elif _has_parts(old):
-            changes[f.name] = tuple(from_dict(new[str(i)], part) for i, part in enumerate(old))
+            changes[f.name] = tuple(
+                from_dict(new[str(i)], part) if _is_config(part) else part
+                for i, part in enumerate(old)
+            )
         else:
             changes[f.name] = _as_declared(new, kinds[f.name])
     return dataclasses.replace(like, **changes)

@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping, Set
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -46,6 +47,12 @@ def execute(file: Path) -> ModuleType:
         del own[name]
     with _importing(file.parent, names):
         return _executed(file)
+
+
+def beside(file: Path) -> AbstractContextManager[None]:
+    """Returns a context in which what lies beside a file that was run can be imported."""
+    file = file.resolve()
+    return _importing(file.parent, _needed(file, file.parent) - {file.name})
 
 
 def _executed(file: Path) -> ModuleType:
@@ -85,9 +92,12 @@ def _importing(root: Path, names: Set[str]) -> Iterator[None]:
     sys.modules.update(own)
     sys.path.insert(0, str(root))
     importlib.invalidate_caches()
+    # A file that changes twice in a second would be taken from its bytecode; and a run's copy stays as it is.
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = bytecode
         with contextlib.suppress(ValueError):
             sys.path.remove(str(root))
         own.update(taken())
@@ -117,8 +127,12 @@ def identify(config: Any) -> None:
     """
     for part in _parts(config):
         cls = type(part)
-        if not cls.__module__.startswith(f"{__package__}.") and "defined_by" not in vars(cls):
+        if not _is_ours(cls) and "defined_by" not in vars(cls):
             _identify(cls)
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.startswith(f"{__package__}.")
 
 
 def _parts(config: Any) -> Iterator[Slot]:
@@ -137,7 +151,8 @@ def _identify(cls: type[Slot]) -> None:
     found = [modules[cls.__module__] for modules in candidates if cls.__module__ in modules]
     module = next((m for m in found if getattr(m, cls.__qualname__, None) is cls), None)
     where = getattr(module, "__file__", None)
-    if where is None:
+    # To open the run would be to run the whole script.
+    if where is None or cls.__module__ == "__main__":
         raise UserError(
             f"{cls.__qualname__}: expected a class at the top level of a Python file, so that the run can be "
             f"opened later, found one of {cls.__module__}; move it to a file and import it from there"
@@ -227,7 +242,12 @@ def files(config: Any) -> dict[str, bytes]:
     found = {}
     for part in _parts(config):
         if code := type(part).defined_by:
-            found |= code.files
+            for name, content in code.files.items():
+                if found.setdefault(name, content) != content:
+                    raise UserError(
+                        f"{type(part).__name__}: expected all parts in one folder, found another {name} "
+                        "in the folder of a second one; move them together, or rename it"
+                    )
     return found
 
 
@@ -246,7 +266,7 @@ def part(values: Mapping[str, Any], slot: type[S], folder: Path | None) -> S:
     """
     about = values["class"]
     if isinstance(about, str):
-        classes = {cls.__name__: cls for cls in slot.__subclasses__() if cls.defined_by is None}
+        classes = {cls.__name__: cls for cls in slot.__subclasses__() if _is_ours(cls)}
         return settings.from_class(values, classes[about])
     name = str(about["name"])
     if folder is None:
@@ -271,12 +291,14 @@ def _class(name: str, about: Mapping[str, Any], root: Path) -> type[Any]:
         if file.parent == root:
             module = execute(file)
         else:
+            _modules.pop(root, None)
             with _importing(root, found.keys()):
                 module = importlib.import_module(
                     about["file"].removesuffix(".py").replace("/", ".")
                 )
         cls = getattr(module, name)
         _identify(cls)
-    except Exception as error:
-        raise UserError(f"{file}: {blame(error)}; install what it imports") from error
+    except (Exception, SystemExit) as error:
+        way = "; install what it imports" if isinstance(error, ImportError) else ""
+        raise UserError(f"{file}: the code of {name} fails here: {blame(error)}{way}") from error
     return cls

@@ -55,9 +55,12 @@ def check_types(config: Experiment) -> None:
 
 def check(config: Experiment, device_count: int) -> None:
     """Raises a UserError that names everything wrong with the config, a line each."""
-    # Values are only looked at once all types are right, so that comparing them cannot fail.
+    # Values are only looked at once all types are right, and by the parts themselves once all are within
+    # their limits, so that comparing and computing with them cannot fail.
     check_types(config)
-    _raise_all([*_value_problems(config), *_joint_problems(config, device_count)])
+    values = list(_value_problems(config))
+    parts = [] if values else _part_problems(config)
+    _raise_all([*values, *parts, *_joint_problems(config, device_count)])
 
 
 def _raise_all(problems: Iterable[str]) -> None:
@@ -110,6 +113,11 @@ def _class_problems(key: str, cls: type) -> Iterator[str]:
             f"config.{key}: expected a dataclass, found {cls.__name__}, which is not decorated; write "
             "@dataclasses.dataclass(frozen=True) above it"
         )
+    elif not cls.__dataclass_params__.eq or not all(f.compare for f in dataclasses.fields(cls)):  # pyright: ignore
+        yield (
+            f"config.{key}: expected a dataclass that compares all its settings, found {cls.__name__}; leave "
+            "eq and compare as they are"
+        )
 
 
 def _is_plain(value: Any) -> bool:
@@ -157,7 +165,6 @@ def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
         if not config.experiments:
             yield "config.experiments: expected at least one, found none; add one to the config file"
         return
-    yield from _part_problems(config)
     yield from _unused(config)
     if not isinstance(config, Config):
         if not config.base.config:
@@ -177,9 +184,15 @@ def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
         )
 
 
+# What records and results have under these names is no metric.
+_RESERVED = ("step", "split", "epoch", "errors", "examples")
+
+
 def _metric_problems(config: Config) -> Iterator[str]:
     names = [*schema.MONITORS, *(metric.name for metric in config.metrics)]
     for i, metric in enumerate(config.metrics):
+        if metric.name in _RESERVED:
+            yield f"config.metrics.{i}: {metric.name} is the name of something else; rename its class"
         if names.count(metric.name) > 1:
             yield (
                 f"config.metrics.{i}: expected a name of its own, found {metric.name} twice; rename its class"
@@ -213,8 +226,16 @@ def _part_problems(config: Any, prefix: str = "") -> Iterator[str]:
         value = getattr(config, f.name)
         for key, part in settings.parts(f"{prefix}{f.name}", value):
             if isinstance(part, Part):
-                yield from (f"config.{key}.{problem}" for problem in part.problems())
+                yield from (f"config.{key}{problem}" for problem in _own_problems(part))
             yield from _part_problems(part, f"{key}.")
+
+
+def _own_problems(part: Part) -> Iterator[str]:
+    try:
+        yield from [f".{problem}" for problem in part.problems() or ()]
+    except Exception as error:  # its type differs with what a user's part does
+        first = (str(error).splitlines() or [""])[0]
+        yield f": {type(part).__name__}.problems fails: {type(error).__name__}: {first:.200}"
 
 
 def _stage_problems(config: Config) -> Iterator[str]:

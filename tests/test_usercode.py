@@ -21,7 +21,7 @@ from jaxletters import (
     trained,
     usercode,
 )
-from jaxletters.config import Config
+from jaxletters.config import Config, MLPConfig
 from jaxletters.data import sketch
 from jaxletters.errors import UserError
 from jaxletters.experiments import dispatch
@@ -191,6 +191,15 @@ def test_a_user_s_batch_norm_in_a_frozen_layer_works_as_in_evaluation(within):
             "Own, which is not decorated",
         ),
         (("return Net(self.width, num_classes)", "return 3"), "expected a Flax Linen module"),
+        (("(frozen=True)", "(frozen=True, eq=False)"), "compares all its settings"),
+        (
+            ("    rate: float = -1\n", "    other: ModelConfig = MLPConfig()\n"),
+            "read back from config",
+        ),
+        (
+            ("    rate: float = -1\n", "    def problems(self):\n        yield 1 / 0\n"),
+            "config.model: Own.problems fails: ZeroDivisionError",
+        ),
         (("self.width, num_classes", "self.width, num_classes + 1"), r"found float32 \[1, 28\]"),
         (("from network import Net", "from network import Nett"), "own.py, line 13: ImportError"),
         (
@@ -296,3 +305,55 @@ def test_settings_are_what_they_are_declared_to_be(tmp_path, annotation, good, e
     with pytest.raises(UserError, match=r"config\.model\.rate: expected .*, found ") as caught:
         load("bad", bad)
     assert len(str(caught.value).splitlines()) == 1
+
+
+class Trains(nn.Module):
+    classes: int
+
+    @nn.compact
+    def __call__(self, images, training=False):
+        x = nn.Dropout(0.5, deterministic=not training)(images.reshape(images.shape[0], -1))
+        return nn.Dense(self.classes)(x)
+
+
+class Deterministic(nn.Module):
+    classes: int
+
+    @nn.compact
+    def __call__(self, images, deterministic=True):
+        x = nn.Dropout(0.5, deterministic=deterministic)(images.reshape(images.shape[0], -1))
+        return nn.Dense(self.classes)(x)
+
+
+@dataclasses.dataclass(frozen=True)
+class Named(ModelConfig):
+    deterministic: bool = True
+
+    def build(self, num_classes):
+        return (Deterministic if self.deterministic else Trains)(num_classes)
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_training_is_told_under_each_of_its_usual_names(deterministic):
+    model = models.build(Named(deterministic), tiny.CLASSES, tiny.SHAPE)
+    variables = model.init(jax.random.key(0))
+    images = np.random.default_rng(0).random((4, *tiny.SHAPE), np.float32)
+    evaluated, trained = (tiny.apply(model, variables, images, train)[0] for train in (False, True))
+    np.testing.assert_array_equal(tiny.apply(model, variables, images, False)[0], evaluated)
+    assert np.abs(evaluated - trained).max() > 0.01
+
+
+def test_get_config_imports_what_lies_beside_it(tmp_path):
+    (tmp_path / "helper.py").write_text("SEED = 7\n")
+    text = CONFIG.replace(
+        "    return Config(", "    from helper import SEED\n    return Config(seed=SEED,"
+    )
+    assert configfile.load(written(tmp_path, text)).seed == 7
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_a_class_of_a_user_takes_the_place_of_none_of_the_package(tmp_path):
+    text = CONFIG.replace("class Own(", "class MLPConfig(").replace("Own(6)", "DeeperConfig()")
+    configfile.load(written(tmp_path, text))
+    found = usercode.part({"class": "MLPConfig", "hidden": [3]}, ModelConfig, None)
+    assert type(found) is MLPConfig

@@ -1,6 +1,7 @@
 """What is wrong with the parts that a user wrote, found by tracing them, before anything is loaded."""
 
 import functools
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters import models, optim, usercode
+from jaxletters import models, optim, settings, usercode
 from jaxletters.config import Config
 from jaxletters.errors import UserError
 from jaxletters.parts import Augmentation, Loss, Metric, ModelConfig, Optimizer, Slot
@@ -83,12 +84,27 @@ def _expected(what: str, shape: tuple[int, ...], found: Any) -> str | None:
 
 
 def _model(part: ModelConfig, classes: int, shape: tuple[int, int]) -> str | None:
+    if not _survives(part):
+        return (
+            "expected settings that can be read back from config.json, found others; use numbers, strings, "
+            "tuples of one declared type, and parts of exactly the declared class"
+        )
     model = models.build(part, classes, shape)
     variables = jax.eval_shape(model.init, jax.random.key(0))
     images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     logits, _ = jax.eval_shape(functools.partial(model.apply, train=False), variables, images)
+    train = functools.partial(model.apply, train=True)
+    jax.eval_shape(lambda v, x: train(v, x, key=jax.random.key(0)), variables, images)
     size = "x".join(map(str, shape))
     return _expected(f"the logits of an image of {size} pixels,", (1, classes), logits)
+
+
+def _survives(part: ModelConfig) -> bool:
+    values = json.loads(json.dumps(settings.to_dict(part)))
+    try:
+        return settings.from_class(values, type(part)) == part
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def _change(part: Augmentation, shape: tuple[int, int]) -> str | None:
@@ -99,6 +115,9 @@ def _change(part: Augmentation, shape: tuple[int, int]) -> str | None:
 def _loss(part: Loss, classes: int) -> str | None:
     logits = jax.ShapeDtypeStruct((2, classes), jnp.float32)
     labels = jax.ShapeDtypeStruct((2,), jnp.int32)
+    penalty = jax.eval_shape(part.penalty, {"w": jax.ShapeDtypeStruct((2, 3), jnp.float32)})
+    if getattr(penalty, "shape", ()) != ():
+        return f"expected a penalty that is a scalar, found {list(penalty.shape)}; correct its code"
     return _expected("a loss per example,", (2,), jax.eval_shape(part.per_example, logits, labels))
 
 
@@ -116,6 +135,10 @@ def _optimizer(part: Optimizer) -> str | None:
     found: Any = optim.build(part, steps)
     if not isinstance(found, optax.GradientTransformation):
         return f"expected build to return an Optax transformation, found {type(found).__name__}"
+    params = {"w": jax.ShapeDtypeStruct((2, 3), jnp.float32)}
+    state = jax.eval_shape(found.init, params)
+    updates, _ = jax.eval_shape(found.update, params, state, params)
+    jax.eval_shape(optax.apply_updates, params, updates)
     rate = part.rate(steps)
     return _expected(
         "a learning rate,", (), jax.eval_shape(lambda t: jnp.float32(rate(t)), jnp.int32(0))

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxletters import bundle, files, forms, reader, settings, weights
+from jaxletters import bundle, files, forms, reader, settings, usercode, weights
 from jaxletters.errors import UserError
 from jaxletters.exporting import card, checks, programs, translation
 from jaxletters.exporting.checks import Agreement
@@ -60,6 +60,10 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
         contents[bundle.GRAPH] = translation.model(read, network.image_shape, network.class_names)
     except UntranslatableError as error:
         left_out[bundle.GRAPH] = str(error)
+    except Exception as error:  # of a primitive in a form that this project's networks do not have
+        if run.network.defined_by is None:
+            raise
+        left_out[bundle.GRAPH] = f"no translation ({usercode.blame(error)})"
     images = checks.images(network.image_shape)
     expected = network.logits(images)
     probe = bundle.probe(network.image_shape)

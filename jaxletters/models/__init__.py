@@ -30,8 +30,10 @@ def module(config: ModelConfig, num_classes: int) -> nn.Module:
 
 
 def calling(net: nn.Module, train: bool) -> dict[str, Any]:
-    """Returns the arguments beside the images: `train`, for a network that takes it."""
-    return {"train": train} if "train" in inspect.signature(type(net).__call__).parameters else {}
+    """Returns what a network takes beside the images: whether it trains, under one of its usual names."""
+    known = {"train": train, "training": train, "deterministic": not train}
+    taken = inspect.signature(type(net).__call__).parameters
+    return {name: value for name, value in known.items() if name in taken}
 
 
 def pixels(images: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
@@ -105,7 +107,7 @@ def _freeze(
         given = layer.use_running_average
         object.__setattr__(layer, "use_running_average", None)
         try:
-            return call(*args, **{**kwargs, "use_running_average": True})
+            return call(args[0], **{**kwargs, "use_running_average": True})
         finally:
             object.__setattr__(layer, "use_running_average", given)
     return call(*args, **kwargs)

@@ -45,9 +45,10 @@ def _kind(layer: nn.Module) -> str:
     return type(layer).__name__
 
 
-def _features(layer: Any) -> int:
+def _features(layer: Any, own: dict[str, Any]) -> int:
     """Returns how many numbers a layer with a kernel gives for each position."""
-    return math.prod(layer.features if isinstance(layer.features, Sequence) else (layer.features,))
+    features = getattr(layer, "features", own["kernel"].shape[-1])
+    return math.prod(features if isinstance(features, Sequence) else (features,))
 
 
 def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, ...]) -> list[LayerRow]:
@@ -73,7 +74,7 @@ def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, ...]) 
         own = {p[-1]: leaf for p, leaf in params.items() if p[:-1] == path}
         if own:
             numbers = math.prod(shape) * (4 if isinstance(layer, Conv) and layer.pool else 1)
-            macs = numbers * own["kernel"].size // _features(layer) if "kernel" in own else 0
+            macs = numbers * own["kernel"].size // _features(layer, own) if "kernel" in own else 0
             size = sum(leaf.size for leaf in own.values())
             # What the network itself holds has no path but its own names.
             name = "/".join(path) or ", ".join(own)
