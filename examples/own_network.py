@@ -69,7 +69,7 @@ class TransformerConfig(ModelConfig):
 
 
 def get_config() -> Config:
-    """Returns a run of a minute or two on two cores."""
+    """Returns a short run."""
     return Config(
         dataset=DatasetConfig("sketch_letters", size=10_400, validation_per_class=20),
         model=TransformerConfig(),

@@ -125,7 +125,7 @@ class Diary(Observer):
 
 
 def get_config() -> Config:
-    """Returns a run of a minute or two on two cores."""
+    """Returns a short run."""
     return Config(
         dataset=DatasetConfig("sketch_letters", size=5_200, validation_per_class=20),
         model=SimpleConvNetConfig(widths=(16, 32)),

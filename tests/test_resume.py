@@ -19,12 +19,12 @@ def uninterrupted(tmp_path_factory):
     return workdir
 
 
-def test_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
+def test_three_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
     workdir = tmp_path / "run"
     total = runs.records(uninterrupted)
     draw = random.Random(2)
-    # One in each half, because a save takes as long as many of these small steps.
-    moments = [draw.randrange(1 + i * total // 2, (i + 1) * total // 2) for i in range(2)]
+    # One in each third, because a save takes as long as many of these small steps.
+    moments = [draw.randrange(1 + i * total // 3, (i + 1) * total // 3) for i in range(3)]
     for moment in moments:
         process = runs.start(workdir)
         runs.stop_at(process, workdir, moment, signal.SIGKILL)

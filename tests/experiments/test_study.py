@@ -126,13 +126,19 @@ def uninterrupted(configs, tmp_path_factory):
 
 
 def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path):
-    """SIGKILL in the second fold, and in the second stage of a transfer."""
-    for place, records in (("crossval/fold02/stage1", 5), ("transfer/stage2", 12)):
+    """SIGKILL in the second fold, in the second stage of a transfer, and in a sweep."""
+    for place, records in (
+        ("crossval/fold02/stage1", 5),
+        ("transfer/stage2", 12),
+        ("sweep/rate_0.01", 1),
+    ):
         process = start(configs, tmp_path)
         errors = runs.stop_at(process, tmp_path / place, records, signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL, errors
     output = finish(configs, tmp_path)
-    assert output.count(": finished earlier") == 2, "the letters and the cross-validation"
+    assert output.count(": finished earlier") == 4 + 1, (
+        "four experiments, and the baseline of the sweep"
+    )
     assert runs.outcome(tmp_path) == runs.outcome(uninterrupted[0])
 
 
