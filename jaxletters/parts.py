@@ -115,6 +115,66 @@ class Slot(Part):
             yield
 
 
+class DatasetInfo(NamedTuple):
+    """What can be said of a dataset before its images are read.
+
+    Attributes:
+        splits: the names of its splits: "train", and perhaps "validation" and "test".
+        class_names: one per label.
+        image_shape: (height, width) of every image in pixels, or (height, width, 3) in colour.
+        fit: how a picture becomes such an image: one of FITS.
+        remarks: what was assumed about the files or left out, a sentence each.
+    """
+
+    splits: tuple[str, ...]
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, ...]
+    fit: str = "stretch"
+    remarks: tuple[str, ...] = ()
+
+
+# How a picture is brought to the size of a network's images: a single character centred as EMNIST or MNIST
+# centres it; the whole picture, padded or cropped to the proportions, or stretched.
+FITS = ("emnist", "mnist", "pad", "crop", "stretch")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source(Slot):
+    """Labelled images."""
+
+    @property
+    def name(self) -> str:
+        """What results and pages call the dataset."""
+        return type(self).__name__
+
+    def info(self) -> DatasetInfo:
+        """Returns what there is; may look into files, but need not read all of them.
+
+        Raises:
+            UserError: there is no such dataset.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define info()")
+
+    def read(self, split: str) -> "tuple[np.ndarray, np.ndarray]":
+        """Returns a split in an order that is always the same.
+
+        Args:
+            split: one of `info().splits`.
+
+        Returns:
+            uint8 images `[n, *image_shape]`, of handwriting 0 for paper and 255 for ink, and integer labels
+            `[n]`, each an index of `class_names`. Neither is changed afterwards.
+
+        Raises:
+            UserError: the files are not there, or not what they should be.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define read(split)")
+
+    def is_here(self) -> bool:
+        """Returns whether the images can be read without a download."""
+        return True
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(Slot):
     """A network.
