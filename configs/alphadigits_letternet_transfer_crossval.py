@@ -7,38 +7,28 @@ The letters are the same, so the head is taken over as well: first it learns alo
 These stages were decided on 5 letters of each class held out of every fold's training letters.
 """
 
-from jaxletters.config import (
-    AugmentConfig,
-    BaseConfig,
-    CrossvalConfig,
-    DatasetConfig,
-    LetterNetConfig,
-    LossConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    StageConfig,
-    TrainingConfig,
-)
+import jaxletters as jl
 
 
-def get_config() -> CrossvalConfig:
+def get_config() -> jl.CrossvalConfig:
     """Returns ten folds of two stages each."""
-    return CrossvalConfig(
-        dataset=DatasetConfig(name="alpha_letters", resize="bilinear", validation_per_class=0),
-        model=LetterNetConfig(),
-        augment=AugmentConfig(rotation=10, shear=0.15, scale=0.1, shift=2),
-        loss=LossConfig(label_smoothing=0.1),
-        base=BaseConfig(config="configs/emnist_letternet_s.py"),
+    return jl.CrossvalConfig(
+        dataset=jl.AlphaDigits(resize="bilinear"),
+        split=jl.Split(validation_per_class=0),
+        model=jl.LetterNetConfig(),
+        augment=jl.AugmentConfig(rotation=10, shear=0.15, scale=0.1, shift=2),
+        loss=jl.LossConfig(label_smoothing=0.1),
+        base=jl.BaseConfig(config="configs/emnist_letternet_s.py"),
         stages=(
-            StageConfig(trainable="logits", epochs=5, optimizer=OptimizerConfig()),
-            StageConfig(
+            jl.StageConfig(trainable="logits", epochs=5, optimizer=jl.OptimizerConfig()),
+            jl.StageConfig(
                 epochs=25,
-                optimizer=OptimizerConfig(
+                optimizer=jl.OptimizerConfig(
                     name="adamw",
                     weight_decay=0.02,
-                    schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
+                    schedule=jl.ScheduleConfig(name="one_cycle", warmup=0.2),
                 ),
             ),
         ),
-        training=TrainingConfig(batch_size=32),
+        training=jl.TrainingConfig(batch_size=32),
     )

@@ -6,12 +6,12 @@ python launch.py --config configs/alphadigits_letternet_zero_shot.py
 As configs/alphadigits_zero_shot.py, with another network.
 """
 
-from jaxletters.config import BaseConfig, DatasetConfig, ZeroShotConfig
+import jaxletters as jl
 
 
-def get_config() -> ZeroShotConfig:
+def get_config() -> jl.ZeroShotConfig:
     """Returns the reading of all 1,014 letters."""
-    return ZeroShotConfig(
-        dataset=DatasetConfig(name="alpha_letters", resize="bilinear"),
-        base=BaseConfig(config="configs/emnist_letternet_s.py"),
+    return jl.ZeroShotConfig(
+        dataset=jl.AlphaDigits(resize="bilinear"),
+        base=jl.BaseConfig(config="configs/emnist_letternet_s.py"),
     )

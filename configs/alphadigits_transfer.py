@@ -10,26 +10,15 @@ to test on; configs/alphadigits_transfer_crossval.py tests on all of them.
 The README's table says what it reaches.
 """
 
-from jaxletters.config import (
-    AugmentConfig,
-    BaseConfig,
-    Config,
-    DatasetConfig,
-    DeeperConfig,
-    LossConfig,
-    OptimizerConfig,
-    StageConfig,
-    TrainingConfig,
-)
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns two stages of training on four fifths of 1,014 letters."""
-    return Config(
-        dataset=DatasetConfig(
-            name="alpha_letters", resize="bilinear", validation_per_class=0, test_share=0.2
-        ),
-        model=DeeperConfig(
+    return jl.Config(
+        dataset=jl.AlphaDigits(resize="bilinear"),
+        split=jl.Split(validation_per_class=0, test_share=0.2),
+        model=jl.DeeperConfig(
             widths=(32, 64, 128),
             kernel_sizes=(5, 3, 3),
             depths=(1, 2, 2),
@@ -37,17 +26,17 @@ def get_config() -> Config:
             hidden=(512,),
             dropout=0.5,
         ),
-        augment=AugmentConfig(rotation=10, shear=0.15, scale=0.1, shift=2),
-        loss=LossConfig(label_smoothing=0.1),
-        base=BaseConfig(config="configs/emnist_deeper.py", take="stage"),
+        augment=jl.AugmentConfig(rotation=10, shear=0.15, scale=0.1, shift=2),
+        loss=jl.LossConfig(label_smoothing=0.1),
+        base=jl.BaseConfig(config="configs/emnist_deeper.py", take="stage"),
         stages=(
-            StageConfig(trainable="hidden|logits", epochs=15, optimizer=OptimizerConfig()),
-            StageConfig(
+            jl.StageConfig(trainable="hidden|logits", epochs=15, optimizer=jl.OptimizerConfig()),
+            jl.StageConfig(
                 trainable="stage3|hidden|logits",
                 epochs=15,
-                optimizer=OptimizerConfig(learning_rate=1e-4),
+                optimizer=jl.OptimizerConfig(learning_rate=1e-4),
             ),
         ),
-        training=TrainingConfig(batch_size=32),
+        training=jl.TrainingConfig(batch_size=32),
         log_every_steps=20,
     )

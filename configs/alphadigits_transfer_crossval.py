@@ -11,12 +11,12 @@ The README's table says what it reaches.
 
 from pathlib import Path
 
+import jaxletters as jl
 from jaxletters import configfile
-from jaxletters.config import Config, CrossvalConfig, cross_validated
 
 
-def get_config() -> CrossvalConfig:
+def get_config() -> jl.CrossvalConfig:
     """Returns ten folds."""
     run = configfile.load(Path(__file__).with_name("alphadigits_transfer.py"))
-    assert isinstance(run, Config)
-    return cross_validated(run, folds=10)
+    assert isinstance(run, jl.Config)
+    return jl.cross_validated(run, folds=10)

@@ -7,36 +7,27 @@ README's table) it reached 94.96% on validation and 94.62% on the test split, af
 CPU cores (2026-11-22).
 """
 
-from jaxletters.config import (
-    AugmentConfig,
-    Config,
-    DatasetConfig,
-    DeeperConfig,
-    LossConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainingConfig,
-)
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns five convolutions in three stages, trained with every usual technique."""
-    return Config(
-        dataset=DatasetConfig(name="emnist_letters"),
-        model=DeeperConfig(
+    return jl.Config(
+        dataset=jl.Emnist(),
+        model=jl.DeeperConfig(
             widths=(32, 64, 128),
             kernel_sizes=(5, 3, 3),
             depths=(1, 2, 2),
             pooling="stride",
             dropout=0.3,
         ),
-        augment=AugmentConfig(rotation=10, shear=0.15, scale=0.1, shift=2),
-        loss=LossConfig(label_smoothing=0.1),
-        optimizer=OptimizerConfig(
+        augment=jl.AugmentConfig(rotation=10, shear=0.15, scale=0.1, shift=2),
+        loss=jl.LossConfig(label_smoothing=0.1),
+        optimizer=jl.OptimizerConfig(
             name="adamw",
             learning_rate=4e-3,
             weight_decay=0.02,
-            schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
+            schedule=jl.ScheduleConfig(name="one_cycle", warmup=0.2),
         ),
-        training=TrainingConfig(batch_size=128, epochs=10, patience=3, ema_decay=0.999),
+        training=jl.TrainingConfig(batch_size=128, epochs=10, patience=3, ema_decay=0.999),
     )

@@ -9,8 +9,8 @@ A shortened schedule, two seeds of each; tested on the validation examples, so t
 import dataclasses
 from pathlib import Path
 
+import jaxletters as jl
 from jaxletters import configfile
-from jaxletters.config import Config, SweepConfig, VariationConfig, plain
 
 _EPOCHS = 4
 _WITHOUT = {
@@ -31,21 +31,23 @@ _WITHOUT = {
 }
 
 
-def get_config() -> SweepConfig:
+def get_config() -> jl.SweepConfig:
     """Returns the short run of everything, and of everything but one, with two seeds each."""
     whole = configfile.load(Path(__file__).with_name("emnist_letternet_s.py"))
-    assert isinstance(whole, Config)
+    assert isinstance(whole, jl.Config)
     short = dataclasses.replace(
         whole,
-        dataset=dataclasses.replace(whole.dataset, validation_per_class=800, test_on="validation"),
+        split=jl.Split(test_on="validation"),
         training=dataclasses.replace(whole.training, epochs=_EPOCHS),
         test_shift=0,
     )
     kinds = {"nothing": (), **_WITHOUT}
     variations = [
-        VariationConfig(f"without {name}", f"without {name}, seed {seed}", (f"seed={seed}", *left))
+        jl.VariationConfig(
+            f"without {name}", f"without {name}, seed {seed}", (f"seed={seed}", *left)
+        )
         for seed in (0, 1)
         for name, left in kinds.items()
         if (name, seed) != ("nothing", 0)  # the baseline
     ]
-    return SweepConfig(**vars(plain(short)), variations=tuple(variations))
+    return jl.SweepConfig(**vars(jl.plain(short)), variations=tuple(variations))

@@ -9,23 +9,25 @@ Half the epochs of the final runs instead of a fifth, one seed, and only what th
 import dataclasses
 from pathlib import Path
 
+import jaxletters as jl
 from jaxletters import configfile
-from jaxletters.config import SweepConfig, VariationConfig
 
 _TOGETHER = ("rotation, shear, scale, shift",), ("elastic",), ("weight decay", "warm-up")
 
 
-def get_config(epochs: int = 10, together: tuple[tuple[str, ...], ...] = _TOGETHER) -> SweepConfig:
+def get_config(
+    epochs: int = 10, together: tuple[tuple[str, ...], ...] = _TOGETHER
+) -> jl.SweepConfig:
     """Returns the longer run of everything, and those without what may not earn its place."""
     short = configfile.load(Path(__file__).with_name("emnist_letternet_ablation.py"))
-    assert isinstance(short, SweepConfig)
+    assert isinstance(short, jl.SweepConfig)
     left = {v.technique: v.overrides for v in short.variations if v.name.endswith("seed 0")}
     variations = []
     for names in together:
         words = [word for name in names for word in left[f"without {name}"]]
         *others, last = names
         title = f"without {' and '.join(filter(None, [', '.join(others), last]))}"
-        variations.append(VariationConfig(title, title, tuple(dict.fromkeys(words))))
+        variations.append(jl.VariationConfig(title, title, tuple(dict.fromkeys(words))))
     return dataclasses.replace(
         short,
         training=dataclasses.replace(short.training, epochs=epochs),

@@ -9,16 +9,16 @@ configs/emnist_letternet_s.py, whose recipe lets a network of this size overfit:
 import dataclasses
 from pathlib import Path
 
+import jaxletters as jl
 from jaxletters import configfile
-from jaxletters.config import Config, LetterNetConfig
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns the small network's config with twice its channels and epochs."""
     small = configfile.load(Path(__file__).with_name("emnist_letternet_s.py"))
-    assert isinstance(small, Config)
+    assert isinstance(small, jl.Config)
     return dataclasses.replace(
         small,
-        model=LetterNetConfig(widths=(64, 96, 192, 288)),
+        model=jl.LetterNetConfig(widths=(64, 96, 192, 288)),
         training=dataclasses.replace(small.training, epochs=2 * small.training.epochs),
     )

@@ -3,34 +3,26 @@
 python launch.py --config configs/emnist_letternet_s.py
 """
 
-from jaxletters.config import (
-    AugmentConfig,
-    Config,
-    DatasetConfig,
-    LetterNetConfig,
-    LossConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainingConfig,
-)
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns a network of half a million parameters and all that was found to help it."""
-    return Config(
+    return jl.Config(
         # Every setting is fixed, so there is nothing left to choose by validation examples.
-        dataset=DatasetConfig(name="emnist_letters", validation_per_class=0),
-        model=LetterNetConfig(),
-        augment=AugmentConfig(
+        dataset=jl.Emnist(),
+        split=jl.Split(validation_per_class=0),
+        model=jl.LetterNetConfig(),
+        augment=jl.AugmentConfig(
             rotation=11, shear=0.2, scale=0.12, shift=1, elastic=0.65, low_resolution=0.05
         ),
-        loss=LossConfig(prior=1.0),
-        optimizer=OptimizerConfig(
+        loss=jl.LossConfig(prior=1.0),
+        optimizer=jl.OptimizerConfig(
             name="muon",
             learning_rate=1.2e-2,
             weight_decay=0.02,
-            schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
+            schedule=jl.ScheduleConfig(name="one_cycle", warmup=0.2),
         ),
-        training=TrainingConfig(batch_size=128, epochs=20, ema_decay=0.999),
+        training=jl.TrainingConfig(batch_size=128, epochs=20, ema_decay=0.999),
         test_shift=1,
     )

@@ -8,14 +8,14 @@ Here it reached 88.17% on the test examples of a rebuilt split, after 0:20 (m:ss
 (2026-11-23).
 """
 
-from jaxletters.config import Config, DatasetConfig, MLPConfig, OptimizerConfig, TrainingConfig
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns the network as the book trains it."""
-    return Config(
-        dataset=DatasetConfig(name="emnist_letters"),
-        model=MLPConfig(),
-        optimizer=OptimizerConfig(name="rmsprop"),
-        training=TrainingConfig(batch_size=128, epochs=5),
+    return jl.Config(
+        dataset=jl.Emnist(),
+        model=jl.MLPConfig(),
+        optimizer=jl.OptimizerConfig(name="rmsprop"),
+        training=jl.TrainingConfig(batch_size=128, epochs=5),
     )

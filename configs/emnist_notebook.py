@@ -9,21 +9,14 @@ Here it reached 93.20% on the test examples of a rebuilt split, after 68:09 (m:s
 (2026-11-23).
 """
 
-from jaxletters.config import (
-    Config,
-    DatasetConfig,
-    DeeperConfig,
-    LossConfig,
-    OptimizerConfig,
-    TrainingConfig,
-)
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns the network as the notebook trains it."""
-    return Config(
-        dataset=DatasetConfig(name="emnist_letters"),
-        model=DeeperConfig(
+    return jl.Config(
+        dataset=jl.Emnist(),
+        model=jl.DeeperConfig(
             widths=(500, 200, 50),
             kernel_sizes=(7, 3, 3),
             depths=(1, 1, 1),
@@ -32,7 +25,7 @@ def get_config() -> Config:
             initializer="glorot_uniform",
             dropout=0.5,
         ),
-        loss=LossConfig(l1=1e-6, l2=1e-6),
-        optimizer=OptimizerConfig(name="adam"),
-        training=TrainingConfig(batch_size=128, epochs=14, patience=3),
+        loss=jl.LossConfig(l1=1e-6, l2=1e-6),
+        optimizer=jl.OptimizerConfig(name="adam"),
+        training=jl.TrainingConfig(batch_size=128, epochs=14, patience=3),
     )

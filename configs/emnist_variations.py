@@ -9,25 +9,19 @@ evenly as there are letters, a sixth of them held out for validation.
 Here that was 28 minutes of training on two CPU cores (2026-11-23); the README has the table.
 """
 
-from jaxletters.config import (
-    DatasetConfig,
-    DeeperConfig,
-    SweepConfig,
-    TrainingConfig,
-    VariationConfig,
-    grid,
-)
+import jaxletters as jl
 
 
-def _alone(technique: str, name: str, *overrides: str) -> VariationConfig:
-    return VariationConfig(technique, name, overrides)
+def _alone(technique: str, name: str, *overrides: str) -> jl.VariationConfig:
+    return jl.VariationConfig(technique, name, overrides)
 
 
-def get_config() -> SweepConfig:
+def get_config() -> jl.SweepConfig:
     """Returns the baseline and a row for each variation."""
-    return SweepConfig(
-        dataset=DatasetConfig(name="emnist_letters", limit=26 * 2_000),
-        model=DeeperConfig(
+    return jl.SweepConfig(
+        dataset=jl.Emnist(),
+        split=jl.Split(limit=26 * 2_000),
+        model=jl.DeeperConfig(
             widths=(32, 64),
             kernel_sizes=(3, 3),
             depths=(1, 1),
@@ -35,12 +29,12 @@ def get_config() -> SweepConfig:
             initializer="glorot_uniform",
             batch_norm=False,
         ),
-        training=TrainingConfig(batch_size=128, epochs=5),
+        training=jl.TrainingConfig(batch_size=128, epochs=5),
         variations=(
-            *grid(
+            *jl.grid(
                 "initialisation", {"model.initializer": ("he_normal", "lecun_normal", "orthogonal")}
             ),
-            *grid("activation", {"model.activation": ("elu", "gelu", "leaky_relu", "tanh")}),
+            *jl.grid("activation", {"model.activation": ("elu", "gelu", "leaky_relu", "tanh")}),
             _alone(
                 "optimizer", "SGD, rate 0.1", "optimizer.name=sgd", "optimizer.learning_rate=0.1"
             ),
@@ -78,14 +72,14 @@ def get_config() -> SweepConfig:
             _alone("regularisation", "L1 1e-5", "loss.l1=1e-5"),
             _alone("regularisation", "L2 1e-4", "loss.l2=1e-4"),
             _alone("regularisation", "label smoothing 0.1", "loss.label_smoothing=0.1"),
-            *grid("dropout", {"model.dropout": (0.25, 0.5)}),
+            *jl.grid("dropout", {"model.dropout": (0.25, 0.5)}),
             _alone(
                 "early stopping",
                 "20 epochs, patience 3",
                 "training.epochs=20",
                 "training.patience=3",
             ),
-            *grid("pooling", {"model.pooling": ("avg", "stride")}),
+            *jl.grid("pooling", {"model.pooling": ("avg", "stride")}),
             _alone("filters", "64 and 128", "model.widths=(64, 128)"),
             _alone("hidden layers", "a dense one of 128", "model.hidden=(128,)"),
             _alone("hidden layers", "two dense ones of 256", "model.hidden=(256, 256)"),

@@ -8,30 +8,23 @@ rotation and shear (Kabir et al., SpinalNet: Deep Neural Network with Gradual In
 fixed in advance, over which the learning rate falls to zero: half an hour or more on two CPU cores.
 """
 
-from jaxletters.config import (
-    AugmentConfig,
-    Config,
-    DatasetConfig,
-    DeeperConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainingConfig,
-)
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns the network with a schedule that two CPU cores can afford."""
-    return Config(
-        dataset=DatasetConfig(name="emnist_letters", validation_per_class=0),
-        model=DeeperConfig(
+    return jl.Config(
+        dataset=jl.Emnist(),
+        split=jl.Split(validation_per_class=0),
+        model=jl.DeeperConfig(
             widths=(64, 128, 256, 256),
             kernel_sizes=(3, 3, 3, 3),
             depths=(2, 2, 3, 3),
             hidden=(512,),
             dropout=0.5,
         ),
-        augment=AugmentConfig(rotation=10, shear=0.2),
-        optimizer=OptimizerConfig(name="adam", schedule=ScheduleConfig(name="cosine")),
-        training=TrainingConfig(batch_size=128, epochs=5),
+        augment=jl.AugmentConfig(rotation=10, shear=0.2),
+        optimizer=jl.OptimizerConfig(name="adam", schedule=jl.ScheduleConfig(name="cosine")),
+        training=jl.TrainingConfig(batch_size=128, epochs=5),
         test_shift=1,
     )

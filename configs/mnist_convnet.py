@@ -8,14 +8,14 @@ Here it reached 99.27% on the test examples, after 1:19 (m:ss) on two CPU cores
 (2026-11-23).
 """
 
-from jaxletters.config import Config, ConvNetConfig, DatasetConfig, OptimizerConfig, TrainingConfig
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns the network as the book trains it."""
-    return Config(
-        dataset=DatasetConfig(name="mnist"),
-        model=ConvNetConfig(),
-        optimizer=OptimizerConfig(name="rmsprop"),
-        training=TrainingConfig(batch_size=64, epochs=5),
+    return jl.Config(
+        dataset=jl.Mnist(),
+        model=jl.ConvNetConfig(),
+        optimizer=jl.OptimizerConfig(name="rmsprop"),
+        training=jl.TrainingConfig(batch_size=64, epochs=5),
     )

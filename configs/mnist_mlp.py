@@ -8,14 +8,14 @@ Here it reached 98.02% on the test examples, after 0:12 (m:ss) on two CPU cores
 (2026-11-23).
 """
 
-from jaxletters.config import Config, DatasetConfig, MLPConfig, OptimizerConfig, TrainingConfig
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns the network as the book trains it."""
-    return Config(
-        dataset=DatasetConfig(name="mnist"),
-        model=MLPConfig(),
-        optimizer=OptimizerConfig(name="rmsprop"),
-        training=TrainingConfig(batch_size=128, epochs=5),
+    return jl.Config(
+        dataset=jl.Mnist(),
+        model=jl.MLPConfig(),
+        optimizer=jl.OptimizerConfig(name="rmsprop"),
+        training=jl.TrainingConfig(batch_size=128, epochs=5),
     )

@@ -9,20 +9,15 @@ Here it reached 99.05% on the test examples, after 2:56 (m:ss) on two CPU cores
 (2026-11-23).
 """
 
-from jaxletters.config import (
-    Config,
-    DatasetConfig,
-    OptimizerConfig,
-    SimpleConvNetConfig,
-    TrainingConfig,
-)
+import jaxletters as jl
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns the network as Keras' example trains it."""
-    return Config(
-        dataset=DatasetConfig(name="mnist", validation_per_class=600),
-        model=SimpleConvNetConfig(),
-        optimizer=OptimizerConfig(name="adam"),
-        training=TrainingConfig(batch_size=128, epochs=15),
+    return jl.Config(
+        dataset=jl.Mnist(),
+        split=jl.Split(validation_per_class=600),
+        model=jl.SimpleConvNetConfig(),
+        optimizer=jl.OptimizerConfig(name="adam"),
+        training=jl.TrainingConfig(batch_size=128, epochs=15),
     )

@@ -10,26 +10,26 @@ Here, on two CPU cores, the quick one took 11:30 (m:ss), and all trainings of th
 (2026-11-23).
 """
 
-from jaxletters.config import EntryConfig, StudyConfig
+import jaxletters as jl
 
 
-def get_config() -> StudyConfig:
+def get_config() -> jl.StudyConfig:
     """Returns the experiments in the order of the course."""
-    return StudyConfig(
+    return jl.StudyConfig(
         experiments=(
-            EntryConfig("configs/mnist_mlp.py", 98.02),
-            EntryConfig("configs/mnist_convnet.py"),
-            EntryConfig("configs/mnist_simple_convnet.py"),
-            EntryConfig("configs/emnist_mlp.py", 90.16),
-            EntryConfig("configs/emnist_convnet.py"),
-            EntryConfig("configs/emnist_simple_convnet.py", 93.22),
-            EntryConfig("configs/emnist_notebook.py", 93.69),
-            EntryConfig("configs/emnist_deeper.py", 93.69),
-            EntryConfig("configs/emnist_variations.py"),
-            EntryConfig("configs/alphadigits_zero_shot.py", 77.81),
-            EntryConfig("configs/alphadigits_transfer.py", 86.70),
-            EntryConfig("configs/alphadigits_scratch.py", 83.25),
-            EntryConfig("configs/alphadigits_transfer_crossval.py"),
-            EntryConfig("configs/alphadigits_scratch_crossval.py", 84.82),
+            jl.EntryConfig("configs/mnist_mlp.py", 98.02),
+            jl.EntryConfig("configs/mnist_convnet.py"),
+            jl.EntryConfig("configs/mnist_simple_convnet.py"),
+            jl.EntryConfig("configs/emnist_mlp.py", 90.16),
+            jl.EntryConfig("configs/emnist_convnet.py"),
+            jl.EntryConfig("configs/emnist_simple_convnet.py", 93.22),
+            jl.EntryConfig("configs/emnist_notebook.py", 93.69),
+            jl.EntryConfig("configs/emnist_deeper.py", 93.69),
+            jl.EntryConfig("configs/emnist_variations.py"),
+            jl.EntryConfig("configs/alphadigits_zero_shot.py", 77.81),
+            jl.EntryConfig("configs/alphadigits_transfer.py", 86.70),
+            jl.EntryConfig("configs/alphadigits_scratch.py", 83.25),
+            jl.EntryConfig("configs/alphadigits_transfer_crossval.py"),
+            jl.EntryConfig("configs/alphadigits_scratch_crossval.py", 84.82),
         ),
     )

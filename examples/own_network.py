@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import jax
 from flax import linen as nn
 
-from jaxletters.config import Config, DatasetConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
+from jaxletters.config import Config, OptimizerConfig, ScheduleConfig, TrainingConfig
 from jaxletters.parts import ModelConfig, setting
+from jaxletters.sources import SketchLetters, Split
 
 
 class Transformer(nn.Module):
@@ -71,7 +72,8 @@ class TransformerConfig(ModelConfig):
 def get_config() -> Config:
     """Returns a short run."""
     return Config(
-        dataset=DatasetConfig("sketch_letters", size=10_400, validation_per_class=20),
+        dataset=SketchLetters(size=10_400),
+        split=Split(validation_per_class=20),
         model=TransformerConfig(),
         optimizer=OptimizerConfig(
             "adamw",

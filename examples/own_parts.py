@@ -16,14 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters.config import (
-    AugmentConfig,
-    Config,
-    DatasetConfig,
-    SimpleConvNetConfig,
-    TrainingConfig,
-)
+from jaxletters.config import AugmentConfig, Config, SimpleConvNetConfig, TrainingConfig
 from jaxletters.parts import Augmentation, Loss, Metric, Observer, Optimizer, Schedule, setting
+from jaxletters.sources import SketchLetters, Split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +122,8 @@ class Diary(Observer):
 def get_config() -> Config:
     """Returns a short run."""
     return Config(
-        dataset=DatasetConfig("sketch_letters", size=5_200, validation_per_class=20),
+        dataset=SketchLetters(size=5_200),
+        split=Split(validation_per_class=20),
         model=SimpleConvNetConfig(widths=(16, 32)),
         augment=(AugmentConfig(rotation=10, shift=1), Blur(0.7)),
         loss=Focal(1.0),

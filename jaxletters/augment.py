@@ -27,13 +27,13 @@ def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
 
     Args:
         key: of this image's changes.
-        image: float32 `[h, w]`.
+        image: float32 `[h, w]` or `[h, w, c]`.
         config: the limits.
 
     Returns:
-        float32 `[h, w]`.
+        float32, of the shape of the image.
     """
-    height, width = image.shape
+    height, width = image.shape[:2]
     angle, shear, scale, down, right = jax.random.uniform(key, (5,), minval=-1.0) * jnp.array(
         [jnp.deg2rad(config.rotation), config.shear, config.scale, config.shift, config.shift]
     )
@@ -47,7 +47,10 @@ def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
     source_y = cos * y - sin * x
     source_x = sin * y + cos * x + shear * source_y
     coordinates = [source_y + (height - 1) / 2, source_x + (width - 1) / 2]
-    return map_coordinates(image, coordinates, order=1, mode="constant")
+    resample = functools.partial(map_coordinates, order=1, mode="constant")
+    if image.ndim == 2:
+        return resample(image, coordinates)
+    return jax.vmap(resample, in_axes=(2, None), out_axes=2)(image, coordinates)
 
 
 @functools.cache
@@ -118,17 +121,20 @@ def erase(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
     """
     place, edge = jax.random.split(key)
     size = jax.random.randint(edge, (), 0, config.erase + 1)
-    top, left = jnp.floor(jax.random.uniform(place, (2,)) * (jnp.array(image.shape) - size + 1))
+    top, left = jnp.floor(jax.random.uniform(place, (2,)) * (jnp.array(image.shape[:2]) - size + 1))
     rows = jnp.arange(image.shape[0])[:, None] - top
     columns = jnp.arange(image.shape[1])[None, :] - left
     inside = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
-    return jnp.where(inside, 0.0, image)
+    return jnp.where(inside if image.ndim == 2 else inside[..., None], 0.0, image)
 
 
 def augment(
     key: jax.Array, images: jax.Array, parts: Augmentation | tuple[Augmentation, ...]
 ) -> jax.Array:
-    """Applies changes, one after the other, to float32 images `[b, h, w]`, each under a key of its own."""
+    """Applies changes, one after the other, to float32 images `[b, h, w]` or `[b, h, w, c]`.
+
+    Each image of each change has a key of its own.
+    """
     for i, part in enumerate(parts if isinstance(parts, tuple) else (parts,)):
         if part == AugmentConfig():
             continue
@@ -141,7 +147,7 @@ def augment(
 
 
 def change(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
-    """Returns one image, float32 `[h, w]`, with all changes of this project under one key."""
+    """Returns one image, float32 `[h, w]` or `[h, w, c]`, with all changes of this project under one key."""
     image = warp(key, image, config)
     if config.stroke:
         image = stroke(jax.random.fold_in(key, 2), image, config)

@@ -5,6 +5,7 @@ this version of JAX refuses the program.
 """
 
 import hashlib
+import math
 import re
 import sys
 from pathlib import Path
@@ -17,10 +18,11 @@ from jaxletters import forms
 from jaxletters.errors import UserError, shown
 from jaxletters.files import read_json
 from jaxletters.forms import GRAPH, PROGRAM, WEIGHTS, Facts, UnusableError
+from jaxletters.parts import FITS
 from jaxletters.reading import Reader
 
 CARD = "model.json"
-FORMAT = 3
+FORMAT = 4
 # How far logits may differ, of the largest one, because rounding errors are as large as the numbers that
 # are added up. The forms that a convolution takes here differ by a few parts in a million from layer to
 # layer; accelerators round the factors of products to 8 or 11 bits.
@@ -74,14 +76,13 @@ def load(folder: Path | str) -> Reader:
     )
 
 
-def probe(shape: tuple[int, int]) -> np.ndarray:
-    """Returns the images whose logits the card of a bundle has: uint8 `[2, h, w]`.
+def probe(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the images whose logits the card of a bundle has: uint8 `[2, *shape]`.
 
     They can be made of their description in any language, today and later.
     """
-    height, width = shape
-    numbers = np.arange(2 * height * width)
-    return (7 * numbers**2 % 251).astype(np.uint8).reshape(2, height, width)
+    numbers = np.arange(2 * math.prod(shape))
+    return (7 * numbers**2 % 251).astype(np.uint8).reshape(2, *shape)
 
 
 def _read(folder: Path, name: str, card: dict[str, Any]) -> Reader:
@@ -98,6 +99,9 @@ def _read(folder: Path, name: str, card: dict[str, Any]) -> Reader:
         name=card["name"],
         class_names=tuple(card["class_names"]),
         image_shape=facts.image_shape,
+        # Cards before format 4 are of networks for letters.
+        fit=card["images"].get("fit", "emnist"),
+        inverted=bool(card["images"].get("inverted")),
         call=forms.read(folder / name, facts),
     )
     if name == PROGRAM and facts.jax == jax.__version__:
@@ -176,13 +180,15 @@ def _problem(card: dict[str, Any]) -> str | None:
         case {
             "name": str(),
             "class_names": [str(), *_] as names,
-            "images": {"shape": [int() as height, int() as width]},
+            "images": {"shape": [int(), int(), *_] as shape},
             "network": dict(),
             "exported_with": {"jax": str() as made_by},
             "files": dict(files),
         } if (
             all(isinstance(name, str) for name in names)
-            and min(height, width) > 0
+            and (len(shape) == 2 or shape[2:] == [3])
+            and min(shape) > 0
+            and card["images"].get("fit", "emnist") in FITS
             and re.fullmatch(r"[\w.+-]+", made_by)
         ):
             pass

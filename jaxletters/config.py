@@ -14,8 +14,10 @@ from jaxletters.parts import (
     Optimizer,
     Part,
     Schedule,
+    Source,
     setting,
 )
+from jaxletters.sources import SketchLetters, Split
 
 if TYPE_CHECKING:
     import jax
@@ -34,64 +36,10 @@ INITIALIZERS = (
 POOLINGS = ("max", "avg", "stride")
 PADDINGS = ("same", "valid")
 NORM_POSITIONS = ("before_activation", "after_pooling")
-DATASETS = ("emnist_letters", "mnist", "alpha_letters", "sketch_letters")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon")
 SCHEDULES = ("constant", "cosine", "one_cycle", "step")
 MONITORS = ("accuracy", "loss")
-RESIZINGS = ("none", "area", "bilinear")
-TEST_ON = ("test", "validation")
 BUDGETS = ("full", "quick")
-
-
-@dataclasses.dataclass(frozen=True)
-class DatasetConfig(Part):
-    """Which images, and where their files come from.
-
-    Attributes:
-        name: one of DATASETS.
-        archives: a folder with the original archives: the dataset is prepared from these files, also
-            where it was prepared from others before; empty to use what is prepared, or else the
-            environment variable JAXLETTERS_ARCHIVES.
-        data_dir: TFDS's folder of prepared datasets; empty for TFDS's own default.
-        npz: a file with the same dataset as arrays, to be read instead; empty for none.
-        size: `sketch_letters` only: how many training examples to draw (a fifth as many to test).
-        limit: the most training examples to use, drawn from all classes alike; 0 for all there are.
-        validation_per_class: examples held out of each class of the training split, at most one sixth;
-            with 0, or where none can be, nothing is validated and the last weights count. Of an `npz` with
-            validation examples of its own, those are all used instead, and `limit` leaves them alone.
-        test_share: share of each class to test on, for a dataset that has no test split.
-        test_on: one of TEST_ON: "validation" tests on the validation examples, so that settings can be
-            chosen without a look at the test split.
-        resize: one of RESIZINGS: how images are brought to EMNIST's 28x28 with a margin of 2; "none"
-            leaves them as they are.
-    """
-
-    name: str = setting("sketch_letters", choices=DATASETS)
-    archives: str = setting("", identity=False)
-    data_dir: str = setting("", identity=False)
-    npz: str = setting("", identity=False)
-    size: int = setting(0, low=0, high=10**7)
-    limit: int = setting(0, low=0, high=10**9)
-    validation_per_class: int = setting(800, low=0, high=10**9)
-    test_share: float = setting(0.0, low=0, high=0.9)
-    test_on: str = setting("test", choices=TEST_ON)
-    resize: str = setting("none", choices=RESIZINGS)
-
-    def problems(self) -> Iterator[str]:
-        """Yields what is wrong with several settings together."""
-        if self.name == "sketch_letters" and self.size < 1:
-            yield "size: sketch_letters is drawn on the spot: say how many to train on"
-        if self.name != "sketch_letters" and self.size:
-            yield f"size: only sketch_letters can be sized, {self.name} cannot; set it to 0"
-        if self.name != "alpha_letters" and self.resize != "none":
-            yield f"resize: {self.name} is as EMNIST's images are; set it to none"
-        if self.test_on == "validation" and (self.test_share or not self.validation_per_class):
-            yield (
-                "test_on: to test on the validation examples there must be some, and no others; set "
-                "test_share to 0 and validation_per_class to 1 or more"
-            )
-        if self.name == "sketch_letters" and self.npz:
-            yield "npz: sketch_letters is drawn, not read; name another dataset"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -421,6 +369,8 @@ class Config:
 
     Attributes:
         seed: of everything random, 0 <= seed < 2**32.
+        dataset: the images.
+        split: which of them are held out.
         base: where the first weights come from.
         augment: random changes of the training images, of a tuple one after the other.
         stages: one after another, each begins with the best weights of the one before; where there are
@@ -435,7 +385,8 @@ class Config:
     """
 
     seed: int = setting(0, low=0, high=2**32 - 1)
-    dataset: DatasetConfig = DatasetConfig()
+    dataset: Source = SketchLetters()
+    split: Split = Split()
     model: ModelConfig = DeeperConfig()
     augment: Augmentation | tuple[Augmentation, ...] = AugmentConfig()
     loss: Loss = LossConfig()
@@ -494,7 +445,7 @@ class ZeroShotConfig(Part):
 
     seed: int = setting(0, low=0, high=2**32 - 1)
     folds: int = setting(10, low=2, high=10**6)
-    dataset: DatasetConfig = DatasetConfig()
+    dataset: Source = SketchLetters()
     base: BaseConfig = BaseConfig()
 
 
@@ -532,8 +483,8 @@ Experiment = Config | ZeroShotConfig | StudyConfig
 
 def cross_validated(config: Config, folds: int) -> CrossvalConfig:
     """Returns the cross-validation of a run, on all of its dataset."""
-    whole = dataclasses.replace(config.dataset, test_share=0.0)
-    return CrossvalConfig(**{**vars(config), "dataset": whole}, folds=folds)
+    whole = dataclasses.replace(config.split, test_share=0.0)
+    return CrossvalConfig(**{**vars(config), "split": whole}, folds=folds)
 
 
 def plain(config: Config) -> Config:

@@ -1,5 +1,7 @@
 """The one exception for what a user can mend."""
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """Something the user must mend; `launch.py` prints it without a traceback and exits with code 2.
@@ -11,3 +13,9 @@ class UserError(Exception):
 def shown(text: str) -> str:
     """Returns a text for a message: on one line, whatever is in it."""
     return text if text.isprintable() else repr(text)
+
+
+def pixels(shape: Sequence[int]) -> str:
+    """Returns how a message calls the size of images, (height, width) or (height, width, 3)."""
+    height, width, *channels = shape
+    return f"{height}x{width} pixels{' in colour' if channels == [3] else ''}"

@@ -25,7 +25,7 @@ PROGRAM, GRAPH, WEIGHTS = "model.stablehlo", "model.onnx", "weights.safetensors"
 EXTRA = "pip install 'jaxletters[export]'"
 
 Call = Callable[[np.ndarray], Any]
-"""From uint8 images `[b, h, w]` to their logits, float32 `[b, classes]`."""
+"""From uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`."""
 
 
 class UnusableError(UserError):
@@ -36,13 +36,13 @@ class Facts(NamedTuple):
     """What must be known of a network to read it.
 
     Attributes:
-        image_shape: (height, width) of its images.
+        image_shape: (height, width) of its images, or (height, width, 3).
         classes: how many it tells apart.
         settings: its config as a nested mapping.
         jax: the version of JAX that exported its program.
     """
 
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
     classes: int
     settings: Mapping[str, Any]
     jax: str

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxletters import settings
 from jaxletters.config import Config, Experiment
+from jaxletters.parts import Slot, ours
 
 
 def identity(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,9 +22,28 @@ def identity(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     loose = tuple(_loose(Config()))
     # 10 and 10.0 are one number, so a config that says either is the same experiment.
-    flat = settings.flatten(_plain(values))
+    flat = settings.flatten(_within(_plain(values)))
     return {
         k: v for k, v in flat.items() if not any(k == x or k.startswith(x + ".") for x in loose)
+    }
+
+
+def outside(part: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the settings of a part, as `settings.to_dict` gives it, that are not of its identity."""
+    about = part.get("class")
+    if isinstance(about, str):
+        cls = ours(Slot).get(about)
+        return settings.outside(cls) if cls else ()
+    return tuple(about.get("outside_identity", ())) if isinstance(about, Mapping) else ()
+
+
+def _within(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a config without the settings of its parts that are not of their identity."""
+    left_out = outside(values)
+    return {
+        name: _within(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if name not in left_out
     }
 
 
@@ -39,12 +59,13 @@ def fingerprint_of(values: Mapping[str, Any]) -> str:
 
 
 def _loose(config: Any, prefix: str = "") -> Iterator[str]:
-    """Yields the dotted key of every setting that changes no numbers, or of the part that holds it."""
+    """Yields the dotted key of every setting outside of slots that changes no numbers, or of its part."""
+    left_out = settings.outside(type(config))
     for f in dataclasses.fields(config):
         key, value = f"{prefix}{f.name}", getattr(config, f.name)
-        if not f.metadata.get("identity", True):
+        if f.name in left_out:
             yield key
-        elif dataclasses.is_dataclass(value):
+        elif dataclasses.is_dataclass(value) and not isinstance(value, Slot):
             yield from _loose(value, f"{key}.")
 
 

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxletters import data, environment, identity, workdir
+from jaxletters import environment, identity, workdir
 from jaxletters.config import (
     Config,
     CrossvalConfig,
-    DatasetConfig,
     Experiment,
     StudyConfig,
     ZeroShotConfig,
@@ -25,9 +24,10 @@ from jaxletters.data import Splits, provenance
 from jaxletters.data.digests import SplitDigest
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_bytes, write_json
+from jaxletters.parts import FITS, Source
 
 FILE, _EXAMPLES = "manifest.json", "examples.npz"
-_SCHEMA = 1
+_SCHEMA = 2
 _DIGITS = 12
 
 Facts = dict[str, Any]
@@ -119,11 +119,12 @@ def _checked(manifest: Manifest) -> Manifest:
     if manifest.data is not None:
         for split in manifest.data["splits"].values():
             SplitDigest(**split)
-        texts = [manifest.data["division"], manifest.data["note"], *manifest.data["class_names"]]
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError("division, note and class_names are text")
-        if len(manifest.data["image_shape"]) != 2:
-            raise ValueError("image_shape has a height and a width")
+        texts = [manifest.data[name] for name in ("dataset", "division", "note")]
+        lists = [*manifest.data["class_names"], *manifest.data["remarks"]]
+        if not all(isinstance(text, str) for text in (*texts, *lists)):
+            raise TypeError("dataset, division, note, class_names and remarks are text")
+        if len(manifest.data["image_shape"]) not in (2, 3) or manifest.data["fit"] not in FITS:
+            raise ValueError("image_shape has a height and a width, fit a name")
     return manifest
 
 
@@ -133,9 +134,9 @@ def splits_used(config: Config | ZeroShotConfig, names: Collection[str]) -> tupl
         return ("test" if "test" in names else "train",)
     if isinstance(config, CrossvalConfig):
         return ("train",)
-    dataset = config.dataset
-    validation = bool(dataset.validation_per_class) and "validation" in names
-    test = dataset.test_on == "test" and not dataset.test_share
+    split = config.split
+    validation = bool(split.validation_per_class) and "validation" in names
+    test = split.test_on == "test" and not split.test_share
     wanted = {"train": True, "validation": validation, "test": test}
     return tuple(split for split, used in wanted.items() if used)
 
@@ -152,12 +153,14 @@ def describe_data(source: Splits, splits: Iterable[str], parts: Iterable[np.ndar
     for part in parts:
         division.update(f"{part.dtype.str}{part.shape}".encode() + part.tobytes())
     found = {split: source.digest(split) for split in splits}
-    published = data.from_published_files(source.config)
     return {
-        "dataset": source.config.name,
-        "note": provenance.note(source.config, found, published),
-        "class_names": list(data.class_names(source.config.name)),
-        "image_shape": list(data.image_shape(source.config)),
+        "dataset": source.source.name,
+        "note": source.source.note(found) or provenance.by_content(found),
+        "class_names": list(source.info.class_names),
+        "image_shape": list(source.info.image_shape),
+        "fit": source.info.fit,
+        "inverted": source.info.inverted,
+        "remarks": list(source.info.remarks),
         "splits": {split: digest._asdict() for split, digest in found.items()},
         "division": division.hexdigest(),
     }
@@ -232,7 +235,7 @@ def check_finished(
     folder: Path,
     config: Config | ZeroShotConfig | StudyConfig,
     base: Facts | None = None,
-    find: Callable[[DatasetConfig, tuple[str, ...]], Facts | None] | None = None,
+    find: Callable[[Source, tuple[str, ...]], Facts | None] | None = None,
 ) -> None:
     """Compares a finished run with its config, and with the data and the base as they are now.
 
@@ -285,11 +288,11 @@ def _check_fingerprint(folder: Path, manifest: Manifest, found: str) -> None:
         )
 
 
-def find_data(config: DatasetConfig, splits: tuple[str, ...]) -> Facts | None:
+def find_data(dataset: Source, splits: tuple[str, ...]) -> Facts | None:
     """Returns what identifies splits of a dataset as it is now, None where it is not here any more."""
-    if not data.is_here(config):
+    if not dataset.is_here():
         return None
-    source = Splits(config)
+    source = Splits(dataset)
     return describe_data(source, [split for split in splits if split in source.names])
 
 
@@ -342,14 +345,10 @@ def _where(folder: Path) -> str:
     dataset = read_json(folder / "config.json")["dataset"]
     named = [
         f"--config.dataset.{name}={dataset[name]}"
-        for name in ("npz", "archives", "data_dir")
-        if dataset.get(name)
+        for name in identity.outside(dataset)
+        if dataset[name]
     ]
-    return (
-        f"restore them ({' '.join(named)})"
-        if named
-        else "restore them (--config.dataset.archives=DIR)"
-    )
+    return f"restore them ({' '.join(named)})" if named else "restore them"
 
 
 def _check_base(folder: Path, before: Manifest, now: Facts | None) -> None:

@@ -1,16 +1,17 @@
 """Settings changed by name, as on the command line."""
 
 import collections
+import dataclasses
 import functools
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from jaxletters import settings, validation
+from jaxletters import settings, sources, validation
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError, shown
 from jaxletters.validation import nearest
@@ -21,9 +22,12 @@ T = TypeVar("T", bound=Experiment)
 def apply(config: T, words: Sequence[str]) -> T:
     """Returns the config after `--config.KEY=VALUE` or `--config.KEY VALUE`; the last one of a key wins.
 
+    `--config.dataset=PATH` replaces the dataset by a folder of pictures or a file of arrays, and comes first.
+
     Raises:
         UserError: a word is none of these, or does not fit the config; a line for each.
     """
+    config, words = _other_dataset(config, words)
     types = {leaf.key: leaf.kind for leaf in settings.leaves(config)}
     changes, problems = _read(words, types)
     for key, text in changes:
@@ -35,6 +39,19 @@ def apply(config: T, words: Sequence[str]) -> T:
     if problems:
         raise UserError("\n".join(problems))
     return config
+
+
+def _other_dataset(config: T, words: Sequence[str]) -> tuple[T, list[str]]:
+    """Returns the config with the dataset that the words name, if one does, and the other words."""
+    rest = []
+    for word in words:
+        if not (path := re.match("--?config[.]dataset=(.+)", word)) or not hasattr(
+            config, "dataset"
+        ):
+            rest.append(word)
+            continue
+        config = dataclasses.replace(cast(Any, config), dataset=sources.at(path[1]))
+    return config, rest
 
 
 def _read(

@@ -44,9 +44,10 @@ def of(folder: Path) -> Run:
     Raises:
         UserError: a file in it cannot be read.
     """
-    config, result = read_json(folder / "config.json"), workdir.result(folder)
-    dataset = config.get("dataset") if isinstance(config, dict) else None
-    name = dataset.get("name", "") if isinstance(dataset, dict) else ""
+    file, result = folder / "manifest.json", workdir.result(folder)
+    about = read_json(file) if file.exists() else None
+    data = about.get("data") if isinstance(about, dict) else None
+    name = data.get("dataset", "") if isinstance(data, dict) else ""
     return Run(folder, _state(folder, result), name, result)
 
 

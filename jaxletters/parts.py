@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import optax
     from flax import linen as nn
 
+    from jaxletters.data.digests import SplitDigest
+
 
 class Rule(NamedTuple):
     """What values a setting may have.
@@ -123,6 +125,7 @@ class DatasetInfo(NamedTuple):
         class_names: one per label.
         image_shape: (height, width) of every image in pixels, or (height, width, 3) in colour.
         fit: how a picture becomes such an image: one of FITS.
+        inverted: whether pictures are inverted, so that dark ink on light paper is bright.
         remarks: what was assumed about the files or left out, a sentence each.
     """
 
@@ -130,6 +133,7 @@ class DatasetInfo(NamedTuple):
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
     fit: str = "stretch"
+    inverted: bool = False
     remarks: tuple[str, ...] = ()
 
 
@@ -170,9 +174,39 @@ class Source(Slot):
         """
         raise NotImplementedError(f"{type(self).__name__} does not define read(split)")
 
+    def resized(self, images: "np.ndarray") -> "np.ndarray":
+        """Returns images that `read` gave as a network sees them, `[n, *image_shape]`.
+
+        What identifies data, and tells whether a network has seen an image before, is what `read` gives.
+        """
+        return images
+
     def is_here(self) -> bool:
         """Returns whether the images can be read without a download."""
         return True
+
+    def note(self, digests: "Mapping[str, SplitDigest]") -> str:
+        """Returns what must be said wherever a figure on these images stands, such as "generated data".
+
+        Args:
+            digests: of the splits that the figure depends on.
+        """
+        del digests
+        return ""
+
+
+def is_ours(cls: type) -> bool:
+    """Returns whether a class is this package's, not a user's."""
+    return cls.__module__.startswith(f"{__package__}.")
+
+
+def ours(slot: type[Slot]) -> dict[str, type[Slot]]:
+    """Returns the parts of this package that fill a slot, by the names of their classes."""
+    found = {}
+    for cls in slot.__subclasses__():
+        if is_ours(cls):
+            found |= {cls.__name__: cls, **ours(cls)}
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,5 +37,7 @@ def of(run: "Trained") -> Reader:
         name=run.folder.absolute().name,
         class_names=run.class_names,
         image_shape=run.image_shape,
+        fit=run.fit,
+        inverted=run.inverted,
         call=functools.partial(inference.evaluation(), run.model, variables),
     )

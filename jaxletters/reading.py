@@ -52,30 +52,36 @@ class Reader:
     Attributes:
         name: of the run.
         class_names: one per label.
-        image_shape: (height, width) in pixels of the images it reads.
-        call: from uint8 images `[b, h, w]` to their logits, float32 `[b, classes]`.
+        image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
+        fit: how a picture becomes such an image, one of `parts.FITS`.
+        inverted: whether it is inverted for that.
+        call: from uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`.
     """
 
     name: str
     class_names: tuple[str, ...]
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
+    fit: str
+    inverted: bool
     call: Callable[[np.ndarray], jax.Array]
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Returns the logits of images, or of a single one: float32 `[n, classes]`.
 
         Args:
-            images: uint8 `[n, h, w]` or `[h, w]`, upright, 0 = paper and 255 = ink.
+            images: uint8 `[n, *image_shape]` or `[*image_shape]`, upright, of handwriting 0 = paper and
+                255 = ink.
 
         Raises:
             UserError: they have another shape or dtype.
         """
         images = np.asarray(images)
-        if images.shape[-2:] != self.image_shape or images.ndim not in (2, 3):
-            height, width = self.image_shape
+        axes = len(self.image_shape)
+        if images.shape[-axes:] != self.image_shape or images.ndim not in (axes, axes + 1):
+            expected = ", ".join(map(str, self.image_shape))
             raise UserError(
-                f"images: expected an array [n, {height}, {width}], found {list(images.shape)}; "
-                "bring them to that size first, as jaxletters predict does"
+                f"images: expected an array [n, {expected}], found {list(images.shape)}; bring them to that "
+                "size first, as jaxletters predict does"
             )
         if images.dtype != np.uint8:
             raise UserError(
@@ -90,7 +96,7 @@ class Reader:
         """Returns what the network makes of images, or of a single one.
 
         Args:
-            images: uint8 `[n, h, w]` or `[h, w]`, upright, 0 = paper and 255 = ink.
+            images: as for `logits`.
 
         Raises:
             UserError: they have another shape or dtype.

@@ -86,7 +86,16 @@ def _values(config: Any) -> dict[str, Any]:
 def _class(cls: type[Slot]) -> Any:
     if (code := cls.defined_by) is None:
         return cls.__name__
-    return {"name": cls.__name__, "file": code.file, "sha256": code.sha256}
+    about: dict[str, Any] = {"name": cls.__name__, "file": code.file, "sha256": code.sha256}
+    # The class is not at hand where a fingerprint is taken of config.json.
+    if loose := outside(cls):
+        about["outside_identity"] = list(loose)
+    return about
+
+
+def outside(cls: type) -> tuple[str, ...]:
+    """Returns the settings of a dataclass in which runs may differ that are one experiment."""
+    return tuple(f.name for f in dataclasses.fields(cls) if not f.metadata.get("identity", True))
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jaxletters.errors import UserError
@@ -11,6 +11,8 @@ from jaxletters.parts import FITS, DatasetInfo, Part, Source, setting
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from jaxletters.data.digests import SplitDigest
 
 EMNIST_SUBSETS = ("letters", "balanced", "byclass", "bymerge", "digits", "mnist")
 RESIZINGS = ("none", "area", "bilinear")
@@ -28,6 +30,10 @@ ORIENTATIONS = (
 INKS = ("auto", "bright", "dark")
 TEST_ON = ("test", "validation")
 _MOST_PIXELS = 4096
+# EMNIST's: letters fill 28x28 pixels but for two at each side.
+_CANVAS, _MARGIN = (28, 28), 2
+# One of each letter to test, a fifth of the training examples.
+_LEAST_SKETCHES = 5 * 26
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +65,127 @@ class Split(Part):
 
 
 @dataclasses.dataclass(frozen=True)
+class _Builtin(Source):
+    """A dataset that one of this project's own TFDS builders prepares once.
+
+    Attributes:
+        data_dir: TFDS's folder of prepared datasets; empty for TFDS's own default.
+    """
+
+    data_dir: str = setting("", identity=False)
+
+    def info(self) -> DatasetInfo:
+        """Returns what there is; see the base class."""
+        from jaxletters.data import builtin
+
+        return builtin.info(self.name)
+
+    def read(self, split: str) -> "tuple[np.ndarray, np.ndarray]":
+        """Returns a split, which is prepared first if need be; see the base class."""
+        from jaxletters.data import builtin
+
+        return builtin.read(self, split)
+
+    def is_here(self) -> bool:
+        """Returns whether nothing must be downloaded; see the base class."""
+        from jaxletters.data import builtin
+
+        return builtin.is_here(self)
+
+    def note(self, digests: "Mapping[str, SplitDigest]") -> str:
+        """Returns what the images are if not the published ones; see the base class."""
+        from jaxletters.data import builtin
+
+        return builtin.note(self, digests)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Archived(_Builtin):
+    """A dataset that is prepared from its published files.
+
+    Attributes:
+        archives: a folder with the original archives: the dataset is prepared from these files, also
+            where it was prepared from others before; empty to use what is prepared, or else the
+            environment variable JAXLETTERS_ARCHIVES.
+    """
+
+    archives: str = setting("", identity=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Emnist(_Archived):
+    """EMNIST (Cohen, Afshar, Tapson, van Schaik 2017, arXiv:1702.05373), upright.
+
+    Attributes:
+        subset: "letters": A to Z, both cases in one class, class 0 unused; "balanced" and "bymerge": 47
+            classes, digits and letters, cases that look alike in one; "byclass": 62; "digits", "mnist": 10.
+    """
+
+    subset: str = setting("letters", choices=EMNIST_SUBSETS)
+
+    @property
+    def name(self) -> str:
+        """What results call it: "emnist_letters"."""
+        return f"emnist_{self.subset}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mnist(_Archived):
+    """MNIST's digits (LeCun, Bottou, Bengio, Haffner 1998)."""
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return "mnist"
+
+
+@dataclasses.dataclass(frozen=True)
+class AlphaDigits(_Archived):
+    """The capital letters of Binary AlphaDigits, 39 of each, numbered as in EMNIST Letters.
+
+    Attributes:
+        resize: one of RESIZINGS: how images are brought to EMNIST's 28x28 with a margin of 2; "none"
+            leaves their 20x16 bits as they are.
+    """
+
+    resize: str = setting("none", choices=RESIZINGS)
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return "alpha_letters"
+
+    def info(self) -> DatasetInfo:
+        """Returns what is published; see the base class."""
+        info = super().info()
+        return info if self.resize == "none" else info._replace(image_shape=_CANVAS)
+
+    def resized(self, images: "np.ndarray") -> "np.ndarray":
+        """Returns images on EMNIST's canvas; see the base class."""
+        if self.resize == "none":
+            return images
+        from jaxletters.data import canvas
+
+        return canvas.fit(images, _CANVAS, _MARGIN, self.resize)
+
+
+@dataclasses.dataclass(frozen=True)
+class SketchLetters(_Builtin):
+    """Generated letters of both cases, not real handwriting; numbered as in EMNIST Letters.
+
+    Attributes:
+        size: how many training examples to draw; a fifth as many to test.
+    """
+
+    size: int = setting(10_400, low=_LEAST_SKETCHES, high=10**7)
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return "sketch_letters"
+
+
+@dataclasses.dataclass(frozen=True)
 class ImageFolder(Source):
     """A folder of pictures for each class.
 
@@ -87,7 +214,7 @@ class ImageFolder(Source):
         """Yields what is wrong with several settings together."""
         if not self.path:
             yield "path: expected the folder of the pictures, found none; name it"
-        if self.channels == 2:  # noqa: PLR2004
+        if self.channels == 2:
             yield "channels: expected 1 for grey or 3 for colour, found 2"
         yield from _size_problems(self.size)
 
@@ -133,7 +260,7 @@ class Tfds(Source):
         """Yields what is wrong with several settings together."""
         if not self.dataset:
             yield "dataset: expected a name such as kmnist, found none; name one"
-        if self.channels == 2:  # noqa: PLR2004
+        if self.channels == 2:
             yield "channels: expected 1 for grey, 3 for colour or 0, found 2"
         if self.size:
             yield from _size_problems(self.size)
@@ -203,10 +330,10 @@ def held(setting: str) -> "np.ndarray | None":
 class Arrays(Source):
     """Images and labels as arrays: in memory, or in a file.
 
-    Files are NumPy's .npz (the usual names: x_train and y_train, train_images ..., images and labels, arr_0 ...)
-    and .npy, .csv with the label first and a column per pixel, EMNIST's .mat, and idx, gzip-compressed or not.
-    Images are rows of pixels or squares, with or without a channel axis, as whole numbers or from 0 or -1 to 1;
-    labels numbers from 0 or 1, characters or names, one-hot.
+    Files are NumPy's .npz (with the usual names: x_train and y_train, train_images ..., images and labels,
+    arr_0 ...) and .npy, .csv with the label first and a column per pixel, EMNIST's .mat, and idx, compressed
+    by gzip or not. Images are rows of pixels or squares, with or without a channel axis, as whole numbers or
+    from 0 or -1 to 1; labels are numbers from 0 or 1, characters or names, or one-hot.
 
     Attributes:
         images: a file, or an array.
@@ -228,7 +355,7 @@ class Arrays(Source):
     ink: str = setting("auto", choices=INKS)
 
     def __post_init__(self) -> None:
-        """Keeps arrays of the caller's; the settings have their SHA-256, so that equal ones are one config."""
+        """Keeps arrays of the caller's; the settings have their SHA-256, so equal arrays are one config."""
         kept = []
         for name in ("images", "labels", "test_images", "test_labels"):
             value: Any = getattr(self, name)
@@ -269,5 +396,12 @@ class Arrays(Source):
 
 
 def _size_problems(size: tuple[int, ...]) -> Iterator[str]:
-    if len(size) != 2:  # noqa: PLR2004, height and width
+    if len(size) != 2:
         yield f"size: expected a height and a width, found {size}"
+
+
+def at(path: str) -> Source:
+    """Returns the dataset in a folder of pictures, or in a file of arrays."""
+    from jaxletters import files
+
+    return ImageFolder(path) if files.expanded(path).is_dir() else Arrays(path)

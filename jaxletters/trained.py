@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxletters import checkpoint, console, files, manifest, models, settings, usercode, workdir
-from jaxletters.config import DatasetConfig
+from jaxletters import checkpoint, console, files, manifest, models, usercode, workdir
 from jaxletters.errors import UserError
 from jaxletters.files import read_json
 from jaxletters.parts import ModelConfig
@@ -20,9 +19,10 @@ class Trained(NamedTuple):
     Attributes:
         folder: where it lies.
         result: the content of its `result.json`.
-        dataset: that it was trained on.
         class_names: one per label.
-        image_shape: (height, width) in pixels of the images it reads.
+        image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
+        fit: how a picture becomes such an image, one of `parts.FITS`.
+        inverted: whether it is inverted for that.
         network: the settings of its network.
         model: its network.
         variables: its best weights, on the host.
@@ -30,9 +30,10 @@ class Trained(NamedTuple):
 
     folder: Path
     result: dict[str, Any]
-    dataset: DatasetConfig
     class_names: tuple[str, ...]
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
+    fit: str
+    inverted: bool
     network: ModelConfig
     model: Model
     variables: Variables
@@ -57,7 +58,6 @@ def load(folder: Path) -> Trained:
     try:
         manifest.check_config(folder, about, values)
         network = usercode.part(values["model"], ModelConfig, folder)
-        dataset = settings.from_dict(values["dataset"], DatasetConfig())
         stages = len(values.get("stages", ()))
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
@@ -65,8 +65,7 @@ def load(folder: Path) -> Trained:
             f"{error}; train it anew in another folder"
         ) from error
     assert about.data is not None, "a run that trains a network has data"
-    names, (height, width) = tuple(about.data["class_names"]), about.data["image_shape"]
-    shape = (height, width)
+    names, shape = tuple(about.data["class_names"]), tuple(about.data["image_shape"])
     model = models.build(network, len(names), shape)
     like = jax.tree.map(
         lambda x: np.zeros(x.shape, x.dtype), jax.eval_shape(model.init, jax.random.key(0))
@@ -85,4 +84,5 @@ def load(folder: Path) -> Trained:
             f"{last / 'steps'}: expected the weights that this run finished with (SHA-256 {expected[:12]}), "
             f"found others ({found[:12]}); restore the folder from a backup, or train again in another"
         )
-    return Trained(folder, result, dataset, names, shape, network, model, variables)
+    fit, inverted = about.data["fit"], bool(about.data["inverted"])
+    return Trained(folder, result, names, shape, fit, inverted, network, model, variables)

@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from jaxletters import settings
 from jaxletters.errors import UserError, shown
-from jaxletters.parts import Code, Slot
+from jaxletters.parts import Code, Slot, is_ours, ours
 
 FOLDER = "code"
 """The folder in a run folder that holds the code of the parts that are not this package's."""
@@ -127,12 +127,8 @@ def identify(config: Any) -> None:
     """
     for part in _parts(config):
         cls = type(part)
-        if not _is_ours(cls) and "defined_by" not in vars(cls):
+        if not is_ours(cls) and "defined_by" not in vars(cls):
             _identify(cls)
-
-
-def _is_ours(cls: type) -> bool:
-    return cls.__module__.startswith(f"{__package__}.")
 
 
 def _parts(config: Any) -> Iterator[Slot]:
@@ -266,8 +262,7 @@ def part(values: Mapping[str, Any], slot: type[S], folder: Path | None) -> S:
     """
     about = values["class"]
     if isinstance(about, str):
-        classes = {cls.__name__: cls for cls in slot.__subclasses__() if _is_ours(cls)}
-        return settings.from_class(values, classes[about])
+        return cast(S, settings.from_class(values, ours(slot)[about]))
     name = str(about["name"])
     if folder is None:
         raise UserError(f"{name} is defined by {about['file']}, which is not part of jaxletters")

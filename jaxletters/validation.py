@@ -14,7 +14,6 @@ from jaxletters import settings
 from jaxletters.config import (
     Config,
     CrossvalConfig,
-    DatasetConfig,
     Experiment,
     StudyConfig,
     SweepConfig,
@@ -177,10 +176,10 @@ def _joint_problems(config: Experiment, device_count: int) -> Iterator[str]:
             f"config.training.batch_size: expected a multiple of the {device_count} devices, "
             f"found {config.training.batch_size}"
         )
-    if config.training.patience and not config.dataset.validation_per_class:
+    if config.training.patience and not config.split.validation_per_class:
         yield (
             "config.training.patience: nothing is validated, so nothing can stop early; set it to 0, or "
-            "raise config.dataset.validation_per_class"
+            "raise config.split.validation_per_class"
         )
 
 
@@ -205,19 +204,16 @@ def _metric_problems(config: Config) -> Iterator[str]:
 
 def _unused(config: Config | ZeroShotConfig) -> Iterator[str]:
     """What the kind of experiment has no use for, and would leave out without a word."""
-    if isinstance(config, ZeroShotConfig):
-        names, why = ("limit", "test_share", "test_on"), "every example there is to test on is read"
-    elif isinstance(config, CrossvalConfig):
-        names, why = ("test_share", "test_on"), "cross-validation tests on every example"
-        if config.test_shift:
-            yield "config.test_shift: cross-validation tests images as they are; set it to 0"
-    else:
+    if not isinstance(config, CrossvalConfig):
         return
-    plain = DatasetConfig()
-    for name in names:
-        found, expected = getattr(config.dataset, name), getattr(plain, name)
-        if found != expected:
-            yield f"config.dataset.{name}: {why}; set it to {expected}"
+    if config.test_shift:
+        yield "config.test_shift: cross-validation tests images as they are; set it to 0"
+    plain = schema.Split()
+    for name in ("test_share", "test_on"):
+        if getattr(config.split, name) != (expected := getattr(plain, name)):
+            yield (
+                f"config.split.{name}: cross-validation tests on every example; set it to {expected}"
+            )
 
 
 def _part_problems(config: Any, prefix: str = "") -> Iterator[str]:

@@ -6,7 +6,7 @@ import tiny
 from results import RUN
 
 from jaxletters import data, manifest, models
-from jaxletters.config import DatasetConfig, DeeperConfig, ModelConfig
+from jaxletters.config import DeeperConfig, ModelConfig
 from jaxletters.files import write_json
 from jaxletters.trained import Trained
 
@@ -18,7 +18,7 @@ def trained(folder: Path, network: ModelConfig = SMALL, dataset: str = "sketch_l
     environment = {"versions": {"python": "3.11.0", "jax": "0.7.2"}}
     about = manifest.Manifest("f" * 64, None, None, [], "", environment, [], [])
     write_json(folder / "manifest.json", {"schema": 1, **about._asdict()})
-    config = DatasetConfig(dataset)
+    config = TODO_()
     names, shape = data.class_names(dataset), data.image_shape(config)
     model = models.build(network, len(names), shape)
     result = {**RUN, "dataset": dataset, "dataset_note": "random weights", "fingerprint": "f" * 64}

@@ -14,10 +14,11 @@ from PIL import Image
 from results import RUN
 
 from jaxletters import manifest
-from jaxletters.config import Config, DatasetConfig
+from jaxletters.config import Config
 from jaxletters.data import sketch
 from jaxletters.files import write_json
 from jaxletters.identity import fingerprint
+from jaxletters.sources import Mnist
 
 
 def test_inspect_draws_every_class_and_counts_it(tmp_path):
@@ -58,7 +59,7 @@ def on_images(digest):
 def finished(tmp_path):
     """A folder with two finished runs, one of them without validation."""
     for name, records in (("one", RECORDS), ("two", RECORDS[:1])):
-        config = Config(dataset=DatasetConfig("mnist"))
+        config = Config(dataset=Mnist())
         result = {**RUN, "fingerprint": fingerprint(config)}
         manifest.claim(tmp_path / name, config, pytest.fail, on_images("a"))
         write_json(tmp_path / name / "report" / "result.json", result)

@@ -5,16 +5,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jaxletters import commandline
-from jaxletters.config import (
-    AugmentConfig,
-    Config,
-    DatasetConfig,
-    DeeperConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-)
+from jaxletters.config import AugmentConfig, Config, DeeperConfig, OptimizerConfig, ScheduleConfig
 from jaxletters.errors import UserError
 from jaxletters.settings import leaves
+from jaxletters.sources import Mnist
 
 # Whole numbers where floats are declared, as people write them.
 CONFIG = """
@@ -28,7 +22,7 @@ def get_config():
     )
 """
 LOADED = Config(
-    dataset=DatasetConfig(name="mnist"),
+    dataset=Mnist(),
     augment=AugmentConfig(shift=2.0),
     optimizer=OptimizerConfig(schedule=ScheduleConfig("step", milestones=(0.0, 1.0))),
 )

@@ -6,13 +6,8 @@ import tiny
 
 from jaxletters import config as schema
 from jaxletters import settings as configured
-from jaxletters.config import (
-    AugmentConfig,
-    Config,
-    DatasetConfig,
-    OptimizerConfig,
-    StageConfig,
-)
+from jaxletters.config import AugmentConfig, Config, OptimizerConfig, StageConfig
+from jaxletters.sources import Mnist
 
 
 def test_every_setting_has_a_dotted_key():
@@ -25,7 +20,7 @@ def test_every_setting_has_a_dotted_key():
 
 @pytest.mark.parametrize("model", sorted(tiny.NETWORKS, key=str))
 def test_json_and_back_is_the_same_config(model):
-    config = Config(model=model(), dataset=DatasetConfig("mnist"))
+    config = Config(model=model(), dataset=Mnist())
     text = json.dumps(configured.to_dict(config))
     assert configured.from_dict(json.loads(text), config) == config
 
@@ -47,7 +42,7 @@ def test_numbers_become_what_they_are_declared_to_be():
 
 
 def test_a_config_from_before_a_setting_has_it_at_its_default():
-    config = Config(dataset=DatasetConfig("mnist"))
+    config = Config(dataset=Mnist())
     old = configured.to_dict(config)
     for key in ("stages", "base"):
         del old[key]

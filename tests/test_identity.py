@@ -7,7 +7,6 @@ from jaxletters.config import (
     CheckpointConfig,
     Config,
     CrossvalConfig,
-    DatasetConfig,
     DeeperConfig,
     MLPConfig,
     OptimizerConfig,
@@ -16,6 +15,7 @@ from jaxletters.config import (
 )
 from jaxletters.identity import fingerprint
 from jaxletters.identity import identity as identity_of
+from jaxletters.sources import Arrays, Mnist, Split
 
 FINGERPRINT = "f72bdd9d5a4c59315bb4df3d8f3b94ffc1bda48e486f9c3e75c8444c8d1bee3f"
 
@@ -27,9 +27,9 @@ def identity(config):
 @pytest.mark.parametrize(
     "same",
     [
-        Config(dataset=DatasetConfig(archives="/a")),
-        Config(dataset=DatasetConfig(data_dir="/b")),
-        Config(dataset=DatasetConfig(npz="letters.npz")),
+        Config(dataset=TODO_(archives="/a")),
+        Config(dataset=TODO_(data_dir="/b")),
+        Config(dataset=Arrays("letters.npz")),
         Config(checkpoint=CheckpointConfig(every_steps=7, max_to_keep=1)),
         Config(checkpoint=CheckpointConfig(mirror="/c", give_up_after="1h")),
         Config(time_limit="5h"),
@@ -64,16 +64,16 @@ def test_every_other_setting_is_the_experiment():
     "other",
     [
         Config(seed=1),
-        Config(dataset=DatasetConfig("mnist")),
+        Config(dataset=Mnist()),
         Config(model=MLPConfig()),
         Config(model=DeeperConfig(widths=(32, 64, 127))),
         Config(augment=AugmentConfig(shift=0.5)),
         Config(optimizer=OptimizerConfig(learning_rate=2e-3)),
         Config(training=TrainingConfig(monitor="loss")),
         Config(log_every_steps=101),
-        Config(dataset=DatasetConfig(limit=100)),
-        Config(dataset=DatasetConfig(test_share=0.2)),
-        Config(dataset=DatasetConfig(resize="area")),
+        Config(dataset=TODO_(), split=Split(limit=100)),
+        Config(dataset=TODO_(), split=Split(test_share=0.2)),
+        Config(dataset=TODO_(resize="area")),
         Config(base=BaseConfig(config="configs/emnist_deeper.py")),
         Config(stages=(StageConfig(),)),
         CrossvalConfig(),

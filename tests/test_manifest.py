@@ -15,7 +15,6 @@ from jaxletters.config import (
     CheckpointConfig,
     Config,
     CrossvalConfig,
-    DatasetConfig,
     MLPConfig,
     OptimizerConfig,
     StageConfig,
@@ -26,6 +25,7 @@ from jaxletters.data import sketch, splits
 from jaxletters.errors import UserError
 from jaxletters.experiments import dispatch
 from jaxletters.preempt import Interrupted
+from jaxletters.sources import Arrays, Emnist, SketchLetters
 from jaxletters.types import Examples
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -53,7 +53,7 @@ def save(path, train=None, test=None):
 
 
 def config(npz, **changes):
-    dataset = DatasetConfig("emnist_letters", npz=npz, validation_per_class=0)
+    dataset = Arrays(npz)  # SPLIT Split(validation_per_class=0)
     plain = Config(
         dataset=dataset,
         model=MLPConfig(hidden=(8,)),
@@ -151,12 +151,9 @@ def test_archives_replaced_under_a_run_are_refused(tmp_path, write_emnist):
         write_emnist(tmp_path / name, n_train=count, seed=ord(name))
 
     def asked(name):
-        dataset = DatasetConfig(
-            "emnist_letters",
-            archives=str(tmp_path / name),
-            data_dir=str(tmp_path / "tfds"),
-            validation_per_class=0,
-        )
+        dataset = Emnist(
+            archives=str(tmp_path / name), data_dir=str(tmp_path / "tfds")
+        )  # SPLIT Split(validation_per_class=0)
         return config("", dataset=dataset, training=TrainingConfig(batch_size=20, epochs=3))
 
     interrupted(asked("a"), folder)
@@ -180,9 +177,9 @@ def test_a_finished_run_is_not_that_of_data_that_replaced_its_own(tmp_path):
 
 
 def test_a_finished_run_stays_finished_where_its_data_are_gone(tmp_path):
-    dataset = DatasetConfig(
-        "sketch_letters", size=130, data_dir=str(tmp_path / "tfds"), validation_per_class=0
-    )
+    dataset = SketchLetters(
+        size=130, data_dir=str(tmp_path / "tfds")
+    )  # SPLIT Split(validation_per_class=0)
     asked, folder = config("", dataset=dataset), tmp_path / "run"
     dispatch.run(asked, folder)
     shutil.rmtree(tmp_path / "tfds")
@@ -265,7 +262,7 @@ def one_split(folder, **arrays):
     path = folder / f"{'other' if arrays else 'letters'}.npz"
     images, labels = letters(260, 1)
     np.savez(path, **({"images": images, "labels": labels} | arrays))
-    return DatasetConfig("emnist_letters", npz=str(path), validation_per_class=1, test_share=0.2)
+    return Arrays(str(path))  # SPLIT Split(validation_per_class=1, test_share=0.2)
 
 
 def of_one_split(folder, seed, **changes):

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from jaxletters import overview, workdir
-from jaxletters.config import Config, DatasetConfig
+from jaxletters.config import Config
 from jaxletters.errors import UserError
 from jaxletters.files import write_json
+from jaxletters.sources import Mnist
 
-CONFIG = Config(dataset=DatasetConfig("mnist"))
+CONFIG = Config(dataset=Mnist())
 
 
 def states(root):

@@ -9,7 +9,6 @@ from jaxletters.config import (
     Config,
     ConvNetConfig,
     CrossvalConfig,
-    DatasetConfig,
     DeeperConfig,
     LetterNetConfig,
     LossConfig,
@@ -23,8 +22,9 @@ from jaxletters.config import (
     ZeroShotConfig,
 )
 from jaxletters.errors import UserError
+from jaxletters.sources import Arrays, Emnist, Mnist, SketchLetters, Split
 
-MNIST = DatasetConfig("mnist")
+MNIST = Mnist()
 
 
 def problems(config, device_count=1):
@@ -39,8 +39,8 @@ def problems(config, device_count=1):
 @pytest.mark.parametrize(
     "config",
     [
-        Config(dataset=DatasetConfig("sketch_letters", size=500)),
-        Config(dataset=DatasetConfig("emnist_letters")),
+        Config(dataset=SketchLetters(size=500)),
+        Config(dataset=Emnist()),
         *(
             Config(dataset=MNIST, model=model)
             for model in (MLPConfig(), SimpleConvNetConfig(), ConvNetConfig(), DeeperConfig())
@@ -58,7 +58,7 @@ def test_sound_configs_pass(config):
 @pytest.mark.parametrize(
     ("config", "key", "words"),
     [
-        (Config(dataset=DatasetConfig("mnits")), "dataset.name", "did you mean 'mnist'"),
+        (Config(dataset=UNKNOWN_mnits()), "dataset.name", "did you mean 'mnist'"),
         (
             Config(dataset=MNIST, model=DeeperConfig(activation="rulu")),
             "model.activation",
@@ -139,15 +139,15 @@ def test_sound_configs_pass(config):
             "model.widths",
             "found 0",
         ),
-        (Config(dataset=DatasetConfig()), "dataset.size", "say how many"),
-        (Config(dataset=DatasetConfig("mnist", size=100)), "dataset.size", "mnist cannot"),
+        (Config(dataset=SketchLetters()), "dataset.size", "say how many"),
+        (Config(dataset=Mnist(size=100)), "dataset.size", "mnist cannot"),
         (
-            Config(dataset=DatasetConfig("mnist", resize="area")),
+            Config(dataset=Mnist(resize="area")),
             "dataset.resize",
             "set it to none",
         ),
         (
-            Config(dataset=DatasetConfig("sketch_letters", size=500, npz="a.npz")),
+            Config(dataset=Arrays("a.npz", size=500)),
             "dataset.npz",
             "drawn, not read",
         ),
@@ -171,7 +171,8 @@ def test_sound_configs_pass(config):
         ),
         (
             Config(
-                dataset=DatasetConfig("mnist", validation_per_class=0),
+                dataset=Mnist(),
+                split=Split(validation_per_class=0),
                 training=TrainingConfig(patience=2),
             ),
             "training.patience",
@@ -248,7 +249,7 @@ def test_a_model_that_is_none_is_one_line():
 def test_everything_wrong_is_said_at_once():
     config = Config(
         seed=-1,
-        dataset=DatasetConfig("mnits"),
+        dataset=UNKNOWN_mnits(),
         training=TrainingConfig(epochs=0, monitor="f1"),
         optimizer=OptimizerConfig("adamm", learning_rate=-1.0),
     )

@@ -7,17 +7,11 @@ import sys
 import pytest
 
 from jaxletters import settings, workdir
-from jaxletters.config import (
-    AugmentConfig,
-    Config,
-    DatasetConfig,
-    MLPConfig,
-    OptimizerConfig,
-    TrainingConfig,
-)
+from jaxletters.config import AugmentConfig, Config, MLPConfig, OptimizerConfig, TrainingConfig
 from jaxletters.errors import UserError
+from jaxletters.sources import Mnist
 
-CONFIG = Config(dataset=DatasetConfig("mnist"))
+CONFIG = Config(dataset=Mnist())
 
 
 def begun(folder, config=CONFIG):
@@ -57,7 +51,7 @@ def test_an_empty_folder_is_free_and_the_run_s_own_stays_so(tmp_path):
 
 
 def test_where_the_data_lie_may_change_between_two_starts(tmp_path):
-    moved = dataclasses.replace(CONFIG, dataset=DatasetConfig("mnist", data_dir="/elsewhere"))
+    moved = dataclasses.replace(CONFIG, dataset=Mnist(data_dir="/elsewhere"))
     workdir.check(begun(tmp_path), moved)
 
 

@@ -21,8 +21,9 @@ from interruptions import Trial
 from subjects import ROOT, Place
 
 from jaxletters import data, overrides, settings, validation
-from jaxletters.config import Config, DatasetConfig
+from jaxletters.config import Config
 from jaxletters.errors import UserError
+from jaxletters.sources import Arrays, Mnist
 
 _PAGE = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 _EMNIST = "emnist-letters-{}-{}-ubyte.gz"
@@ -162,7 +163,7 @@ def _npz(draw: random.Random, folder: Path) -> str:
         path.write_bytes(_flipped(draw, good))
 
     def load() -> tuple[np.ndarray, np.ndarray]:
-        found = data.load(DatasetConfig("emnist_letters", npz=str(path)), "train")
+        found = data.load(Arrays(str(path)), "train")
         return found.images, found.labels
 
     return _refused_or(folder, load, (images, labels)) if what == "bit" else _refused(folder, load)
@@ -257,7 +258,7 @@ def _settings(draw: random.Random, folder: Path) -> str:
         return _command(flags, folder)
 
     def check() -> None:
-        config = overrides.apply(Config(dataset=DatasetConfig("mnist")), flags)
+        config = overrides.apply(Config(dataset=Mnist()), flags)
         validation.check(config, 1)
         from jaxletters import sharding
         from jaxletters.experiments import fitting
@@ -278,7 +279,7 @@ def _command(flags: list[str], folder: Path) -> str:
 
 
 def _load(folder: Path, dataset: str) -> tuple[np.ndarray, np.ndarray]:
-    config = DatasetConfig(dataset, archives=str(folder), data_dir=str(folder / "prepared"))
+    config = TODO_(archives=str(folder), data_dir=str(folder / "prepared"))
     found = data.load(config, "train")
     return found.images, found.labels
 

@@ -1,28 +1,36 @@
-"""Draw a dataset's images beside their labels, and count its classes."""
+"""Draw a dataset's images beside their labels, count its classes, and say what looks wrong."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxletters import commandline, console, overrides, settings
-from jaxletters import config as schema
-from jaxletters.config import Config, DatasetConfig
+from jaxletters import commandline, configfile, console, files, overrides, sources
+from jaxletters.config import Config, StudyConfig
 from jaxletters.errors import UserError
+from jaxletters.validation import nearest
 
-HELP = "draw a dataset's images beside their labels, and count its classes"
-_SKETCHES = 10_400
-# What says which images there are; everything else is about how a run uses them.
-_SETTINGS = tuple(f"dataset.{name}" for name in ("archives", "data_dir", "npz", "size", "resize"))
+HELP = "draw a dataset's images beside their labels, count its classes, and say what looks wrong"
+
+
+_BUILTIN = {
+    source.name: source
+    for source in (
+        *map(sources.Emnist, sources.EMNIST_SUBSETS),
+        sources.Mnist(),
+        sources.AlphaDigits(),
+        sources.SketchLetters(),
+    )
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.epilog = (
-        "Settings of the dataset as for launch.py, such as --config.dataset.npz=letters.npz: "
-        + ", ".join(_SETTINGS)
-    )
+    parser.epilog = "Settings of the dataset are given as for launch.py, such as --config.dataset.orientation=transposed."
     parser.add_argument(
-        "name", choices=schema.DATASETS, help="a dataset: %(choices)s", metavar="NAME"
+        "dataset",
+        help="a config file, a folder of pictures, a file of arrays (.npz, .csv, .mat ...), or one of "
+        + ", ".join(_BUILTIN),
+        metavar="CONFIG",
     )
     parser.add_argument(
         "--output", metavar="FILE", type=commandline.path, help="the PNG to write (./<NAME>.png)"
@@ -35,21 +43,20 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     Raises:
         UserError: settings that cannot be, data that are not there, a file that cannot be written.
     """
-    size = _SKETCHES if known.name == "sketch_letters" else 0
-    plain = Config(dataset=DatasetConfig(known.name, size=size))
-    config = overrides.apply(plain, words)
-    _check_settings(plain, config)
+    config = overrides.apply(_config(known.dataset), words)
+    source = config.dataset
     import numpy as np
 
-    from jaxletters import data, files, manifest, validation
+    from jaxletters import data, manifest, validation
+    from jaxletters.data import checks
     from jaxletters.report import drawing, mosaics
 
     validation.check(config, device_count=1)
-    source = data.Splits(config.dataset)
-    splits = {name: source.take(source.whole(name)) for name in source.names}
-    note = manifest.describe_data(source, source.names)["note"]
-    title = f"{known.name} ({note})" if note else known.name
-    path = (known.output or Path(f"{known.name}.png")).absolute()
+    opened = data.Splits(source)
+    about = manifest.describe_data(opened, opened.names)
+    splits = {name: opened.take(opened.whole(name)) for name in opened.names}
+    title = f"{source.name} ({about['note']})" if about["note"] else source.name
+    path = (known.output or Path(f"{source.name.replace('/', '_')}.png")).absolute()
     with drawing.style():
         files.write_bytes(path, drawing.png(mosaics.contact_sheet(splits["train"]), title))
     counts = {
@@ -63,22 +70,35 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     ]
     total = ("all", "", *(f"{count.sum():,}" for count in counts.values()))
     console.table(("class", "label", *splits), [*rows, total], left=1)
-    height, width = data.image_shape(config.dataset)
     console.result_table(
         {
             "dataset": title,
-            "images": f"{height}x{width}",
+            "images": "x".join(map(str, opened.info.image_shape)),
             "contact sheet": f"{path} (upright, and in each row its class?)",
         }
     )
+    for line in checks.lines(opened):
+        console.notice(line)
 
 
-def _check_settings(plain: Config, config: Config) -> None:
-    """Raises a UserError if a setting was changed that does not change which images there are."""
-    given = zip(settings.leaves(plain), settings.leaves(config), strict=True)
-    for before, now in given:
-        if now.value != before.value and now.key not in _SETTINGS:
+def _config(given: str) -> Config:
+    """Returns a config whose dataset is the one that is named.
+
+    Raises:
+        UserError: there is no such thing.
+    """
+    if given in _BUILTIN:
+        return Config(dataset=_BUILTIN[given])
+    if given.endswith(".py"):
+        experiment = configfile.load(Path(given))
+        if isinstance(experiment, StudyConfig):
             raise UserError(
-                f"config.{now.key}: expected one of {', '.join(_SETTINGS)}, because all images of "
-                f"{plain.dataset.name} are shown, found {now.value!r}; leave it out"
+                f"{given}: expected the config of an experiment, found a study; name one in it"
             )
+        return Config(dataset=experiment.dataset)
+    if not files.expanded(given).exists():
+        raise UserError(
+            f"{given}: expected a config file, a folder of pictures, a file of arrays or a dataset's name, "
+            f"found none{nearest(given, _BUILTIN)}; there are {', '.join(_BUILTIN)}"
+        )
+    return Config(dataset=sources.at(given))

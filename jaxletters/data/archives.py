@@ -66,6 +66,17 @@ class Source(NamedTuple):
         """What to call the file in an error."""
         return f"{self.path}:{self.member}" if self.member else str(self.path)
 
+    def beside(self, name: str) -> "Source":
+        """Returns another file of the same folder or zip file."""
+        return Source(self.path, name) if self.member else Source(self.path.with_name(name))
+
+    def exists(self) -> bool:
+        """Returns whether there is such a file."""
+        if not self.member:
+            return self.path.exists()
+        with zipfile.ZipFile(self.path) as archive:
+            return any(PurePosixPath(name).name == self.member for name in archive.namelist())
+
     def open(self) -> IO[bytes]:
         """Returns the file, open for reading.
 
@@ -92,23 +103,27 @@ class Source(NamedTuple):
 
 _MNIST = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 
-EMNIST_LETTERS = Archive(
-    wanted="gzip.zip or emnist-letters-{train,test}-{images-idx3,labels-idx1}-ubyte.gz",
-    files=(
-        "emnist-letters-train-images-idx3-ubyte.gz",
-        "emnist-letters-train-labels-idx1-ubyte.gz",
-        "emnist-letters-test-images-idx3-ubyte.gz",
-        "emnist-letters-test-labels-idx1-ubyte.gz",
-    ),
-    remotes=(
-        Remote(
-            "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
-            561_753_746,
-            "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
+
+def emnist(subset: str) -> Archive:
+    """Returns the files of a part of EMNIST, such as "letters"; all are published in one zip file."""
+    return Archive(
+        wanted=f"gzip.zip or emnist-{subset}-{{train,test}}-{{images-idx3,labels-idx1}}-ubyte.gz",
+        files=tuple(
+            f"emnist-{subset}-{split}-{kind}-ubyte.gz"
+            for split in ("train", "test")
+            for kind in ("images-idx3", "labels-idx1")
         ),
-    ),
-    bundle="gzip.zip",
-)
+        remotes=(
+            Remote(
+                "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
+                561_753_746,
+                "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
+            ),
+        ),
+        bundle="gzip.zip",
+    )
+
+
 MNIST = Archive(
     wanted="{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz",
     files=(

@@ -22,8 +22,8 @@ def upright(images: np.ndarray, orientation: str) -> np.ndarray:
 
     Args:
         images: `[n, h, w]` or `[n, h, w, c]`.
-        orientation: how they lie now, one of ORIENTATIONS. "transposed": rows are columns, as in EMNIST's own
-            files; "rotated_left": turned by a quarter, counterclockwise; "upside_down": rows from the bottom up.
+        orientation: how they lie now, one of ORIENTATIONS. "transposed": rows are columns, as in EMNIST's
+            own files; "rotated_left": by a quarter, counterclockwise; "upside_down": rows from the bottom up.
     """
     transposed, down, right = _UNDO[orientation]
     turned = images.swapaxes(1, 2) if transposed else images

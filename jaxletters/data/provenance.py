@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from jaxletters.config import DatasetConfig
 from jaxletters.data.digests import SplitDigest
 
 # What the published files hold, upright. EMNIST's are known by the zip file that they come in alone.
@@ -44,35 +43,26 @@ REBUILT: dict[str, dict[str, SplitDigest]] = {
 }
 
 
-def note(
-    config: DatasetConfig, digests: Mapping[str, SplitDigest], from_published_files: bool
-) -> str:
-    """Returns "" for the published data, else what they are: "generated data", "rebuilt split" ...
+def note(dataset: str, digests: Mapping[str, SplitDigest], from_published_files: bool) -> str:
+    """Returns "" for the published data, else what they are: "rebuilt split", "not the published data" ...
 
     Args:
-        config: the dataset.
+        dataset: its name.
         digests: of the splits that the figure depends on.
         from_published_files: whether it was prepared from the published files.
     """
-    notes = [_source(config, digests, from_published_files)]
-    if config.test_on == "validation":
-        notes.append("tested on the validation examples")
-    return ", ".join(filter(None, notes))
-
-
-def _source(
-    config: DatasetConfig, digests: Mapping[str, SplitDigest], from_published_files: bool
-) -> str:
-    if config.npz:
-        return f"from {config.npz.rpartition('/')[2]}"
-    if config.name == "sketch_letters":
-        return "generated data"
-    if from_published_files or _are(digests, PUBLISHED.get(config.name, {})):
+    if from_published_files or _are(digests, PUBLISHED.get(dataset, {})):
         return ""
-    if _are(digests, REBUILT.get(config.name, {})):
-        return "rebuilt split"
+    if found := by_content(digests):
+        return found
     # Nobody who has not got NIST's zip file can tell the splits in it from others.
-    return "not the published data" if config.name in PUBLISHED else "split not verified"
+    return "not the published data" if dataset in PUBLISHED else "split not verified"
+
+
+def by_content(digests: Mapping[str, SplitDigest]) -> str:
+    """Returns "rebuilt split" for images and labels that are known to be one, else ""."""
+    rebuilt = any(_are(digests, known) for known in REBUILT.values())
+    return "rebuilt split" if rebuilt else ""
 
 
 def _are(found: Mapping[str, SplitDigest], known: Mapping[str, SplitDigest]) -> bool:

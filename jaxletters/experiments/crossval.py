@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters import console, inference, loop, manifest, sharding, workdir
+from jaxletters import console, inference, loop, manifest, sharding, validation, workdir
 from jaxletters.config import CrossvalConfig
 from jaxletters.data import Splits, portions, splits
 from jaxletters.errors import UserError
@@ -37,16 +37,17 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
         Interrupted: a signal asked to stop; the same call goes on from there.
     """
     mesh = sharding.data_mesh()
-    layers = fitting.check(config, mesh)
+    validation.check(config, mesh.size)
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    begin = fitting.start(config, folder)
     source = Splits(config.dataset)
-    part = portions.everything(source, config.seed)
+    layers = fitting.check(config, source.info)
+    begin = fitting.start(config, source.info, folder)
+    part = portions.everything(source, config.split, config.seed)
     whole = source.take(part)
     fold_of = splits.folds(whole.labels, config.folds, config.seed)
     if begin.base:
@@ -93,9 +94,7 @@ def _fold(
             )
         return np.load(predictions), read_json(record)
     others = splits.take(whole, np.flatnonzero(~unseen))
-    kept, held_out = splits.hold_out(
-        others.labels, config.dataset.validation_per_class, config.seed
-    )
+    kept, held_out = splits.hold_out(others.labels, config.split.validation_per_class, config.seed)
     train, validation = splits.take(others, kept), splits.take(others, held_out)
     fitted = fitting.fit(config, begin, train, validation, folder, mesh, brief=True)
     reads = workdir.count_test_read(folder)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jaxletters import console, mirror, sharding, usercode, validation, workdir
+from jaxletters import console, data, mirror, sharding, usercode, validation, workdir
 from jaxletters.config import (
     CheckpointConfig,
     Config,
@@ -35,12 +35,12 @@ def check(config: Experiment) -> None:
     mesh = sharding.data_mesh()
     if isinstance(config, SweepConfig):
         sweep.trials(config)
-    elif isinstance(config, CrossvalConfig):
-        fitting.check(config, mesh)
+        return
+    validation.check(config, mesh.size)
+    if isinstance(config, CrossvalConfig):
+        fitting.check(config, data.info(config.dataset))
     elif isinstance(config, Config):
-        train.check(config, mesh)
-    else:
-        validation.check(config, mesh.size)
+        train.check(config, data.info(config.dataset))
 
 
 def run(config: Experiment, folder: Path) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from jaxletters import (
     backend,
     checkpoint,
     console,
-    data,
     journal,
     loop,
     losses,
@@ -19,14 +18,14 @@ from jaxletters import (
     optim,
     rng,
     transfer,
-    validation,
 )
 from jaxletters.checkpoint import Snapshot
-from jaxletters.config import Config, LetterNetConfig, LossConfig, StageConfig
-from jaxletters.errors import UserError
+from jaxletters.config import AugmentConfig, Config, LetterNetConfig, LossConfig, StageConfig
+from jaxletters.errors import UserError, pixels
 from jaxletters.experiments import base, own
 from jaxletters.experiments.base import Base
 from jaxletters.models import summary
+from jaxletters.parts import DatasetInfo
 from jaxletters.plan import Plan
 from jaxletters.steps import Task
 from jaxletters.types import Dataset, Model, Variables
@@ -50,19 +49,23 @@ class Fitted(NamedTuple):
     facts: dict[str, Any]
 
 
-def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
+def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
     """Finds what is wrong before anything is loaded; returns the layers of the network.
+
+    Args:
+        config: the run.
+        info: of its dataset.
 
     Raises:
         UserError: settings that cannot be, images that shrink to nothing, stages that train nothing.
     """
-    validation.check(config, mesh.size)
-    classes, shape = _sizes(config)
-    if isinstance(config.model, LetterNetConfig) and 2 * config.model.crop >= min(shape):
+    classes, shape = len(info.class_names), info.image_shape
+    if isinstance(config.model, LetterNetConfig) and 2 * config.model.crop >= min(shape[:2]):
         raise UserError(
-            f"config.model.crop: expected less than half of {min(shape)} pixels, found "
+            f"config.model.crop: expected less than half of {min(shape[:2])} pixels, found "
             f"{config.model.crop}: nothing would be left of the images; make it smaller"
         )
+    _check_augmentation(config, shape)
     own.check(config, classes, shape)
     try:
         layers = summary.layers(config.model, classes, shape)
@@ -71,7 +74,7 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
         layers = []
     if not layers or any(0 in layer.output_shape for layer in layers):
         raise UserError(
-            f"config.model: images of {shape[0]}x{shape[1]} pixels shrink to nothing in its stages; "
+            f"config.model: images of {pixels(shape)} shrink to nothing in its stages; "
             "give it fewer stages (config.model.widths), smaller kernels, or padding=same"
         )
     model = models.build(config.model, classes, shape)
@@ -79,6 +82,18 @@ def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
     for i, stage in enumerate(config.stages):
         transfer.trainable(params, stage.trainable, f"config.stages.{i}.trainable")
     return layers
+
+
+def _check_augmentation(config: Config, shape: tuple[int, ...]) -> None:
+    augment = config.augment if isinstance(config.augment, tuple) else (config.augment,)
+    for part in augment:
+        if isinstance(part, AugmentConfig) and len(shape) > 2:
+            for name in ("stroke", "low_resolution"):
+                if value := getattr(part, name):
+                    raise UserError(
+                        f"config.augment.{name}: expected 0 for images in colour, found {value}; it is for "
+                        "ink on paper"
+                    )
 
 
 def check_lengths(config: Config, examples: int) -> None:
@@ -112,8 +127,13 @@ class Start(NamedTuple):
     facts: dict[str, Any]
 
 
-def start(config: Config, folder: Path) -> Start:
+def start(config: Config, info: DatasetInfo, folder: Path) -> Start:
     """Returns what the run in a folder begins with.
+
+    Args:
+        config: the run.
+        info: of its dataset.
+        folder: its folder.
 
     Raises:
         UserError: the base is not there, is not the one that the run began with, or its weights do not fit.
@@ -121,7 +141,7 @@ def start(config: Config, folder: Path) -> Start:
     if not config.base.config:
         return Start(None, None, {})
     origin = base.load(config.base, folder)
-    model = models.build(config.model, *_sizes(config))
+    model = models.build(config.model, len(info.class_names), info.image_shape)
     draw = jax.jit(model.init, compiler_options=backend.once_options())
     fresh = draw(rng.key(config.seed, rng.Stream.INIT))
     variables, report = transfer.take(fresh, origin.run.variables, config.base.take)
@@ -168,20 +188,15 @@ def fit(
         history.extend(_after(history, journal.read(where), i))
         runs.append(_run_facts(plan, snapshot, where))
     assert snapshot is not None, "there is always a stage"
-    model = models.build(config.model, *_sizes(config))
+    model = models.build(config.model, len(train.class_names), train.images.shape[1:])
     facts = {**_facts(runs, history, train, held_out, snapshot.best), **begin.facts}
     return Fitted(model, snapshot.best, mesh, history, facts)
-
-
-def _sizes(config: Config) -> tuple[int, tuple[int, int]]:
-    """Returns the number of classes and the shape of the images."""
-    return len(data.class_names(config.dataset.name)), data.image_shape(config.dataset)
 
 
 def _task(
     config: Config, stage: StageConfig, index: int, plan: Plan, mesh: Mesh, train: Dataset
 ) -> Task:
-    classes, shape = _sizes(config)
+    classes, shape = len(train.class_names), train.images.shape[1:]
     strength = config.loss.prior if isinstance(config.loss, LossConfig) else 0.0
     prior = losses.prior(train.labels, classes) if strength else ()
     return Task(

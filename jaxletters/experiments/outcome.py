@@ -65,7 +65,7 @@ def write(
             test=test,
             test_logits=logits,
             result={
-                "dataset": config.dataset.name,
+                "dataset": about.data["dataset"],
                 **facts,
                 **_further(config, test, logits),
                 "fingerprint": identity.fingerprint(config),

@@ -18,7 +18,7 @@ from jaxletters.parts import Augmentation, Loss, Metric, ModelConfig, Optimizer,
 _Check = Callable[[], str | None]
 
 
-def check(config: Config, classes: int, shape: tuple[int, int]) -> None:
+def check(config: Config, classes: int, shape: tuple[int, ...]) -> None:
     """Traces every part that is not this package's.
 
     Args:
@@ -44,7 +44,7 @@ def check(config: Config, classes: int, shape: tuple[int, int]) -> None:
 
 
 def _checks(
-    config: Config, classes: int, shape: tuple[int, int]
+    config: Config, classes: int, shape: tuple[int, ...]
 ) -> Iterator[tuple[str, Slot, _Check]]:
     """Yields the key of every part that is not this package's, the part, and what tells its problem."""
     augment = config.augment
@@ -83,7 +83,7 @@ def _expected(what: str, shape: tuple[int, ...], found: Any) -> str | None:
     return f"expected {what} float32 {list(shape)}, found {described}; correct its code"
 
 
-def _model(part: ModelConfig, classes: int, shape: tuple[int, int]) -> str | None:
+def _model(part: ModelConfig, classes: int, shape: tuple[int, ...]) -> str | None:
     if not _survives(part):
         return (
             "expected settings that can be read back from config.json, found others; use numbers, strings, "
@@ -107,7 +107,7 @@ def _survives(part: ModelConfig) -> bool:
         return False
 
 
-def _change(part: Augmentation, shape: tuple[int, int]) -> str | None:
+def _change(part: Augmentation, shape: tuple[int, ...]) -> str | None:
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     return _expected("an image,", shape, jax.eval_shape(part.apply, jax.random.key(0), image))
 

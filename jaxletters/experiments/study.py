@@ -26,6 +26,7 @@ from jaxletters.config import (
 from jaxletters.data import portions
 from jaxletters.errors import UserError
 from jaxletters.experiments import base, outcome
+from jaxletters.sources import Split
 from jaxletters.types import Dataset
 
 # What is left of an experiment when there are only minutes for all of them.
@@ -102,7 +103,9 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> di
 def _check(file: str, experiment: Single, place: Path, check_one: Check) -> None:
     """Raises a UserError that begins with the file if its experiment cannot be run in its place."""
     try:
-        check_one(experiment)
+        # The data of a finished one may be gone.
+        if workdir.finished(place, experiment) is None:
+            check_one(experiment)
         workdir.check(place, experiment)
     except UserError as error:
         lines = (f"{file}: {line}" for line in str(error).splitlines())
@@ -190,9 +193,9 @@ def _shortened(experiment: Single) -> Single:
     )
     if not stages:
         training = dataclasses.replace(training, epochs=min(training.epochs, _QUICK_EPOCHS))
-    limit = min(experiment.dataset.limit or _QUICK_EXAMPLES, _QUICK_EXAMPLES)
-    dataset = dataclasses.replace(experiment.dataset, limit=limit)
-    shorter = dataclasses.replace(experiment, training=training, stages=stages, dataset=dataset)
+    limit = min(experiment.split.limit or _QUICK_EXAMPLES, _QUICK_EXAMPLES)
+    split = dataclasses.replace(experiment.split, limit=limit)
+    shorter = dataclasses.replace(experiment, training=training, stages=stages, split=split)
     if isinstance(shorter, CrossvalConfig):
         return dataclasses.replace(shorter, folds=min(shorter.folds, _QUICK_FOLDS))
     return shorter
@@ -203,6 +206,7 @@ def _sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
     sheets = {}
     for experiment in experiments:
         if experiment.dataset.name not in sheets:
-            examples = portions.sample(experiment.dataset, experiment.seed)
+            split = experiment.split if isinstance(experiment, Config) else Split()
+            examples = portions.sample(experiment.dataset, split, experiment.seed)
             sheets[experiment.dataset.name] = examples
     return sheets

@@ -8,11 +8,13 @@ from typing import Any
 from jaxletters import (
     comparison,
     console,
+    data,
     identity,
     manifest,
     overrides,
     report,
     sharding,
+    validation,
     workdir,
 )
 from jaxletters import config as schema
@@ -39,11 +41,13 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         UserError: what the user must mend in any of the variations; nothing is trained then.
         Interrupted: a signal asked to stop; the same call goes on from there.
     """
-    planned = trials(config)
     folder = folder.absolute()
+    finished = workdir.result(folder)
+    # The data of a finished one may be gone.
+    planned = trials(config, check=finished is None)
     workdir.check(folder, config)
     find = functools.cache(manifest.find_data)
-    if (finished := workdir.result(folder)) is not None:
+    if finished is not None:
         manifest.check_finished(folder, config)
         for variation, trial in planned:
             place = folder / _folder_name(variation)
@@ -77,7 +81,9 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
             + (f" Between its starts something changed: {', '.join(changes)}." if changes else ""),
             rows=compared,
             baseline=compared[0],
-            sheets={config.dataset.name: portions.sample(config.dataset, config.seed)},
+            sheets={
+                config.dataset.name: portions.sample(config.dataset, config.split, config.seed)
+            },
             result={"experiment": "sweep", "fingerprint": identity.fingerprint(config)},
         ),
     )
@@ -85,8 +91,12 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
     return result
 
 
-def trials(config: SweepConfig) -> list[tuple[VariationConfig, Config]]:
-    """Returns the baseline and the variations with their configs, once all of them are found sound.
+def trials(config: SweepConfig, check: bool = True) -> list[tuple[VariationConfig, Config]]:
+    """Returns the baseline and the variations with their configs.
+
+    Args:
+        config: the sweep.
+        check: whether all of them are to be checked, for which the dataset must be there.
 
     Raises:
         UserError: what is wrong with any of them.
@@ -98,7 +108,9 @@ def trials(config: SweepConfig) -> list[tuple[VariationConfig, Config]]:
         try:
             words = [f"--config.{override}" for override in variation.overrides]
             trial = overrides.apply(baseline, words)
-            train.check(trial, mesh)
+            if check:
+                validation.check(trial, mesh.size)
+                train.check(trial, data.info(trial.dataset))
         except UserError as error:
             where = f"config.variations.{i - 1} ({variation.name}): " if i else ""
             raise UserError("\n".join(where + line for line in str(error).splitlines())) from error

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jax.sharding import Mesh
 
-from jaxletters import console, inference, loop, manifest, metrics, sharding, workdir
+from jaxletters import console, inference, loop, manifest, metrics, sharding, validation, workdir
 from jaxletters.config import Config
 from jaxletters.data import Part, Splits, portions
 from jaxletters.experiments import base, fitting, outcome
 from jaxletters.experiments.fitting import Fitted, Start
 from jaxletters.models import summary
+from jaxletters.parts import DatasetInfo
 from jaxletters.types import Dataset
 
 
@@ -31,16 +31,17 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
         Interrupted: a signal asked to stop; the same call goes on from there.
     """
     mesh = sharding.data_mesh()
-    layers = check(config, mesh)
+    validation.check(config, mesh.size)
     folder = folder.absolute()
     workdir.check(folder, config)
     if (finished := workdir.result(folder)) is not None:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    begin = fitting.start(config, folder)
     source = Splits(config.dataset)
-    parts = portions.training(source, config.seed)
+    layers = check(config, source.info)
+    begin = fitting.start(config, source.info, folder)
+    parts = portions.training(source, config.split, config.seed)
     train, held_out = map(source.take, parts)
     fitting.check_lengths(config, len(train.labels))
     _claim(config, begin, source, parts, folder)
@@ -51,7 +52,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     if brief:
         accuracies = f"{_best(result)} in validation"
         # What is tested on the validation examples has the same accuracy there.
-        if config.dataset.test_on == "test":
+        if config.split.test_on == "test":
             accuracies = f"{result['test_accuracy']:.2%} on test, {accuracies}"
         console.notice(f"  {accuracies}, after {console.duration(result['training_seconds'])}")
     else:
@@ -59,14 +60,14 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     return result
 
 
-def check(config: Config, mesh: Mesh) -> list[summary.LayerRow]:
+def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
     """Finds what is wrong before anything is trained; returns the layers of the network.
 
     Raises:
         UserError: what the user must mend.
     """
-    layers = fitting.check(config, mesh)
-    portions.check_test(config.dataset)
+    layers = fitting.check(config, info)
+    portions.check_test(config.dataset.name, info.splits, config.split)
     return layers
 
 
@@ -79,15 +80,19 @@ def _claim(
         UserError: it has, or the run began with other data.
     """
     learned, validated = map(source.hashes, parts)
-    tested = source.hashes(portions.test(source, config.seed))
+    tested = source.hashes(portions.test(source, config.split, config.seed))
     if begin.base is not None:
         # An image that is in the run's own training examples, too, is a duplicate in the data.
         unseen = tested[~np.isin(tested, learned)]
-        only_validated = config.dataset.test_on == "validation"
+        only_validated = config.split.test_on == "validation"
         base.check_unseen(begin.base, "test", unseen, also_validated=not only_validated)
         base.check_unseen(begin.base, "validation", validated, also_validated=False)
     splits = manifest.splits_used(config, source.names)
     about = manifest.describe_data(source, splits, (learned, validated, tested))
+    if config.split.test_on == "validation":
+        about["note"] = ", ".join(
+            filter(None, (about["note"], "tested on the validation examples"))
+        )
     seen = begin.base.seen if begin.base else manifest.NOTHING_SEEN
     own = {
         **{name: about[name] for name in ("dataset", "note")},
@@ -110,8 +115,8 @@ def _test_and_report(
     config: Config, fitted: Fitted, source: Splits, train: Dataset, folder: Path
 ) -> dict[str, Any]:
     """Predicts the test examples, which nothing else does, and writes the report."""
-    reads = workdir.count_test_read(folder) if config.dataset.test_on == "test" else 0
-    test = source.take(portions.test(source, config.seed))
+    reads = workdir.count_test_read(folder) if config.split.test_on == "test" else 0
+    test = source.take(portions.test(source, config.split, config.seed))
     logits = _predict(fitted, test.images)
     facts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
     if config.test_shift:

@@ -5,7 +5,6 @@ from typing import Any
 
 from jaxletters import (
     console,
-    data,
     inference,
     loop,
     manifest,
@@ -15,8 +14,9 @@ from jaxletters import (
 )
 from jaxletters.config import ZeroShotConfig
 from jaxletters.data import Splits, portions, splits
-from jaxletters.errors import UserError
+from jaxletters.errors import UserError, pixels
 from jaxletters.experiments import base, outcome
+from jaxletters.parts import DatasetInfo
 from jaxletters.report import analysis
 from jaxletters.trained import Trained
 
@@ -43,8 +43,8 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     origin = base.load(config.base, folder)
-    _check_fit(config, origin.run)
     source = Splits(config.dataset)
+    _check_fit(source.info, origin.run)
     part = portions.unseen(source)
     base.check_unseen(origin, "test", source.hashes(part))
     manifest.claim(
@@ -76,14 +76,15 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     return result
 
 
-def _check_fit(config: ZeroShotConfig, origin: Trained) -> None:
+def _check_fit(info: DatasetInfo, origin: Trained) -> None:
     seen, names = origin.image_shape, origin.class_names
-    here, classes = data.image_shape(config.dataset), data.class_names(config.dataset.name)
+    here, classes = info.image_shape, info.class_names
     if (seen, names) != (here, classes):
+        other = " that are called otherwise" if len(names) == len(classes) else ""
         raise UserError(
-            f"config.base: expected a network for images of {here[0]}x{here[1]} pixels and "
-            f"{len(classes)} classes, found one for {seen[0]}x{seen[1]} and {len(names)} in "
-            f"{origin.folder}; set config.dataset.resize, or name another base"
+            f"config.base: expected a network for images of {pixels(here)} and {len(classes)} classes, "
+            f"found one for {pixels(seen)} and {len(names)}{other} in {origin.folder}; bring the images to "
+            "its size (config.dataset.resize or size), or name another base"
         )
 
 

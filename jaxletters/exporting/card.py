@@ -34,7 +34,7 @@ _OWN = (
     f" {bundle.WEIGHTS} can be used with the network's own code only, which is not in the bundle."
 )
 _PROBE = (
-    "two; pixel number i of both, row by row and from 0, is the remainder of 7 i i divided by 251"
+    "two; value number i of both, in C order and from 0, is the remainder of 7 i i divided by 251"
 )
 
 
@@ -61,6 +61,8 @@ def describe(
         "class_names": run.class_names,
         "images": {
             "shape": run.image_shape,
+            "fit": run.fit,
+            "inverted": run.inverted,
             "dtype": "uint8",
             "paper": 0,
             "ink": 255,

@@ -27,8 +27,8 @@ class Agreement(NamedTuple):
     same_class: int
 
 
-def images(shape: tuple[int, int]) -> np.ndarray:
-    """Returns what to compare on, the same every time: uint8 `[n, h, w]`.
+def images(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns what to compare on, the same every time: uint8 `[n, *shape]`.
 
     Letters drawn by code where they are as large as what the network reads, noise elsewhere.
     """

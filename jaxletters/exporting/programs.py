@@ -15,12 +15,12 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def function(model: Model, variables: Variables) -> Callable[[jax.Array], jax.Array]:
-    """Returns the network as a function from uint8 images `[b, h, w]` to logits `[b, classes]`."""
+    """Returns the network as a function from uint8 images `[b, *image_shape]` to logits `[b, classes]`."""
     return functools.partial(inference.logits, model, variables)
 
 
 def for_any_batch(
-    read: Callable[[jax.Array], jax.Array], shape: tuple[int, int]
+    read: Callable[[jax.Array], jax.Array], shape: tuple[int, ...]
 ) -> Callable[[jax.Array], jax.Array]:
     """Returns a function of images, such as a user's network, as one that can be exported."""
     try:
@@ -31,13 +31,13 @@ def for_any_batch(
     return read
 
 
-def images(shape: tuple[int, int]) -> jax.ShapeDtypeStruct:
-    """Returns what stands for any number of images where a function is traced: uint8 `[batch, h, w]`."""
+def images(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+    """Returns what stands for any number of images where a function is traced: uint8 `[batch, *shape]`."""
     (batch,) = jax.export.symbolic_shape("batch")
     return jax.ShapeDtypeStruct((batch, *shape), jnp.uint8)
 
 
-def serialized(read: Callable[[jax.Array], jax.Array], shape: tuple[int, int]) -> bytes:
+def serialized(read: Callable[[jax.Array], jax.Array], shape: tuple[int, ...]) -> bytes:
     """Returns the program of a function of any number of images, for all of PLATFORMS."""
     with _no_paths():
         exported = jax.export.export(jax.jit(read), platforms=PLATFORMS)(images(shape))

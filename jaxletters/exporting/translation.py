@@ -23,7 +23,7 @@ _IDENTITIES = ("device_put",)
 
 
 def model(
-    read: Callable[[jax.Array], jax.Array], shape: tuple[int, int], class_names: Sequence[str]
+    read: Callable[[jax.Array], jax.Array], shape: tuple[int, ...], class_names: Sequence[str]
 ) -> bytes:
     """Returns an ONNX model of a function from uint8 images `[b, h, w]` to logits `[b, classes]`.
 

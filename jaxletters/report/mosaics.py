@@ -37,8 +37,8 @@ def augmented(originals: np.ndarray, variants: np.ndarray) -> Figure:
     """Draws images, a row each, and at their right what augmentation made of them.
 
     Args:
-        originals: uint8 `[n, h, w]`.
-        variants: uint8 `[n, k, h, w]`.
+        originals: uint8 `[n, h, w]` or `[n, h, w, 3]`.
+        variants: uint8 `[n, k, h, w]` or `[n, k, h, w, 3]`.
     """
     rows = [[image, *changed] for image, changed in zip(originals, variants, strict=True)]
     figure, _, _ = _mosaic(
@@ -112,7 +112,7 @@ def _mosaic(
 
     Args:
         headline: what is seen.
-        rows: uint8 images `[h, w]` of one size, 0 = paper, 255 = ink.
+        rows: uint8 images of one size: `[h, w]`, 0 = paper, 255 = ink, or in colour `[h, w, 3]`.
         columns: images that a row has room for.
         height: about how many screen pixels an image is to measure.
         gap: image pixels of paper above each image, and at its right.
@@ -121,10 +121,11 @@ def _mosaic(
         The figure, its axes in units of image pixels, and each place's top left corner (x, y) in
         them: int `[rows, columns, 2]`.
     """
-    h, w = rows[0][0].shape
+    h, w, *channels = rows[0][0].shape
     places = np.indices((len(rows), columns))
     corners = np.stack([places[1] * (w + gap[1]), places[0] * (h + gap[0]) + gap[0]], axis=-1)
-    sheet = np.zeros((len(rows) * (h + gap[0]), columns * (w + gap[1])), np.uint8)
+    size_of_sheet = len(rows) * (h + gap[0]), columns * (w + gap[1])
+    sheet = np.full((*size_of_sheet, *channels), 255 if channels else 0, np.uint8)
     for row, images in enumerate(rows):
         for (x, y), image in zip(corners[row], images, strict=False):
             sheet[y : y + h, x : x + w] = image

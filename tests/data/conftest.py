@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 from inputs import idx
 
-from jaxletters.config import DatasetConfig
+from jaxletters.sources import Emnist
 
 
 @pytest.fixture(scope="session")
@@ -65,4 +65,4 @@ def real_archives():
 def real_emnist(real_archives, tmp_path_factory):
     """A config of EMNIST Letters from the real archives, prepared at most once (half a minute)."""
     data_dir = os.environ.get("TFDS_DATA_DIR") or tmp_path_factory.mktemp("tfds")
-    return DatasetConfig("emnist_letters", archives=str(real_archives), data_dir=str(data_dir))
+    return Emnist(archives=str(real_archives), data_dir=str(data_dir))

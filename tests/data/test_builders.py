@@ -206,7 +206,7 @@ def test_tensorflow_is_never_imported_and_tfds_only_to_load(tmp_path, write_mnis
 import sys
 import tempfile
 from jaxletters import data
-from jaxletters.config import DatasetConfig
+from jaxletters.sources import Source
 from jaxletters.config import DatasetConfig
 for name in data.DATASETS:
     data.class_names(name), data.image_shape(DatasetConfig(name))

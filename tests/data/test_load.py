@@ -12,10 +12,10 @@ import pytest
 
 from jaxletters import config as schema
 from jaxletters import data
-from jaxletters.config import DatasetConfig
 from jaxletters.data import archives, cache, sketch, strokes
 from jaxletters.data.builders import base, emnist_letters
 from jaxletters.errors import UserError
+from jaxletters.sources import AlphaDigits, Emnist, Mnist, SketchLetters
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +26,7 @@ def written(tmp_path, write_emnist):
 
 @pytest.fixture
 def config(tmp_path):
-    return DatasetConfig(
-        "emnist_letters", archives=str(tmp_path / "archives"), data_dir=str(tmp_path / "tfds")
-    )
+    return Emnist(archives=str(tmp_path / "archives"), data_dir=str(tmp_path / "tfds"))
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def assert_holds(dataset, written):
 
 def test_every_dataset_of_the_schema_is_there():
     assert tuple(data.DATASETS) == schema.DATASETS
-    assert data.image_shape(DatasetConfig("alpha_letters")) == (20, 16)
+    assert data.image_shape(AlphaDigits()) == (20, 16)
     assert data.class_names("mnist") == tuple("0123456789")
     for name in ("emnist_letters", "alpha_letters", "sketch_letters"):
         assert data.class_names(name) == ("N/A", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -64,7 +62,7 @@ def test_counts_come_from_the_headers_and_images_stand_upright(config, written):
 
 def test_mnist_is_stored_upright_already(tmp_path, write_mnist):
     written = write_mnist(tmp_path / "archives")
-    config = DatasetConfig("mnist", archives=str(tmp_path), data_dir=str(tmp_path / "tfds"))
+    config = Mnist(archives=str(tmp_path), data_dir=str(tmp_path / "tfds"))
     for split, (images, labels) in written.items():
         dataset = data.load(config, split)
         np.testing.assert_array_equal(dataset.images, images)
@@ -73,7 +71,7 @@ def test_mnist_is_stored_upright_already(tmp_path, write_mnist):
 
 def test_alpha_letters_have_one_split(tmp_path, write_alpha_digits):
     write_alpha_digits(tmp_path / "archives")
-    config = DatasetConfig("alpha_letters", archives=str(tmp_path), data_dir=str(tmp_path / "tfds"))
+    config = AlphaDigits(archives=str(tmp_path), data_dir=str(tmp_path / "tfds"))
     assert data.load(config, "train").images.shape == (26 * 39, 20, 16)
     with pytest.raises(UserError, match=r"alpha_letters: expected one of its splits \(train\)"):
         data.load(config, "test")
@@ -83,7 +81,7 @@ def test_what_is_prepared_needs_no_archives(config, written, tmp_path, monkeypat
     data.load(config, "train")
     shutil.rmtree(tmp_path / "archives")
     monkeypatch.delenv(archives.ENVIRONMENT, raising=False)
-    again = DatasetConfig("emnist_letters", data_dir=config.data_dir)
+    again = Emnist(data_dir=config.data_dir)
     assert_holds(data.load(again, "test"), written["test"])
 
 
@@ -265,7 +263,7 @@ def test_says_one_line_on_stderr_and_only_when_it_prepares(config, tmp_path, cap
 
 def test_the_size_is_part_of_what_is_prepared_of_sketch_letters(tmp_path):
     for size in (130, 260):
-        config = DatasetConfig("sketch_letters", size=size, data_dir=str(tmp_path))
+        config = SketchLetters(size=size, data_dir=str(tmp_path))
         train, test = data.load(config, "train"), data.load(config, "test")
         assert train.images.shape == (size, 28, 28)
         assert test.images.shape == (size // 5, 28, 28)
@@ -273,7 +271,7 @@ def test_the_size_is_part_of_what_is_prepared_of_sketch_letters(tmp_path):
 
 
 def test_sketch_letters_are_drawn_again_once_they_would_look_different(tmp_path, monkeypatch):
-    config = DatasetConfig("sketch_letters", size=130, data_dir=str(tmp_path))
+    config = SketchLetters(size=130, data_dir=str(tmp_path))
     before, draw = data.load(config, "train"), sketch.draw
 
     def negative(*args):
@@ -298,7 +296,7 @@ def test_a_form_that_no_sample_shows_still_makes_another_dataset(monkeypatch):
 
 def test_too_few_sketch_letters_to_test_on_are_an_error(tmp_path):
     with pytest.raises(UserError, match=r"config\.dataset\.size: expected at least 130"):
-        data.load(DatasetConfig("sketch_letters", size=129, data_dir=str(tmp_path)), "train")
+        data.load(SketchLetters(size=129, data_dir=str(tmp_path)), "train")
 
 
 class TestRealArchives:
@@ -319,7 +317,7 @@ class TestRealArchives:
         np.testing.assert_array_equal(train.images[0], first)
 
     def test_alpha_letters_are_all_there_and_upright(self, real_archives, tmp_path):
-        config = DatasetConfig("alpha_letters", archives=str(real_archives), data_dir=str(tmp_path))
+        config = AlphaDigits(archives=str(real_archives), data_dir=str(tmp_path))
         dataset = data.load(config, "train")
         assert np.array_equal(np.bincount(dataset.labels), [0, *[39] * 26])
         assert set(np.unique(dataset.images)) == {0, 255}
@@ -363,5 +361,5 @@ def test_a_user_without_a_home_has_the_dataset_in_the_working_folder(tmp_path, m
     monkeypatch.setattr(constants, "DATA_DIR", "~/tensorflow_datasets")
     (tmp_path / "working").mkdir()
     monkeypatch.chdir(tmp_path / "working")
-    assert len(data.load(DatasetConfig("sketch_letters", size=130), "train").labels) == 130
+    assert len(data.load(SketchLetters(size=130), "train").labels) == 130
     assert [path.name for path in (tmp_path / "working").iterdir()] == ["tensorflow_datasets"]

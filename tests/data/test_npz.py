@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jaxletters import data, manifest
-from jaxletters.config import DatasetConfig
 from jaxletters.data import npz, portions
 from jaxletters.errors import UserError
+from jaxletters.sources import Arrays
 
 
 def letters(n, pixels=784, seed=0):
@@ -47,7 +47,7 @@ def assert_is(dataset, written, shape=(28, 28)):
 
 def test_its_own_splits_are_the_ones_used(course):
     path, written = course
-    config = DatasetConfig("emnist_letters", npz=path)
+    config = Arrays(path)
     source = data.Splits(config)
     train, validation = map(source.take, portions.training(source, seed=0))
     assert_is(train, written["train"])
@@ -65,7 +65,7 @@ def test_bits_are_ink_whatever_their_numbers(tmp_path, scale, flat):
     labels = 1 + np.arange(52) % 26
     shaped = bits * scale if flat else (bits * scale).reshape(-1, 20, 16).astype(np.float32)
     path = save(tmp_path / "binaryalphadigs.npz", images=shaped, labels=one_hot(labels))
-    config = DatasetConfig("alpha_letters", npz=path)
+    config = Arrays(path)
     assert data.split_names(config) == ["train"]
     assert_is(data.load(config, "train"), (bits * 255, labels), (20, 16))
 
@@ -88,7 +88,7 @@ IMAGES, LABELS = letters(26)
 def test_other_arrays_are_refused_by_name(tmp_path, arrays, expected):
     path = save(tmp_path / "letters.npz", **arrays)
     with pytest.raises(UserError) as caught:
-        data.load(DatasetConfig("emnist_letters", npz=path), "train")
+        data.load(Arrays(path), "train")
     (line,) = str(caught.value).splitlines()
     assert path in line
     assert expected in line
@@ -102,7 +102,7 @@ def test_a_file_that_is_none_is_refused(tmp_path, content):
     with pytest.raises(
         UserError, match=r"letters\.npz: expected a NumPy \.npz file, found (no|other)"
     ):
-        data.load(DatasetConfig("emnist_letters", npz=str(path)), "train")
+        data.load(Arrays(str(path)), "train")
 
 
 def rewritten(path, name, content):
@@ -139,20 +139,20 @@ def test_a_member_that_is_no_array_is_refused(tmp_path, name, content):
     path = tmp_path / "letters.npz"
     rewritten(path, name, content)
     with pytest.raises(UserError, match=rf"letters\.npz: (expected )?{name} "):
-        data.load(DatasetConfig("emnist_letters", npz=str(path)), "train")
+        data.load(Arrays(str(path)), "train")
 
 
 def test_pickled_objects_are_refused(tmp_path):
     path = save(tmp_path / "letters.npz", images=np.array([{}] * 26, object), labels=LABELS)
     with pytest.raises(UserError, match=r"images cannot be read .*allow_pickle"):
-        data.load(DatasetConfig("emnist_letters", npz=path), "train")
+        data.load(Arrays(path), "train")
 
 
 def test_what_says_that_it_is_enormous_is_not_inflated(tmp_path, monkeypatch):
     path = save(tmp_path / "letters.npz", images=IMAGES, labels=LABELS)
     monkeypatch.setattr(npz, "_MOST_BYTES", IMAGES.nbytes)
     with pytest.raises(UserError, match=r"at most 20,384 bytes, found one of 20,512; "):
-        data.load(DatasetConfig("emnist_letters", npz=path), "train")
+        data.load(Arrays(path), "train")
 
 
 @pytest.mark.parametrize(
@@ -172,5 +172,5 @@ def test_labels_that_are_no_numbers_are_one_line(tmp_path, labels, found):
     path = save(tmp_path / "letters.npz", images=images, labels=labels)
     expected = f"labels: expected numbers, 1 to 26 or one-hot, found {found}"
     with pytest.raises(UserError, match=expected) as raised:
-        data.load(DatasetConfig("emnist_letters", npz=path), "train")
+        data.load(Arrays(path), "train")
     assert "\n" not in str(raised.value)

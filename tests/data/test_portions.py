@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxletters import manifest
-from jaxletters.config import Config, DatasetConfig
+from jaxletters.config import Config
+from jaxletters.sources import Arrays, Mnist, SketchLetters, Split
 from jaxletters.data import Part, Splits, portions
 from jaxletters.errors import UserError
 
@@ -18,7 +19,7 @@ def letters(tmp_path):
     bits = (number[:, None] >> np.arange(320) % 9) & 1
     bits[:, 300:] = 1
     np.savez(tmp_path / "letters.npz", images=bits, labels=1 + number % 26)
-    return DatasetConfig("alpha_letters", npz=str(tmp_path / "letters.npz"), validation_per_class=1)
+    return Arrays(str(tmp_path / "letters.npz")) # SPLIT Split(validation_per_class=1)
 
 
 def images(config, choose, seed=0):
@@ -71,11 +72,11 @@ def test_it_is_said_when_there_would_be_nothing_to_test_on(letters):
         portions.check_test(letters)
     portions.check_test(dataclasses.replace(letters, test_share=0.2))
     with pytest.raises(UserError, match=r"mnist has a test split of its own; set it to 0"):
-        portions.check_test(DatasetConfig("mnist", test_share=0.2))
+        portions.check_test(Mnist() # SPLIT Split(test_share=0.2))
 
 
 def test_settings_can_be_chosen_without_a_look_at_the_test_split():
-    config = DatasetConfig("sketch_letters", size=260, validation_per_class=1, test_on="validation")
+    config = SketchLetters(size=260) # SPLIT Split(validation_per_class=1, test_on="validation")
     source = Splits(config)
     portions.check_test(config)
     _, validation = portions.training(source, seed=2)

@@ -2,9 +2,10 @@ from types import MappingProxyType
 
 import pytest
 
-from jaxletters.config import DATASETS, DatasetConfig
+from jaxletters.config import DATASETS
 from jaxletters.data import provenance
 from jaxletters.data.digests import SplitDigest
+from jaxletters.sources import Arrays
 
 OTHER = SplitDigest(20_800, "0" * 64, "0" * 64)
 UNKNOWN = MappingProxyType({"train": OTHER, "test": OTHER})
@@ -31,10 +32,10 @@ MNIST = provenance.PUBLISHED["mnist"]
 )
 def test_what_must_be_said_is_said(name, digests, from_published_files, note):
     assert name in DATASETS
-    assert provenance.note(DatasetConfig(name), digests, from_published_files) == note
+    assert provenance.note(TODO_(), digests, from_published_files) == note
 
 
 def test_other_files_and_other_examples_to_test_on_are_named():
-    config = DatasetConfig("mnist", npz="/somewhere/mine.npz", test_on="validation")
+    config = Arrays("/somewhere/mine.npz")  # SPLIT Split(test_on="validation")
     expected = "from mine.npz, tested on the validation examples"
     assert provenance.note(config, MNIST, False) == expected

@@ -10,21 +10,15 @@ import pytest
 import tiny
 
 from jaxletters import augment, observing, optim, rng, steps, usercode, validation
-from jaxletters.config import (
-    AugmentConfig,
-    Config,
-    DatasetConfig,
-    OptimizerConfig,
-    StageConfig,
-    TrainingConfig,
-)
+from jaxletters.config import AugmentConfig, Config, OptimizerConfig, StageConfig, TrainingConfig
 from jaxletters.errors import UserError
 from jaxletters.experiments import own
 from jaxletters.identity import fingerprint
 from jaxletters.parts import Augmentation, Loss, Metric, Observer, Optimizer, Schedule
+from jaxletters.sources import SketchLetters
 from jaxletters.types import Batch
 
-LETTERS = DatasetConfig("sketch_letters", size=260)
+LETTERS = SketchLetters(size=260)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,15 +15,16 @@ from jaxletters import api, backend, exporting, reader, trained
 from jaxletters.config import (
     AugmentConfig,
     Config,
-    DatasetConfig,
     LetterNetConfig,
     OptimizerConfig,
     TrainingConfig,
 )
 from jaxletters.data import sketch
+from jaxletters.sources import SketchLetters, Split
 
 CONFIG = Config(
-    dataset=DatasetConfig(name="sketch_letters", size=5_200, validation_per_class=10),
+    dataset=SketchLetters(size=5_200),
+    split=Split(validation_per_class=10),
     model=LetterNetConfig(widths=(4, 6, 8)),
     augment=AugmentConfig(rotation=5, shift=1),
     optimizer=OptimizerConfig(learning_rate=5e-3),

@@ -18,7 +18,7 @@ class AlphaLetters(base.ArraysBuilder):
 
     name = "jaxletters_alpha_letters"
     HOMEPAGE = "https://cs.nyu.edu/~roweis/data.html"
-    SPEC = builders.ALPHA_LETTERS
+    SPEC = builders.SPECS["alpha_letters"]
     ARCHIVE = archives.ALPHA_DIGITS
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {ARCHIVE.wanted} here, from {ARCHIVE.remotes[0].url}."
 

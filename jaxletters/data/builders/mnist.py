@@ -13,7 +13,7 @@ class Mnist(base.ArraysBuilder):
     # TFDS's own `mnist` has other features: neither must find the other's files.
     name = "jaxletters_mnist"
     HOMEPAGE = "http://yann.lecun.com/exdb/mnist/"
-    SPEC = builders.MNIST
+    SPEC = builders.SPECS["mnist"]
     ARCHIVE = archives.MNIST
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {ARCHIVE.wanted} here."
 

@@ -28,7 +28,7 @@ def size_config(size: int) -> SizeConfig:
     # All forms and a sample of the drawings are in the name, so that a change to either leaves no old
     # ones in use; the sample alone does not have every form.
     style = hashlib.sha256(repr(strokes.LETTERS).encode())
-    for split in builders.SKETCH_LETTERS.splits:
+    for split in builders.SPECS["sketch_letters"].splits:
         style.update(sketch.draw(26, split, _SEED)[0].tobytes())
     return SizeConfig(
         name=f"size_{size}_{style.hexdigest()[:8]}",
@@ -42,7 +42,7 @@ class SketchLetters(base.ArraysBuilder):
 
     name = "jaxletters_sketch_letters"
     HOMEPAGE = ""
-    SPEC = builders.SKETCH_LETTERS
+    SPEC = builders.SPECS["sketch_letters"]
 
     def arrays(self, split: str, sources: dict[str, Source]) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
