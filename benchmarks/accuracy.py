@@ -20,7 +20,7 @@ import numpy as np
 import provenance
 from launched import ROOT, launch
 
-from jaxletters import configfile, data, identity, workdir
+from jaxletters import configfile, identity, workdir
 from jaxletters.config import Config
 from jaxletters.console import duration
 from jaxletters.models import summary
@@ -58,8 +58,8 @@ def record(file: Path, seed: int, folder: Path) -> Record:
     result = workdir.result(folder)
     with np.load(folder / "report" / "predictions.npz") as found:
         labels, logits = found["labels"], found["logits"]
-    names = data.class_names(config.dataset.name)
-    layers = summary.layers(config.model, len(names), data.image_shape(config.dataset))
+    info = config.dataset.info()
+    layers = summary.layers(config.model, len(info.class_names), info.image_shape)
     return {
         "config": file.stem,
         "seed": seed,
@@ -72,7 +72,7 @@ def record(file: Path, seed: int, folder: Path) -> Record:
         "accuracy": result["test_accuracy"],
         "accuracy_first": float((logits.argmax(1) == labels)[:FIRST].mean()),
         "accuracy_over_shifts": result["accuracy_over_shifts"],
-        "accuracy_as_one": accuracy_as_one(labels, logits, names, "IL"),
+        "accuracy_as_one": accuracy_as_one(labels, logits, info.class_names, "IL"),
         "calibration_error": analysis.calibration_error(labels, logits),
         "seconds": result["training_seconds"],
         **provenance.of(folder)._asdict(),

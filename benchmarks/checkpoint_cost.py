@@ -23,7 +23,7 @@ backend.prepare()
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
-from jaxletters import configfile, data, metrics, models, optim, sharding, steps  # noqa: E402
+from jaxletters import configfile, metrics, models, optim, sharding, steps  # noqa: E402
 from jaxletters.checkpoint import Checkpoints, Snapshot  # noqa: E402
 from jaxletters.config import Config, DeeperConfig  # noqa: E402
 from jaxletters.types import Examples, Progress  # noqa: E402
@@ -36,7 +36,8 @@ _STEPS = 24
 
 def task_of(config: Config) -> steps.Task:
     """Returns what a config trains."""
-    classes, shape = len(data.class_names(config.dataset.name)), data.image_shape(config.dataset)
+    info = config.dataset.info()
+    classes, shape = len(info.class_names), info.image_shape
     return steps.Task(
         model=models.build(config.model, classes, shape),
         optimizer=optim.build(config.optimizer, 10**6),

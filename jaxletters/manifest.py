@@ -21,10 +21,9 @@ from jaxletters.config import (
     ZeroShotConfig,
 )
 from jaxletters.data import Splits, provenance
-from jaxletters.data.digests import SplitDigest
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_bytes, write_json
-from jaxletters.parts import FITS, Source
+from jaxletters.parts import FITS, Source, SplitDigest
 
 FILE, _EXAMPLES = "manifest.json", "examples.npz"
 _SCHEMA = 2

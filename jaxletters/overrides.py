@@ -11,9 +11,11 @@ from typing import Any, TypeVar, cast
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from jaxletters import settings, sources, validation
+from jaxletters import files, settings, validation
 from jaxletters.config import Experiment
 from jaxletters.errors import UserError, shown
+from jaxletters.parts import Source
+from jaxletters.sources import BUILTIN, Arrays, ImageFolder
 from jaxletters.validation import nearest
 
 T = TypeVar("T", bound=Experiment)
@@ -22,7 +24,7 @@ T = TypeVar("T", bound=Experiment)
 def apply(config: T, words: Sequence[str]) -> T:
     """Returns the config after `--config.KEY=VALUE` or `--config.KEY VALUE`; the last one of a key wins.
 
-    `--config.dataset=PATH` replaces the dataset by a folder of pictures or a file of arrays, and comes first.
+    `--config.dataset=NAME` is applied first: a folder of pictures, a file of arrays, or one of BUILTIN.
 
     Raises:
         UserError: a word is none of these, or does not fit the config; a line for each.
@@ -41,6 +43,13 @@ def apply(config: T, words: Sequence[str]) -> T:
     return config
 
 
+def source(given: str) -> Source:
+    """Returns the dataset of a name in BUILTIN, in a folder of pictures, or in a file of arrays."""
+    if given in BUILTIN:
+        return BUILTIN[given]
+    return ImageFolder(given) if files.expanded(given).is_dir() else Arrays(given)
+
+
 def _other_dataset(config: T, words: Sequence[str]) -> tuple[T, list[str]]:
     """Returns the config with the dataset that the words name, if one does, and the other words."""
     rest = []
@@ -50,7 +59,7 @@ def _other_dataset(config: T, words: Sequence[str]) -> tuple[T, list[str]]:
         ):
             rest.append(word)
             continue
-        config = dataclasses.replace(cast(Any, config), dataset=sources.at(path[1]))
+        config = dataclasses.replace(cast(Any, config), dataset=source(path[1]))
     return config, rest
 
 

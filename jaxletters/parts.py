@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import optax
     from flax import linen as nn
 
-    from jaxletters.data.digests import SplitDigest
-
 
 class Rule(NamedTuple):
     """What values a setting may have.
@@ -142,6 +140,20 @@ class DatasetInfo(NamedTuple):
 FITS = ("emnist", "mnist", "pad", "crop", "stretch")
 
 
+class SplitDigest(NamedTuple):
+    """Identifies the content of a split, wherever its files lie and whatever their format.
+
+    Attributes:
+        examples: how many there are.
+        images: SHA-256 of the images' dtype, shape and pixels, in hex.
+        labels: SHA-256 of the labels, likewise.
+    """
+
+    examples: int
+    images: str
+    labels: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Source(Slot):
     """Labelled images."""
@@ -185,7 +197,7 @@ class Source(Slot):
         """Returns whether the images can be read without a download."""
         return True
 
-    def note(self, digests: "Mapping[str, SplitDigest]") -> str:
+    def note(self, digests: Mapping[str, SplitDigest]) -> str:
         """Returns what must be said wherever a figure on these images stands, such as "generated data".
 
         Args:

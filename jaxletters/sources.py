@@ -1,18 +1,13 @@
 """The datasets that a config can name: frozen dataclasses, whose methods read what they describe."""
 
 import dataclasses
-import os
-import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jaxletters.errors import UserError
-from jaxletters.parts import FITS, DatasetInfo, Part, Source, setting
+from jaxletters.parts import FITS, DatasetInfo, Part, Source, SplitDigest, setting
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from jaxletters.data.digests import SplitDigest
 
 EMNIST_SUBSETS = ("letters", "balanced", "byclass", "bymerge", "digits", "mnist")
 RESIZINGS = ("none", "area", "bilinear")
@@ -92,7 +87,7 @@ class _Builtin(Source):
 
         return builtin.is_here(self)
 
-    def note(self, digests: "Mapping[str, SplitDigest]") -> str:
+    def note(self, digests: Mapping[str, SplitDigest]) -> str:
         """Returns what the images are if not the published ones; see the base class."""
         from jaxletters.data import builtin
 
@@ -283,47 +278,8 @@ class Tfds(Source):
         return prepared.read(self, split)
 
 
-class _Held:
-    """An array of the caller's, kept for as long as a config names it.
-
-    Attributes:
-        token: stands for it in a config; has its SHA-256.
-        array: a copy of it, read-only.
-    """
-
-    def __init__(self, token: str, array: "np.ndarray") -> None:
-        self.token, self.array = token, array
-
-
-_MEMORY = "memory:"
-_in_memory: weakref.WeakValueDictionary[str, _Held] = weakref.WeakValueDictionary()
-
-
-def _hold(value: Any) -> _Held:
-    import numpy as np
-
-    from jaxletters.data import digests
-
-    array = np.array(value)
-    array.flags.writeable = False
-    token = _MEMORY + digests.of_array(array)
-    return _in_memory.setdefault(token, _Held(token, array))
-
-
-def held(setting: str) -> "np.ndarray | None":
-    """Returns the array that a setting of `Arrays` stands for; None where it is a file's name.
-
-    Raises:
-        UserError: the array was in the memory of another process.
-    """
-    if not setting.startswith(_MEMORY):
-        return None
-    if found := _in_memory.get(setting):
-        return found.array
-    raise UserError(
-        "config.dataset: expected the arrays that this config was made with, found a process that does not "
-        "have them; make the config from the arrays again"
-    )
+# What a setting begins with that stands for an array in memory.
+MEMORY = "memory:"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -359,13 +315,14 @@ class Arrays(Source):
         kept = []
         for name in ("images", "labels", "test_images", "test_labels"):
             value: Any = getattr(self, name)
-            if isinstance(value, os.PathLike):
-                object.__setattr__(self, name, os.fspath(value))
-            elif isinstance(value, str):
-                kept.append(_in_memory.get(value))
-            else:
-                kept.append(_hold(value))
+            if hasattr(value, "__fspath__"):
+                object.__setattr__(self, name, value.__fspath__())
+            elif not isinstance(value, str) or value.startswith(MEMORY):
+                from jaxletters.data import memory
+
+                kept.append(memory.hold(value))
                 object.__setattr__(self, name, kept[-1].token)
+        # Equal configs share their arrays, which go when the last of them goes.
         object.__setattr__(self, "_kept", tuple(kept))
 
     def problems(self) -> Iterator[str]:
@@ -378,7 +335,7 @@ class Arrays(Source):
     @property
     def name(self) -> str:
         """The file's name without its ending, or "arrays"."""
-        if self.images.startswith(_MEMORY):
+        if self.images.startswith(MEMORY):
             return "arrays"
         return self.images.rpartition("/")[2].partition(".")[0] or "arrays"
 
@@ -400,8 +357,12 @@ def _size_problems(size: tuple[int, ...]) -> Iterator[str]:
         yield f"size: expected a height and a width, found {size}"
 
 
-def at(path: str) -> Source:
-    """Returns the dataset in a folder of pictures, or in a file of arrays."""
-    from jaxletters import files
-
-    return ImageFolder(path) if files.expanded(path).is_dir() else Arrays(path)
+BUILTIN = {
+    source.name: source
+    for source in (
+        *(Emnist(subset=subset) for subset in EMNIST_SUBSETS),
+        Mnist(),
+        AlphaDigits(),
+        SketchLetters(),
+    )
+}

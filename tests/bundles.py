@@ -5,9 +5,10 @@ from pathlib import Path
 import tiny
 from results import RUN
 
-from jaxletters import data, manifest, models
+from jaxletters import manifest, models
 from jaxletters.config import DeeperConfig, ModelConfig
 from jaxletters.files import write_json
+from jaxletters.sources import BUILTIN
 from jaxletters.trained import Trained
 
 SMALL = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1))
@@ -17,9 +18,10 @@ def trained(folder: Path, network: ModelConfig = SMALL, dataset: str = "sketch_l
     """Returns a run with random weights; the folder gets what is read from it later."""
     environment = {"versions": {"python": "3.11.0", "jax": "0.7.2"}}
     about = manifest.Manifest("f" * 64, None, None, [], "", environment, [], [])
-    write_json(folder / "manifest.json", {"schema": 1, **about._asdict()})
-    config = TODO_()
-    names, shape = data.class_names(dataset), data.image_shape(config)
+    write_json(folder / "manifest.json", {"schema": 2, **about._asdict()})
+    info = BUILTIN[dataset].info()
+    names, shape = info.class_names, info.image_shape
     model = models.build(network, len(names), shape)
     result = {**RUN, "dataset": dataset, "dataset_note": "random weights", "fingerprint": "f" * 64}
-    return Trained(folder, result, config, names, shape, network, model, tiny.variables(model))
+    variables = tiny.variables(model)
+    return Trained(folder, result, names, shape, info.fit, False, network, model, variables)

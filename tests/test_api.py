@@ -168,8 +168,9 @@ def state():
 before = state()
 jl.load(sys.argv[1])
 loaded = state()
-tiny = DatasetConfig("sketch_letters", size=780, validation_per_class=5)
-jl.fit(Config(dataset=tiny, model=MLPConfig(hidden=(8,)), training=TrainingConfig(epochs=1)), sys.argv[2])
+tiny, split = jl.SketchLetters(size=780), jl.Split(validation_per_class=5)
+model, training = MLPConfig(hidden=(8,)), TrainingConfig(epochs=1)
+jl.fit(Config(dataset=tiny, split=split, model=model, training=training), sys.argv[2])
 fitted = state()
 for name, now in (("load", loaded), ("fit", fitted)):
     print("changed by", name, [key for key in before if now[key] != before[key]])

@@ -125,7 +125,7 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
         (["runs", "--alll"], "--alll"),
         (["report", "nowhere"], "nowhere: expected a finished run, found none"),
         (["report", "nowhere", "--to", "tests"], "tests: expected an earlier comparison, an empty"),
-        (["inspect", "mnist", "--config.dataset.limit=9"], "config.dataset.limit: expected one of"),
+        (["inspect", "mnist", "--config.dataset.limit=9"], "config.dataset.limit: no such setting"),
         (["export", "nowhere", "--to", "bundle"], "nowhere: expected a finished run, found none"),
         (["export", "nowhere", "--to", "README.md"], "README.md: expected a folder"),
         (
@@ -135,12 +135,12 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
         (["export", "nowhere"], "--to"),
         (["inspect", "emnist_leters"], "emnist_leters"),
         (["inspekt", "mnist"], "inspekt"),
-        (["inspect", "mnist", "--config.dataset.sise=3"], "did you mean 'dataset.size'"),
-        (["inspect", "mnist", "--config.dataset.npz=nowhere.npz"], "nowhere.npz: expected a NumPy"),
+        (["inspect", "sketch_letters", "--config.dataset.sise=3"], "did you mean 'dataset.size'"),
+        (["inspect", "nowhere.npz"], "nowhere.npz: expected a config file"),
         (["runs", "~nobody_of_that_name/x"], "expected ~nobody_of_that_name to be a home folder"),
         (["predict", "~nobody_of_that_name/x", "a.png"], "~nobody_of_that_name/x: expected"),
         (
-            ["inspect", "mnist", "--config.dataset.npz=~nobody_of_that_name/x.npz"],
+            ["inspect", "mnist", "--config.dataset=~nobody_of_that_name/x.npz"],
             "~nobody_of_that_name/x.npz: expected",
         ),
         (

@@ -13,10 +13,11 @@ from jaxletters.sources import Mnist
 # Whole numbers where floats are declared, as people write them.
 CONFIG = """
 from jaxletters.config import *
+from jaxletters.sources import Mnist
 
 def get_config():
     return Config(
-        dataset=DatasetConfig(name="mnist"),
+        dataset=Mnist(),
         augment=AugmentConfig(shift=2),
         optimizer=OptimizerConfig(schedule=ScheduleConfig("step", milestones=(0, 1))),
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters import configfile, data, models, optim, sharding, transfer, validation
+from jaxletters import configfile, models, optim, sharding, transfer, validation
 from jaxletters.config import Config, StageConfig, StudyConfig, SweepConfig
 from jaxletters.experiments import base, sweep
 from jaxletters.models import summary
@@ -73,8 +73,8 @@ DISTINCT = list({_trained_as(config): name for name, config in reversed(RUNS.ite
 @pytest.mark.parametrize("name", DISTINCT)
 def test_each_trains_a_step(name):
     config = RUNS[name]
-    shape = data.image_shape(config.dataset)
-    classes = len(data.class_names(config.dataset.name))
+    shape = config.dataset.info().image_shape
+    classes = len(config.dataset.info().class_names)
     parameters = sum(row.parameters for row in summary.layers(config.model, classes, shape))
     rng = np.random.default_rng(0)
     batch = Batch(rng.random((2, *shape), np.float32), rng.integers(1, classes, 2).astype(np.int32))

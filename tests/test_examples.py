@@ -16,7 +16,7 @@ from jaxletters.data import sketch
 
 SHORT = (
     "--config.dataset.size=390",
-    "--config.dataset.validation_per_class=2",
+    "--config.split.validation_per_class=2",
     "--config.training.batch_size=32",
     "--config.training.epochs=2",
     "--config.log_every_steps=1",

@@ -12,12 +12,22 @@ from jaxletters.config import (
     OptimizerConfig,
     StageConfig,
     TrainingConfig,
+    ZeroShotConfig,
 )
 from jaxletters.identity import fingerprint
 from jaxletters.identity import identity as identity_of
-from jaxletters.sources import Arrays, Mnist, Split
+from jaxletters.sources import (
+    AlphaDigits,
+    Arrays,
+    Emnist,
+    ImageFolder,
+    Mnist,
+    SketchLetters,
+    Split,
+    Tfds,
+)
 
-FINGERPRINT = "f72bdd9d5a4c59315bb4df3d8f3b94ffc1bda48e486f9c3e75c8444c8d1bee3f"
+FINGERPRINT = "b70dc99453dfc9be45080ff16d2c7cbf1bf3975709074bcdac63f6272f83162f"
 
 
 def identity(config):
@@ -27,9 +37,7 @@ def identity(config):
 @pytest.mark.parametrize(
     "same",
     [
-        Config(dataset=TODO_(archives="/a")),
-        Config(dataset=TODO_(data_dir="/b")),
-        Config(dataset=Arrays("letters.npz")),
+        Config(dataset=SketchLetters(data_dir="/b")),
         Config(checkpoint=CheckpointConfig(every_steps=7, max_to_keep=1)),
         Config(checkpoint=CheckpointConfig(mirror="/c", give_up_after="1h")),
         Config(time_limit="5h"),
@@ -41,11 +49,28 @@ def test_where_files_lie_and_how_often_they_are_saved_is_not_the_experiment(same
     assert fingerprint(same) == fingerprint(Config())
 
 
+@pytest.mark.parametrize(
+    ("one", "same", "other"),
+    [
+        (Emnist(), Emnist(archives="/a", data_dir="/b"), Emnist(subset="digits")),
+        (AlphaDigits(), AlphaDigits(data_dir="/b"), AlphaDigits(resize="area")),
+        (ImageFolder("here"), ImageFolder("elsewhere"), ImageFolder("here", size=(32, 32))),
+        (Arrays("a.npz"), Arrays("b.npz"), Arrays("a.npz", orientation="transposed")),
+        (Tfds("kmnist"), Tfds("kmnist", data_dir="/b"), Tfds("cmaterdb")),
+        (Emnist(), Emnist(), Mnist()),
+    ],
+)
+def test_where_images_lie_is_not_the_experiment_but_which_and_how_they_are_read(one, same, other):
+    one, same, other = (Config(dataset=source) for source in (one, same, other))
+    assert fingerprint(one) == fingerprint(same) != fingerprint(other)
+    # A cross-validation, a zero-shot reading and a study have the same settings in the same places.
+    one, same = (ZeroShotConfig(dataset=config.dataset) for config in (one, same))
+    assert fingerprint(one) == fingerprint(same)
+
+
 def test_every_other_setting_is_the_experiment():
     loose = {
-        "dataset.archives",
         "dataset.data_dir",
-        "dataset.npz",
         "checkpoint.every_steps",
         "checkpoint.max_to_keep",
         "checkpoint.mirror",
@@ -56,7 +81,7 @@ def test_every_other_setting_is_the_experiment():
         "profile",
     }
     keys = {leaf.key for leaf in settings.leaves(Config())}
-    slots = ("model", "augment", "loss", "optimizer", "optimizer.schedule")
+    slots = ("dataset", "model", "augment", "loss", "optimizer", "optimizer.schedule")
     assert set(identity(Config())) == keys - loose | {f"{slot}.class" for slot in slots}
 
 
@@ -71,9 +96,9 @@ def test_every_other_setting_is_the_experiment():
         Config(optimizer=OptimizerConfig(learning_rate=2e-3)),
         Config(training=TrainingConfig(monitor="loss")),
         Config(log_every_steps=101),
-        Config(dataset=TODO_(), split=Split(limit=100)),
-        Config(dataset=TODO_(), split=Split(test_share=0.2)),
-        Config(dataset=TODO_(resize="area")),
+        Config(split=Split(limit=100)),
+        Config(split=Split(test_share=0.2)),
+        Config(dataset=SketchLetters(size=520)),
         Config(base=BaseConfig(config="configs/emnist_deeper.py")),
         Config(stages=(StageConfig(),)),
         CrossvalConfig(),

@@ -50,7 +50,8 @@ def launch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
             "config.model.crop: expected less than half of 16 pixels, found 9",
         ),
         (
-            [*runs.SMALL, "--config.dataset.name=alpha_letters", "--config.dataset.size=0"],
+            [word for word in runs.SMALL if "dataset.size" not in word]
+            + ["--config.dataset=alpha_letters"],
             "no test split",
         ),
     ],

@@ -25,6 +25,7 @@ LAYERS = [
             "identity",
             "parts",
             "settings",
+            "sources",
             "types",
             "rng",
             "validation",
@@ -46,6 +47,7 @@ LAYERS = [
         "data.digests",
         "data.idx",
         "data.mat",
+        "data.orientation",
         "data.provenance",
         "data.scan",
         "data.sampling",
@@ -117,7 +119,8 @@ def without_methods(tree):
 
 
 MODULES = dict(modules())
-MODULES["config"] = without_methods(MODULES["config"])
+for _name in ("config", "sources"):
+    MODULES[_name] = without_methods(MODULES[_name])
 
 
 def home(name):

@@ -25,7 +25,7 @@ from jaxletters.data import sketch, splits
 from jaxletters.errors import UserError
 from jaxletters.experiments import dispatch
 from jaxletters.preempt import Interrupted
-from jaxletters.sources import Arrays, Emnist, SketchLetters
+from jaxletters.sources import Arrays, Emnist, SketchLetters, Split
 from jaxletters.types import Examples
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -53,9 +53,9 @@ def save(path, train=None, test=None):
 
 
 def config(npz, **changes):
-    dataset = Arrays(npz)  # SPLIT Split(validation_per_class=0)
     plain = Config(
-        dataset=dataset,
+        dataset=Arrays(npz),
+        split=Split(validation_per_class=0),
         model=MLPConfig(hidden=(8,)),
         training=TRAINING,
         checkpoint=CheckpointConfig(every_steps=4),
@@ -129,7 +129,7 @@ def test_data_replaced_under_a_run_are_refused_and_restored_ones_end_the_same(
     save(path, **others)
     line = refusal(asked, folder)
     assert expected in line
-    assert f"--config.dataset.npz={path}" in line
+    assert f"--config.dataset.images={path}" in line
     save(path)
     dispatch.run(asked, folder)
     assert runs.outcome(folder) == runs.outcome(whole)
@@ -151,9 +151,7 @@ def test_archives_replaced_under_a_run_are_refused(tmp_path, write_emnist):
         write_emnist(tmp_path / name, n_train=count, seed=ord(name))
 
     def asked(name):
-        dataset = Emnist(
-            archives=str(tmp_path / name), data_dir=str(tmp_path / "tfds")
-        )  # SPLIT Split(validation_per_class=0)
+        dataset = Emnist(archives=str(tmp_path / name), data_dir=str(tmp_path / "tfds"))
         return config("", dataset=dataset, training=TrainingConfig(batch_size=20, epochs=3))
 
     interrupted(asked("a"), folder)
@@ -177,9 +175,7 @@ def test_a_finished_run_is_not_that_of_data_that_replaced_its_own(tmp_path):
 
 
 def test_a_finished_run_stays_finished_where_its_data_are_gone(tmp_path):
-    dataset = SketchLetters(
-        size=130, data_dir=str(tmp_path / "tfds")
-    )  # SPLIT Split(validation_per_class=0)
+    dataset = SketchLetters(size=130, data_dir=str(tmp_path / "tfds"))
     asked, folder = config("", dataset=dataset), tmp_path / "run"
     dispatch.run(asked, folder)
     shutil.rmtree(tmp_path / "tfds")
@@ -220,7 +216,7 @@ def test_a_folder_of_an_earlier_version_is_called_that(tmp_path, whole):
     folder = tmp_path / "run"
     shutil.copytree(whole, folder)
     (folder / manifest.FILE).unlink()
-    asked = config(json.loads((folder / "config.json").read_text())["dataset"]["npz"])
+    asked = config(json.loads((folder / "config.json").read_text())["dataset"]["images"])
     assert "an earlier version" in refusal(asked, folder)
     with pytest.raises(UserError, match="an earlier version of"):
         trained.load(folder)
@@ -262,11 +258,12 @@ def one_split(folder, **arrays):
     path = folder / f"{'other' if arrays else 'letters'}.npz"
     images, labels = letters(260, 1)
     np.savez(path, **({"images": images, "labels": labels} | arrays))
-    return Arrays(str(path))  # SPLIT Split(validation_per_class=1, test_share=0.2)
+    return Arrays(str(path))
 
 
 def of_one_split(folder, seed, **changes):
-    return config("", dataset=one_split(folder), seed=seed, **changes)
+    split = Split(validation_per_class=1, test_share=0.2)
+    return config("", **{"dataset": one_split(folder), "split": split, "seed": seed, **changes})
 
 
 def beginning(folder):
@@ -279,14 +276,12 @@ def beginning(folder):
 
 
 def test_a_base_s_own_examples_are_no_test(tmp_path, base):
-    plain = dataclasses.replace(one_split(tmp_path), test_share=0.0)
+    plain = one_split(tmp_path)
     zero_shot = ZeroShotConfig(dataset=plain, base=BaseConfig("letters.py", str(base)), folds=2)
     learned = "182 of 260 test examples were trained on by the base and its best weights were"
     assert learned in refusal(zero_shot, tmp_path / "zero_shot")
     asked = of_one_split(tmp_path, seed=0, **beginning(base))
-    folds = CrossvalConfig(
-        **{**vars(asked), "dataset": dataclasses.replace(plain, validation_per_class=0)}, folds=2
-    )
+    folds = CrossvalConfig(**{**vars(asked), "split": Split(validation_per_class=0)}, folds=2)
     assert learned in refusal(folds, tmp_path / "folds")
     # Another seed holds out others, most of which the base knows.
     line = refusal(dataclasses.replace(asked, seed=1), tmp_path / "seed")
@@ -313,7 +308,6 @@ def test_an_example_is_known_whatever_file_it_is_in(tmp_path, base, change):
         "others added": (np.r_[fresh, images], np.r_[fresh_labels, labels]),
     }[change]
     dataset = one_split(tmp_path, images=arrays[0], labels=arrays[1])
-    dataset = dataclasses.replace(dataset, test_share=0.0)
     asked = ZeroShotConfig(dataset=dataset, base=BaseConfig("letters.py", str(base)), folds=2)
     expected = f"182 of {len(arrays[1])} test examples were trained on by the base"
     assert expected in refusal(asked, tmp_path / "zero_shot")
@@ -322,7 +316,6 @@ def test_an_example_is_known_whatever_file_it_is_in(tmp_path, base, change):
 def test_other_examples_are_an_honest_test(tmp_path, base):
     images, labels = letters(260, 2)
     dataset = one_split(tmp_path, images=images, labels=labels)
-    dataset = dataclasses.replace(dataset, test_share=0.0)
     asked = ZeroShotConfig(dataset=dataset, base=BaseConfig("letters.py", str(base)), folds=2)
     result = dispatch.run(asked, tmp_path / "zero_shot")
     assert result["test_examples"] == 260
@@ -330,7 +323,7 @@ def test_other_examples_are_an_honest_test(tmp_path, base):
     folds = CrossvalConfig(
         **{
             **vars(config("", **beginning(base))),
-            "dataset": dataclasses.replace(dataset, validation_per_class=0),
+            "dataset": dataset,
         },
         folds=2,
     )
@@ -340,8 +333,8 @@ def test_other_examples_are_an_honest_test(tmp_path, base):
 def test_validation_examples_that_the_base_learned_from_are_refused(tmp_path, base):
     asked = of_one_split(tmp_path, seed=0, **beginning(base))
     # The same examples are held out to test, but others of what is left to validate.
-    fewer = dataclasses.replace(asked.dataset, limit=182)
-    line = refusal(dataclasses.replace(asked, dataset=fewer), tmp_path / "run")
+    fewer = dataclasses.replace(asked.split, limit=182)
+    line = refusal(dataclasses.replace(asked, split=fewer), tmp_path / "run")
     assert "validation examples were trained on by the base" in line
 
 
@@ -363,7 +356,6 @@ def test_a_base_retrained_under_an_interrupted_run_is_refused(tmp_path, base, ki
     else:
         images, labels = letters(260, 2)
         others = one_split(tmp_path, images=images, labels=labels)
-        others = dataclasses.replace(others, test_share=0.0, validation_per_class=0)
         asked = CrossvalConfig(
             **{**vars(config("", **beginning(folder))), "dataset": others}, folds=2
         )

@@ -47,6 +47,7 @@ class Net(nn.Module):
 CONFIG = """
 import dataclasses
 
+import jaxletters as jl
 from jaxletters.config import *
 from jaxletters.parts import ModelConfig, setting
 
@@ -61,7 +62,8 @@ class Own(ModelConfig):
 
 def get_config():
     return Config(
-        dataset=DatasetConfig("sketch_letters", size=130, validation_per_class=0),
+        dataset=jl.SketchLetters(size=130),
+        split=jl.Split(validation_per_class=0),
         model=Own(6),
         training=TrainingConfig(batch_size=26, epochs=2),
         log_every_steps=1,

@@ -22,7 +22,7 @@ from jaxletters.config import (
     ZeroShotConfig,
 )
 from jaxletters.errors import UserError
-from jaxletters.sources import Arrays, Emnist, Mnist, SketchLetters, Split
+from jaxletters.sources import Arrays, Emnist, ImageFolder, Mnist, SketchLetters, Split, Tfds
 
 MNIST = Mnist()
 
@@ -58,7 +58,7 @@ def test_sound_configs_pass(config):
 @pytest.mark.parametrize(
     ("config", "key", "words"),
     [
-        (Config(dataset=UNKNOWN_mnits()), "dataset.name", "did you mean 'mnist'"),
+        (Config(dataset=Emnist(subset="leters")), "dataset.subset", "did you mean 'letters'"),
         (
             Config(dataset=MNIST, model=DeeperConfig(activation="rulu")),
             "model.activation",
@@ -139,18 +139,12 @@ def test_sound_configs_pass(config):
             "model.widths",
             "found 0",
         ),
-        (Config(dataset=SketchLetters()), "dataset.size", "say how many"),
-        (Config(dataset=Mnist(size=100)), "dataset.size", "mnist cannot"),
-        (
-            Config(dataset=Mnist(resize="area")),
-            "dataset.resize",
-            "set it to none",
-        ),
-        (
-            Config(dataset=Arrays("a.npz", size=500)),
-            "dataset.npz",
-            "drawn, not read",
-        ),
+        (Config(dataset=SketchLetters(size=129)), "dataset.size", "130 to"),
+        (Config(dataset=ImageFolder()), "dataset.path", "name it"),
+        (Config(dataset=ImageFolder("a", channels=2)), "dataset.channels", "3 for colour"),
+        (Config(dataset=ImageFolder("a", size=(28,))), "dataset.size", "a height and a width"),
+        (Config(dataset=Tfds()), "dataset.dataset", "name one"),
+        (Config(dataset=Arrays()), "dataset.images", "found none"),
         (CrossvalConfig(dataset=MNIST, folds=1), "folds", "found 1"),
         (ZeroShotConfig(dataset=MNIST), "base.config", "found none"),
         (StudyConfig(), "experiments", "at least one"),
@@ -249,14 +243,14 @@ def test_a_model_that_is_none_is_one_line():
 def test_everything_wrong_is_said_at_once():
     config = Config(
         seed=-1,
-        dataset=UNKNOWN_mnits(),
+        dataset=Emnist(subset="leters"),
         training=TrainingConfig(epochs=0, monitor="f1"),
         optimizer=OptimizerConfig("adamm", learning_rate=-1.0),
     )
     keys = [line.split(":")[0] for line in problems(config)]
     assert keys == [
         "config.seed",
-        "config.dataset.name",
+        "config.dataset.subset",
         "config.optimizer.name",
         "config.optimizer.learning_rate",
         "config.training.epochs",

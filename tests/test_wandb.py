@@ -92,12 +92,12 @@ def test_a_later_copy_goes_to_the_same_place(copied, monkeypatch, tmp_path):
 def test_a_cross_validation_is_copied_with_its_result_beside_its_folds(tmp_path, monkeypatch):
     config = tmp_path / "folds.py"
     config.write_text(
-        "from jaxletters.config import *\n\n\n"
+        "import jaxletters as jl\nfrom jaxletters.config import *\n\n\n"
         "def get_config():\n"
-        "    dataset = DatasetConfig('sketch_letters', size=260, validation_per_class=0)\n"
+        "    dataset, split = jl.SketchLetters(size=260), jl.Split(validation_per_class=0)\n"
         "    training = TrainingConfig(batch_size=20, epochs=1)\n"
         "    model = MLPConfig(hidden=(8,))\n"
-        "    return CrossvalConfig(dataset=dataset, model=model, training=training, folds=2)\n"
+        "    return CrossvalConfig(dataset=dataset, split=split, model=model, training=training, folds=2)\n"
     )
     monkeypatch.setenv("WANDB_MODE", "offline")
     dispatch.run(configfile.load(config), tmp_path / "folds")

@@ -1,5 +1,6 @@
 """Archives, arrays and settings that are not what they should be: one clear error, and nothing left."""
 
+import dataclasses
 import functools
 import gzip
 import io
@@ -23,7 +24,7 @@ from subjects import ROOT, Place
 from jaxletters import data, overrides, settings, validation
 from jaxletters.config import Config
 from jaxletters.errors import UserError
-from jaxletters.sources import Arrays, Mnist
+from jaxletters.sources import BUILTIN, Arrays, Mnist
 
 _PAGE = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 _EMNIST = "emnist-letters-{}-{}-ubyte.gz"
@@ -279,8 +280,8 @@ def _command(flags: list[str], folder: Path) -> str:
 
 
 def _load(folder: Path, dataset: str) -> tuple[np.ndarray, np.ndarray]:
-    config = TODO_(archives=str(folder), data_dir=str(folder / "prepared"))
-    found = data.load(config, "train")
+    where = {"archives": str(folder), "data_dir": str(folder / "prepared")}
+    found = data.load(dataclasses.replace(BUILTIN[dataset], **where), "train")
     return found.images, found.labels
 
 

@@ -12,24 +12,15 @@ from jaxletters.validation import nearest
 HELP = "draw a dataset's images beside their labels, count its classes, and say what looks wrong"
 
 
-_BUILTIN = {
-    source.name: source
-    for source in (
-        *map(sources.Emnist, sources.EMNIST_SUBSETS),
-        sources.Mnist(),
-        sources.AlphaDigits(),
-        sources.SketchLetters(),
-    )
-}
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
-    parser.epilog = "Settings of the dataset are given as for launch.py, such as --config.dataset.orientation=transposed."
+    parser.epilog = (
+        "Settings of the dataset are as for launch.py: --config.dataset.orientation=transposed ..."
+    )
     parser.add_argument(
         "dataset",
         help="a config file, a folder of pictures, a file of arrays (.npz, .csv, .mat ...), or one of "
-        + ", ".join(_BUILTIN),
+        + ", ".join(sources.BUILTIN),
         metavar="CONFIG",
     )
     parser.add_argument(
@@ -87,8 +78,6 @@ def _config(given: str) -> Config:
     Raises:
         UserError: there is no such thing.
     """
-    if given in _BUILTIN:
-        return Config(dataset=_BUILTIN[given])
     if given.endswith(".py"):
         experiment = configfile.load(Path(given))
         if isinstance(experiment, StudyConfig):
@@ -96,9 +85,9 @@ def _config(given: str) -> Config:
                 f"{given}: expected the config of an experiment, found a study; name one in it"
             )
         return Config(dataset=experiment.dataset)
-    if not files.expanded(given).exists():
+    if given not in sources.BUILTIN and not files.expanded(given).exists():
         raise UserError(
             f"{given}: expected a config file, a folder of pictures, a file of arrays or a dataset's name, "
-            f"found none{nearest(given, _BUILTIN)}; there are {', '.join(_BUILTIN)}"
+            f"found none{nearest(given, sources.BUILTIN)}; there are {', '.join(sources.BUILTIN)}"
         )
-    return Config(dataset=sources.at(given))
+    return Config(dataset=overrides.source(given))

@@ -6,9 +6,8 @@ import numpy as np
 
 from jaxletters import usercode
 from jaxletters.data import digests
-from jaxletters.data.digests import SplitDigest
 from jaxletters.errors import UserError
-from jaxletters.parts import FITS, DatasetInfo, Source
+from jaxletters.parts import FITS, DatasetInfo, Source, SplitDigest
 from jaxletters.types import Dataset
 
 

@@ -16,9 +16,8 @@ import numpy as np
 
 from jaxletters import files
 from jaxletters.data import archives, builders, cache, provenance
-from jaxletters.data.digests import SplitDigest
 from jaxletters.errors import UserError
-from jaxletters.parts import DatasetInfo
+from jaxletters.parts import DatasetInfo, SplitDigest
 from jaxletters.sources import SketchLetters
 
 if TYPE_CHECKING:

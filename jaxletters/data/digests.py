@@ -1,25 +1,11 @@
 """What identifies data: a SHA-256 of whole arrays, a 64-bit hash of every image."""
 
 import hashlib
-from typing import NamedTuple
 
 import numpy as np
 
+from jaxletters.parts import SplitDigest
 from jaxletters.types import Dataset
-
-
-class SplitDigest(NamedTuple):
-    """Identifies the content of a split, wherever its files lie and whatever their format.
-
-    Attributes:
-        examples: how many there are.
-        images: SHA-256 of the images' dtype, shape and pixels, in hex.
-        labels: SHA-256 of the labels, likewise.
-    """
-
-    examples: int
-    images: str
-    labels: str
 
 
 def of_split(dataset: Dataset) -> SplitDigest:

@@ -14,7 +14,7 @@ from jaxletters.data import archives
 from jaxletters.errors import UserError
 
 ALPHA = archives.ALPHA_DIGITS
-EMNIST = archives.EMNIST_LETTERS
+EMNIST = archives.emnist("letters")
 
 
 @pytest.fixture(autouse=True)

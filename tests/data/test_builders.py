@@ -14,13 +14,13 @@ import pytest
 import scipy.io
 import tensorflow_datasets as tfds
 
-from jaxletters import data
+from jaxletters.data import builders
 from jaxletters.data.builders import base
 from jaxletters.errors import UserError
 
 
 def builder_class(name):
-    module, cls = data.DATASETS[name].builder.split(":")
+    module, cls = builders.SPECS[name].builder.split(":")
     return getattr(importlib.import_module(module), cls)
 
 
@@ -35,9 +35,9 @@ def prepare(name, manual_dir, data_dir):
     return builder
 
 
-@pytest.mark.parametrize("name", data.DATASETS)
+@pytest.mark.parametrize("name", builders.SPECS)
 def test_agrees_with_what_is_known_without_it(name):
-    builder_cls, spec = builder_class(name), data.DATASETS[name]
+    builder_cls, spec = builder_class(name), builders.SPECS[name]
     assert builder_cls.SPEC is spec
     assert builder_cls.name == f"jaxletters_{name}"
     assert spec.labels.stop == len(spec.class_names)
@@ -206,12 +206,11 @@ def test_tensorflow_is_never_imported_and_tfds_only_to_load(tmp_path, write_mnis
 import sys
 import tempfile
 from jaxletters import data
-from jaxletters.sources import Source
-from jaxletters.config import DatasetConfig
-for name in data.DATASETS:
-    data.class_names(name), data.image_shape(DatasetConfig(name))
+from jaxletters.sources import BUILTIN, Mnist
+for source in BUILTIN.values():
+    source.info()
 assert "tensorflow_datasets" not in sys.modules
-config = DatasetConfig("mnist", archives={str(tmp_path / "archives")!r}, data_dir={str(tmp_path)!r})
+config = Mnist(archives={str(tmp_path / "archives")!r}, data_dir={str(tmp_path)!r})
 assert len(data.load(config, "train").images) == 40
 assert "tensorflow" not in sys.modules
 """

@@ -10,12 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from jaxletters import config as schema
 from jaxletters import data
 from jaxletters.data import archives, cache, sketch, strokes
-from jaxletters.data.builders import base, emnist_letters
+from jaxletters.data.builders import SPECS, base, emnist
 from jaxletters.errors import UserError
-from jaxletters.sources import AlphaDigits, Emnist, Mnist, SketchLetters
+from jaxletters.sources import BUILTIN, AlphaDigits, Emnist, Mnist, SketchLetters
 
 
 @pytest.fixture(autouse=True)
@@ -45,19 +44,25 @@ def assert_holds(dataset, written):
     assert not dataset.labels.flags.writeable
 
 
-def test_every_dataset_of_the_schema_is_there():
-    assert tuple(data.DATASETS) == schema.DATASETS
-    assert data.image_shape(AlphaDigits()) == (20, 16)
-    assert data.class_names("mnist") == tuple("0123456789")
-    for name in ("emnist_letters", "alpha_letters", "sketch_letters"):
-        assert data.class_names(name) == ("N/A", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+def test_what_is_said_of_a_dataset_before_it_is_read():
+    for source in BUILTIN.values():
+        assert data.info(source) == source.info()
+    assert AlphaDigits().info().image_shape == (20, 16)
+    assert AlphaDigits(resize="area").info().image_shape == (28, 28)
+    assert Mnist().info().class_names == tuple("0123456789")
+    for source in (Emnist(), AlphaDigits(), SketchLetters()):
+        assert source.info().class_names == ("N/A", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    # As NIST's mapping files have them.
+    merged = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
+    assert "".join(Emnist(subset="balanced").info().class_names) == merged
+    assert len(Emnist(subset="byclass").info().class_names) == 62
 
 
 def test_counts_come_from_the_headers_and_images_stand_upright(config, written):
     for split in ("train", "test"):
         dataset = data.load(config, split)
         assert_holds(dataset, written[split])
-        assert dataset.class_names == data.class_names("emnist_letters")
+        assert dataset.class_names == config.info().class_names
 
 
 def test_mnist_is_stored_upright_already(tmp_path, write_mnist):
@@ -110,15 +115,14 @@ def test_other_archives_are_prepared_beside_those_before(config, written, tmp_pa
 
 def test_published_files_are_known_by_their_digests(config, monkeypatch, tmp_path):
     data.load(config, "train")
-    assert not data.from_published_files(config)
-    archive = archives.EMNIST_LETTERS
+    digest = {"train": data.Splits(config).digest("train")}
+    assert config.note(digest) == "split not verified"
+    archive = archives.emnist("letters")
     found = archives.digests(archive, tmp_path / "archives")
     assert set(found) == set(archive.files)
     remotes = tuple(archives.Remote(f"https://host/{n}", 1, d) for n, d in found.items())
-    monkeypatch.setattr(
-        emnist_letters.EmnistLetters, "ARCHIVE", archive._replace(remotes=remotes, bundle="")
-    )
-    assert data.from_published_files(config)
+    monkeypatch.setattr(emnist.LETTERS, "ARCHIVE", archive._replace(remotes=remotes, bundle=""))
+    assert config.note(digest) == ""
 
 
 def test_preparing_fills_the_cache_and_reading_uses_it(config, written, monkeypatch):
@@ -194,7 +198,7 @@ def test_damaged_records_are_an_error_that_names_the_folder(config, folder, dama
 
 
 def test_a_failed_preparation_leaves_nothing_and_the_next_one_works(config, written, tmp_path):
-    path = tmp_path / "archives" / archives.EMNIST_LETTERS.files[-1]
+    path = tmp_path / "archives" / archives.emnist("letters").files[-1]
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     with pytest.raises(UserError, match=path.name):
@@ -211,7 +215,7 @@ def test_a_data_dir_that_cannot_be_written_is_an_error(config, tmp_path):
 
 
 def test_the_slower_of_two_processes_uses_what_the_other_prepared(config, written, monkeypatch):
-    arrays = emnist_letters.EmnistLetters.arrays
+    arrays = emnist.LETTERS.arrays
     others = []
 
     def overtaken(self, split, sources):
@@ -220,7 +224,7 @@ def test_the_slower_of_two_processes_uses_what_the_other_prepared(config, writte
             assert_holds(data.load(config, split), written[split])
         return arrays(self, split, sources)
 
-    monkeypatch.setattr(emnist_letters.EmnistLetters, "arrays", overtaken)
+    monkeypatch.setattr(emnist.LETTERS, "arrays", overtaken)
     assert_holds(data.load(config, "test"), written["test"])
     assert others
 
@@ -228,7 +232,7 @@ def test_the_slower_of_two_processes_uses_what_the_other_prepared(config, writte
 def test_two_processes_may_prepare_at_once(config, folder):
     code = (
         "from jaxletters import data\n"
-        "from jaxletters.config import DatasetConfig\n"
+        "from jaxletters.sources import Emnist\n"
         f"print(len(data.load({config!r}, 'train').images))"
     )
     command = [sys.executable, "-c", code]
@@ -294,11 +298,6 @@ def test_a_form_that_no_sample_shows_still_makes_another_dataset(monkeypatch):
     assert sketch_letters.size_config(130).name != before
 
 
-def test_too_few_sketch_letters_to_test_on_are_an_error(tmp_path):
-    with pytest.raises(UserError, match=r"config\.dataset\.size: expected at least 130"):
-        data.load(SketchLetters(size=129, data_dir=str(tmp_path)), "train")
-
-
 class TestRealArchives:
     """On the files that users download, or the rebuilt split of EMNIST that stands in for NIST's."""
 
@@ -309,7 +308,7 @@ class TestRealArchives:
         assert np.array_equal(np.unique(train.labels), np.arange(1, 27))
         self.assert_upright(test)
         # By hand: an idx file starts with 16 bytes of header, and NIST's images lie on their side.
-        source = archives.sources(archives.EMNIST_LETTERS, real_archives)
+        source = archives.sources(archives.emnist("letters"), real_archives)
         name = "emnist-letters-train-images-idx3-ubyte.gz"
         with source[name].open() as compressed, gzip.open(compressed) as file:
             content = file.read(16 + 784)
@@ -330,7 +329,7 @@ class TestRealArchives:
             images[prefix], labels[prefix] = base.read_idx(
                 files[f"{prefix}-images-idx3-ubyte.gz"],
                 files[f"{prefix}-labels-idx1-ubyte.gz"],
-                data.DATASETS["mnist"],
+                SPECS["mnist"],
             )
         assert [len(images[p]) for p in images] == [60_000, 10_000]
         assert np.bincount(labels["t10k"])[:2].tolist() == [980, 1135]

@@ -20,7 +20,8 @@ from jaxletters.experiments import dispatch
 CONFIGS = {
     "letters": """
         Config(
-            dataset=DatasetConfig("sketch_letters", size=520, validation_per_class=3),
+            dataset=SketchLetters(size=520),
+            split=Split(validation_per_class=3),
             model=NETWORK,
             optimizer=OptimizerConfig(learning_rate=1e-2),
             training=TrainingConfig(batch_size=32, epochs=2, ema_decay=0.9),
@@ -29,6 +30,7 @@ CONFIGS = {
     "transfer": """
         Config(
             dataset=OTHERS,
+            split=Split(validation_per_class=0),
             model=dataclasses.replace(NETWORK, hidden=(16,), dropout=0.3),
             base=BaseConfig(config=str(HERE / "letters.py"), take="stage"),
             stages=(
@@ -42,19 +44,21 @@ CONFIGS = {
         cross_validated(configfile.load(HERE / "transfer.py"), folds=2)""",
     "zero_shot": """
         ZeroShotConfig(
-            dataset=DatasetConfig("sketch_letters", size=300),
+            dataset=SketchLetters(size=300),
             base=BaseConfig(config=str(HERE / "letters.py")),
             folds=2,
         )""",
     "dense": """
         Config(
-            dataset=DatasetConfig("sketch_letters", size=260, validation_per_class=1),
+            dataset=SketchLetters(size=260),
+            split=Split(validation_per_class=1),
             model=MLPConfig(hidden=(8,)),
             training=TrainingConfig(batch_size=20, epochs=100),
         )""",
     "sweep": """
         SweepConfig(
-            dataset=DatasetConfig("sketch_letters", size=260, validation_per_class=1),
+            dataset=SketchLetters(size=260),
+            split=Split(validation_per_class=1),
             model=MLPConfig(hidden=(8,)),
             training=TrainingConfig(batch_size=20, epochs=1),
             variations=grid("rate", {"optimizer.learning_rate": (0.01, 0.1)}),
@@ -77,10 +81,11 @@ from pathlib import Path
 
 from jaxletters import configfile
 from jaxletters.config import *
+from jaxletters.sources import *
 
 HERE = Path(__file__).parent
 # Other letters than those that the base learns from.
-OTHERS = DatasetConfig("emnist_letters", npz=str(HERE / "others.npz"), validation_per_class=0)
+OTHERS = Arrays(str(HERE / "others.npz"))
 NETWORK = DeeperConfig(widths=(4, 8), kernel_sizes=(3, 3), depths=(1, 1), pooling="stride")
 
 
@@ -236,17 +241,15 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
             "[3, 3, 4, 8] in the base and [3, 3, 4, 9] here",
         ),
         ("crossval", ["--config.folds=11"], "the examples of the smallest class"),
-        ("crossval", ["--config.dataset.test_share=0.2"], "tests on every example"),
+        ("crossval", ["--config.split.test_share=0.2"], "tests on every example"),
         ("crossval", ["--config.test_shift=1"], "tests images as they are"),
-        ("zero_shot", ["--config.dataset.test_on=validation"], "is read; set it to test"),
-        ("zero_shot", ["--config.dataset.limit=9"], "is read; set it to 0"),
+        ("zero_shot", ["--config.split.limit=9"], "config.split.limit: no such setting"),
         ("study", ["--config.budget=tiny"], "one of full, quick"),
-        ("zero_shot", ["--config.dataset.name=mnist", "--config.dataset.size=0"], "10 classes"),
+        ("zero_shot", ["--config.dataset=mnist"], "10 classes"),
         (
             "crossval",
             [
-                "--config.dataset.npz=",
-                "--config.dataset.name=sketch_letters",
+                "--config.dataset=sketch_letters",
                 "--config.dataset.size=260",
             ],
             "227 of 260 test examples were trained on by the base and its best weights were chosen by 33",
@@ -268,7 +271,7 @@ def test_what_the_user_must_mend_is_one_line(
 
 def test_a_study_looks_at_every_config_before_it_runs_any(configs, tmp_path):
     (configs / "wrong.py").write_text(
-        f"{HEAD}Config(dataset=DatasetConfig(size=260), optimizer=OptimizerConfig('adamm', -1))\n"
+        f"{HEAD}Config(dataset=SketchLetters(size=260), optimizer=OptimizerConfig('adamm', -1))\n"
     )
     (configs / "doomed.py").write_text(
         f"{HEAD}StudyConfig(experiments=(EntryConfig(str(HERE / 'dense.py')),"

@@ -1,0 +1,44 @@
+"""Arrays of a caller that configs stand for."""
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from jaxletters.data import digests
+from jaxletters.errors import UserError
+from jaxletters.sources import MEMORY
+
+
+class Held:
+    """An array of the caller's, kept for as long as a config names it.
+
+    Attributes:
+        token: stands for it in a config; has its SHA-256.
+        array: a copy of it, read-only.
+    """
+
+    def __init__(self, token: str, array: np.ndarray) -> None:
+        self.token, self.array = token, array
+
+
+_held: weakref.WeakValueDictionary[str, Held] = weakref.WeakValueDictionary()
+
+
+def hold(value: Any) -> Held:
+    """Keeps an array, or returns the one that a token stands for.
+
+    Raises:
+        UserError: the token is of another process, or of arrays that no config named any more.
+    """
+    if not isinstance(value, str):
+        array = np.array(value)
+        array.flags.writeable = False
+        token = MEMORY + digests.of_array(array)
+        return _held.setdefault(token, Held(token, array))
+    if found := _held.get(value):
+        return found
+    raise UserError(
+        "config.dataset: expected the arrays that this config was made with, found that they are in no "
+        "memory any more; make the config from the arrays again"
+    )
