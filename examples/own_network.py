@@ -12,9 +12,7 @@ from collections.abc import Iterator
 import jax
 from flax import linen as nn
 
-from jaxletters.config import Config, OptimizerConfig, ScheduleConfig, TrainingConfig
-from jaxletters.parts import ModelConfig, setting
-from jaxletters.sources import SketchLetters, Split
+import jaxletters as jl
 
 
 class Transformer(nn.Module):
@@ -44,7 +42,7 @@ class Transformer(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class TransformerConfig(ModelConfig):
+class TransformerConfig(jl.ModelConfig):
     """The settings of the network, which the command line can change.
 
     Attributes:
@@ -54,10 +52,10 @@ class TransformerConfig(ModelConfig):
         patch: edge of a patch, in pixels.
     """
 
-    width: int = setting(64, low=1)
-    depth: int = setting(2, low=1)
-    heads: int = setting(4, low=1)
-    patch: int = setting(4, low=1, high=28)
+    width: int = jl.setting(64, low=1)
+    depth: int = jl.setting(2, low=1)
+    heads: int = jl.setting(4, low=1)
+    patch: int = jl.setting(4, low=1, high=28)
 
     def problems(self) -> Iterator[str]:
         """Yields what is wrong with several settings together."""
@@ -69,18 +67,18 @@ class TransformerConfig(ModelConfig):
         return Transformer(self.width, self.depth, self.heads, self.patch, num_classes)
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns a short run."""
-    return Config(
-        dataset=SketchLetters(size=10_400),
-        split=Split(validation_per_class=20),
+    return jl.Config(
+        dataset=jl.SketchLetters(size=10_400),
+        split=jl.Split(validation_per_class=20),
         model=TransformerConfig(),
-        optimizer=OptimizerConfig(
+        optimizer=jl.OptimizerConfig(
             "adamw",
             learning_rate=3e-3,
             weight_decay=0.05,
             clip_norm=1.0,
-            schedule=ScheduleConfig("one_cycle", warmup=0.2),
+            schedule=jl.ScheduleConfig("one_cycle", warmup=0.2),
         ),
-        training=TrainingConfig(batch_size=64, epochs=8),
+        training=jl.TrainingConfig(batch_size=64, epochs=8),
     )

@@ -16,20 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters.config import AugmentConfig, Config, SimpleConvNetConfig, TrainingConfig
-from jaxletters.parts import Augmentation, Loss, Metric, Observer, Optimizer, Schedule, setting
-from jaxletters.sources import SketchLetters, Split
+import jaxletters as jl
 
 
 @dataclasses.dataclass(frozen=True)
-class Blur(Augmentation):
+class Blur(jl.Augmentation):
     """Averages pixels with their neighbours under a Gaussian, as a camera out of focus does.
 
     Attributes:
         radius: largest standard deviation, in pixels.
     """
 
-    radius: float = setting(0.7, low=0.01, high=5)
+    radius: float = jl.setting(0.7, low=0.01, high=5)
 
     def apply(self, key: jax.Array, image: jax.Array) -> jax.Array:
         """Returns the blurred image."""
@@ -44,14 +42,14 @@ class Blur(Augmentation):
 
 
 @dataclasses.dataclass(frozen=True)
-class InverseSquareRoot(Schedule):
+class InverseSquareRoot(jl.Schedule):
     """Rises in a straight line, then falls with the square root of the step.
 
     Attributes:
         warmup: share of the run during which the rate rises.
     """
 
-    warmup: float = setting(0.1, low=0.001, high=1)
+    warmup: float = jl.setting(0.1, low=0.001, high=1)
 
     def build(self, peak: float, total_steps: int) -> optax.Schedule:
         """Returns the rate as a function of the step."""
@@ -60,12 +58,12 @@ class InverseSquareRoot(Schedule):
 
 
 @dataclasses.dataclass(frozen=True)
-class Lion(Optimizer):
+class Lion(jl.Optimizer):
     """Signs of averaged gradients (Chen et al., Symbolic Discovery of Optimization Algorithms, 2023)."""
 
-    learning_rate: float = setting(3e-4, low=1e-12)
-    weight_decay: float = setting(0.0, low=0)
-    schedule: Schedule = InverseSquareRoot()
+    learning_rate: float = jl.setting(3e-4, low=1e-12)
+    weight_decay: float = jl.setting(0.0, low=0)
+    schedule: jl.Schedule = InverseSquareRoot()
 
     def build(self, total_steps: int) -> optax.GradientTransformation:
         """Returns the transformation."""
@@ -73,14 +71,14 @@ class Lion(Optimizer):
 
 
 @dataclasses.dataclass(frozen=True)
-class Focal(Loss):
-    """Cross-entropy that examples count less in, the better they are read (Lin et al., Focal Loss, 2017).
+class Focal(jl.Loss):
+    """Cross-entropy that examples count less in, the better they are read (Lin et al., Focal jl.Loss, 2017).
 
     Attributes:
         gamma: how much less; 0 is cross-entropy.
     """
 
-    gamma: float = setting(1.0, low=0)
+    gamma: float = jl.setting(1.0, low=0)
 
     def per_example(self, logits: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns each example's loss."""
@@ -89,7 +87,7 @@ class Focal(Loss):
 
 
 @dataclasses.dataclass(frozen=True)
-class MacroF1(Metric):
+class MacroF1(jl.Metric):
     """The mean over classes of the harmonic mean of precision and recall."""
 
     def value(self, labels: np.ndarray, logits: np.ndarray) -> float:
@@ -102,7 +100,7 @@ class MacroF1(Metric):
 
 
 @dataclasses.dataclass(frozen=True)
-class Diary(Observer):
+class Diary(jl.Observer):
     """Writes a line for every validation, and one at the end, into the run folder."""
 
     def record(self, folder: Path, record: Mapping[str, Any]) -> None:
@@ -119,16 +117,16 @@ class Diary(Observer):
             print(line, file=file)
 
 
-def get_config() -> Config:
+def get_config() -> jl.Config:
     """Returns a short run."""
-    return Config(
-        dataset=SketchLetters(size=5_200),
-        split=Split(validation_per_class=20),
-        model=SimpleConvNetConfig(widths=(16, 32)),
-        augment=(AugmentConfig(rotation=10, shift=1), Blur(0.7)),
+    return jl.Config(
+        dataset=jl.SketchLetters(size=5_200),
+        split=jl.Split(validation_per_class=20),
+        model=jl.SimpleConvNetConfig(widths=(16, 32)),
+        augment=(jl.AugmentConfig(rotation=10, shift=1), Blur(0.7)),
         loss=Focal(1.0),
         optimizer=Lion(1e-3, weight_decay=0.1, schedule=InverseSquareRoot(0.2)),
         metrics=(MacroF1(),),
         observers=(Diary(),),
-        training=TrainingConfig(batch_size=64, epochs=4, monitor="macro_f1"),
+        training=jl.TrainingConfig(batch_size=64, epochs=4, monitor="macro_f1"),
     )

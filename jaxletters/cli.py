@@ -1,12 +1,13 @@
-"""The command `jaxletters`: what is done without training."""
+"""The command `jaxletters`: what is done before and after training."""
 
 import sys
 from collections.abc import Sequence
 
 from jaxletters import commandline, quiet
-from jaxletters.commands import demo, export, inspect, predict, report, runs, wandb
+from jaxletters.commands import demo, export, inspect, new, predict, report, runs, wandb
 
 _COMMANDS = {
+    "new": new,
     "inspect": inspect,
     "runs": runs,
     "report": report,

@@ -58,6 +58,6 @@ def in_batches(
     parts = []
     for start in range(0, len(images), batch_size):
         part = images[start : start + batch_size]
-        filled = np.pad(part, ((0, batch_size - len(part)), (0, 0), (0, 0)))
+        filled = np.pad(part, ((0, batch_size - len(part)), *[(0, 0)] * (part.ndim - 1)))
         parts.append(np.asarray(call(filled))[: len(part)])
     return np.concatenate(parts)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxletters.data import scan
+from jaxletters.data import resize, scan
 from jaxletters.data.scan import Letter
-from jaxletters.errors import UserError
+from jaxletters.errors import UserError, pixels
 from jaxletters.reading import Predictions, Reader
 
 _GUESSES = 5
@@ -56,21 +56,43 @@ class Reading(NamedTuple):
         }
 
 
+def is_handwriting(network: Reader) -> bool:
+    """Returns whether a network reads single characters on EMNIST's or MNIST's canvas."""
+    return network.fit in scan.CANVASES
+
+
 def check(network: Reader) -> None:
-    """Raises a UserError if a network reads images of another size than pictures' letters are made."""
-    if network.image_shape != (scan.SIDE, scan.SIDE):
-        height, width = network.image_shape
+    """Raises a UserError if pictures cannot be brought to the size of a network's images."""
+    if is_handwriting(network) and network.image_shape != (scan.SIDE, scan.SIDE):
         raise UserError(
             f"{network.name}: expected a network for {scan.SIDE}x{scan.SIDE} pixels, found one for "
-            f"{height}x{width}; name a run on EMNIST Letters"
+            f"{pixels(network.image_shape)}; name a run on EMNIST Letters"
         )
 
 
-def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
-    """Returns what is written in a picture: one letter, or several in a row.
+def letters(network: Reader, picture: NDArray[np.uint8]) -> list[Letter]:
+    """Returns what there is to read in a picture, as a network sees it.
 
     Args:
-        network: that reads 28x28 pixels.
+        network: one that `check` let pass.
+        picture: uint8 `[h, w, 3]`.
+
+    Returns:
+        of handwriting the characters found, perhaps none; else the whole picture.
+    """
+    if is_handwriting(network):
+        return scan.letters(picture, network.fit)
+    size, channels = network.image_shape[:2], 3 if network.image_shape[2:] else 1
+    image = resize.fit(picture, size, channels, network.fit)
+    box = (0, 0, picture.shape[1], picture.shape[0])
+    return [Letter(box, 255 - image if network.inverted else image)]
+
+
+def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
+    """Returns what is in a picture: of handwriting one character or several in a row, else its class.
+
+    Args:
+        network: a trained network.
         picture: uint8 `[h, w, 3]`.
         name: what the reading, and an error, calls it.
 
@@ -83,13 +105,13 @@ def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
             f"{name}: expected a picture as uint8 [h, w, 3], 0 to 255, found {picture.dtype} "
             f"{list(picture.shape)}; convert it, or name its file"
         )
-    letters = scan.letters(picture)
-    if not letters:
+    found = letters(network, picture)
+    if not found:
         raise UserError(
             f"{name}: expected letters that differ clearly from their paper, found none; take the picture "
             "nearer, or in more light"
         )
-    return Reading(name, letters, network.predict(np.stack([letter.image for letter in letters])))
+    return Reading(name, found, network.predict(np.stack([letter.image for letter in found])))
 
 
 def annotated(picture: NDArray[np.uint8], found: Reading) -> bytes:

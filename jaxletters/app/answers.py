@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jaxletters import images
+from jaxletters import images, pictures
 from jaxletters.data import scan
 from jaxletters.pictures import Reading
 from jaxletters.reading import Reader
@@ -28,7 +28,7 @@ def answer(network: Reader, picture: bytes) -> dict[str, Any]:
     Raises:
         UserError: the bytes are no picture, or one of too many pixels.
     """
-    letters = scan.letters(images.decode(picture, "picture"))
+    letters = pictures.letters(network, images.decode(picture, "picture"))
     seen = np.array([letter.image for letter in letters], np.uint8)
     predictions = network.predict(seen.reshape(-1, scan.SIDE, scan.SIDE))
     found = Reading("picture", letters, predictions).as_dict()

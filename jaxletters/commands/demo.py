@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Sequence
 
 from jaxletters import commandline, console
+from jaxletters.errors import UserError, pixels
 
 HELP = "draw letters in the browser and see what a run's network reads"
 
@@ -47,6 +48,11 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     with serving.listen(known.host, known.port) as listening:
         network = reader.load(known.run)
         pictures.check(network)
+        if not pictures.is_handwriting(network):
+            raise UserError(
+                f"{network.name}: expected a network that reads handwriting, found one for pictures of "
+                f"{pixels(network.image_shape)}; read pictures with jaxletters predict"
+            )
         # Compiled now, so that the first stroke is answered at once.
         network.predict(np.zeros(network.image_shape, np.uint8))
         console.notice(f"{serving.url(listening)} reads with {network.name}; Ctrl-C ends it")

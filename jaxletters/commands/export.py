@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from jaxletters import commandline, console
+from jaxletters.errors import pixels
 
 HELP = "write a finished run's network for use elsewhere"
 _NOT_CHECKED = {
@@ -50,7 +51,6 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         left=1,
     )
     low, high = card["test_accuracy_interval"]
-    height, width = card["images"]["shape"]
     logits = max(
         about["check"]["largest_logit"] for about in card["files"].values() if about["check"]
     )
@@ -60,7 +60,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
             "dataset": console.noted(card),
             "test accuracy": f"{card['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})",
             "largest logit": f"{logits:.4g}",
-            "images": f"uint8, {height}x{width}, upright, 0 = paper, 255 = ink",
+            "images": f"uint8, {pixels(card['images']['shape'])}, upright",
             "bundle": str(target),
             "to use it": f"jaxletters predict {target} image.png",
         }

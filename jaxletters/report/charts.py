@@ -116,9 +116,21 @@ def several_curves(histories: Mapping[str, Sequence[dict[str, Any]]]) -> Figure:
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Figure:
-    """Draws each class's mistakes as shares of its examples, without classes that never occur."""
+    """Draws each class's mistakes as shares of its examples, without classes that never occur.
+
+    Of many classes, those are shown that most mistakes are made of or for.
+    """
     shown = np.union1d(labels, predicted)
-    counts = analysis.confusion_matrix(labels, predicted, len(names))[np.ix_(shown, shown)]
+    whole = analysis.confusion_matrix(labels, predicted, len(names))
+    wrong = int(whole.sum() - whole.trace())
+    left_out = 0
+    if len(shown) > drawing.MOST_CLASSES:
+        mistaken = whole.sum(0) + whole.sum(1) - 2 * whole.diagonal()
+        worst_first = shown[np.argsort(-mistaken[shown], kind="stable")]
+        several = max(int(np.count_nonzero(mistaken)), 2)
+        shown = np.sort(worst_first[: min(several, drawing.MOST_CLASSES)])
+        left_out = len(worst_first) - len(shown)
+    counts = whole[np.ix_(shown, shown)]
     shares = analysis.row_shares(counts)
     mistakes = shares.copy()
     np.fill_diagonal(mistakes, np.nan)
@@ -140,15 +152,16 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
             )
             # All lie within the axes, and measuring hundreds of them takes as long as drawing them.
             cell.set_in_layout(False)
-    shown_names = [names[int(label)] for label in shown]
+    shown_names = [drawing.class_name(names, int(label)) for label in shown]
+    drawing.turn_long_names(axes, shown_names)
     axes.set_xticks(range(size), shown_names)
     axes.set_yticks(range(size), shown_names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("taken for")
     axes.set_ylabel("true class")
-    wrong = int(counts.sum() - counts.trace())
-    drawing.headline(figure, f"{wrong:,} of {counts.sum():,} test images are misread")
+    rest = f"; {left_out:,} classes with fewer mistakes or none are not shown" * bool(left_out)
+    drawing.headline(figure, f"{wrong:,} of {whole.sum():,} test images are misread{rest}")
     axes.set_title("% of the true class; grey: read correctly; blank: below 1%", fontsize=8)
     ticks = [share for share in (0, 0.01, 0.05, 0.2, 0.5, 1) if share <= worst]
     bar = figure.colorbar(image, shrink=0.6, ticks=ticks, format=drawing.percent)
@@ -162,16 +175,20 @@ def class_accuracy(labels: np.ndarray, predicted: np.ndarray, names: Sequence[st
     confusion = analysis.confusion_matrix(labels, predicted, len(names))
     shown = np.flatnonzero(confusion.sum(axis=1))
     right, total = confusion.diagonal()[shown], confusion.sum(axis=1)[shown]
-    order = np.argsort(right / total, kind="stable")
+    order = np.argsort(right / total, kind="stable")[: drawing.MOST_CLASSES]
     figure = Figure(
-        figsize=(max(4.0, 1.4 + 0.3 * len(shown)), 3.2), dpi=drawing.DPI, layout="constrained"
+        figsize=(max(4.0, 1.4 + 0.3 * len(order)), 3.2), dpi=drawing.DPI, layout="constrained"
     )
     axes = figure.subplots()
     for place, i in enumerate(order):
         low, high = analysis.wilson_interval(int(right[i]), int(total[i]))
         axes.plot([place, place], [low, high], "-", color=drawing.VALIDATION, linewidth=1.2)
         axes.plot([place], [right[i] / total[i]], "o", color=drawing.VALIDATION, markersize=4.5)
-    axes.set_xticks(range(len(order)), [names[int(shown[i])] for i in order])
+    shown_names = [drawing.class_name(names, int(shown[i])) for i in order]
+    drawing.turn_long_names(axes, shown_names)
+    axes.set_xticks(range(len(order)), shown_names)
+    if len(order) < len(shown):
+        axes.set_title(f"the worst {len(order)} of {len(shown):,} classes", fontsize=8)
     axes.set_xlim(-0.7, len(order) - 0.3)
     axes.set_ylabel("correct (%), 95% interval")
     axes.yaxis.set_major_formatter(drawing.percent)

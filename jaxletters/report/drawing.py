@@ -1,20 +1,27 @@
 """How all figures of a report look, and a figure as a PNG file."""
 
+import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 DPI = 150
+# A figure of more classes could be neither read nor opened.
+MOST_CLASSES = 62
+# Beside DejaVu Sans, which comes with Matplotlib: fonts of other scripts that systems have.
+_SCRIPTS = ("CJK", "Gothic", "Hiragino", "Devanagari", "Bengali", "Tamil", "Thai", "Ethiopic")
+_LONGEST_NAME = 14
 # Two of Okabe and Ito's colours: they differ for every kind of colour vision, and in lightness.
 TRAINING, VALIDATION = "#E69F00", "#0072B2"
 INK, FAINT = "#222222", "#767676"
 _STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -36,8 +43,35 @@ def style() -> Iterator[None]:
     """The context to make and render figures in, whatever style the caller has set."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE | {"font.family": list(_families())})
         yield
+
+
+@functools.cache
+def _families() -> tuple[str, ...]:
+    """Returns the fonts that figures are set in: for each character the first that has it."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    others = sorted(name for name in installed if any(script in name for script in _SCRIPTS))
+    return ("DejaVu Sans", *others)
+
+
+def class_name(names: Sequence[str], label: int) -> str:
+    """Returns a class's name as a figure can show it: shortened; its number where no font has its script."""
+    name = names[label]
+    paths = [font_manager.findfont(family) for family in _families()]
+    fonts = [font_manager.get_font(path) for path in paths]
+    if not all(any(font.get_char_index(ord(c)) for font in fonts) for c in name):
+        return f"#{label}"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    half = _LONGEST_NAME // 2
+    return f"{name[:half]}…{name[-half + 1 :]}"
+
+
+def turn_long_names(axes: Axes, names: Sequence[str]) -> None:
+    """Turns the class names below a chart upright where they would run into each other."""
+    if max(map(len, names), default=0) > 2:
+        axes.tick_params(axis="x", labelrotation=90)
 
 
 def png(figure: Figure, caption: str) -> bytes:

@@ -10,6 +10,7 @@ from jaxletters.report import analysis, drawing
 from jaxletters.types import Dataset
 
 _EXAMPLES_PER_CLASS = 16
+_SHEET_WIDTH = 1100  # in pixels of the images
 _EXAMPLE_HEIGHT = 56  # on screen, in pixels, as near as whole multiples come
 _KERNEL_HEIGHT = 48
 _MISTAKES = 32
@@ -19,17 +20,22 @@ _MISTAKE_HEIGHT = 112
 
 def contact_sheet(data: Dataset) -> Figure:
     """Draws the first examples of each class that occurs, a row per class."""
-    labels = np.unique(data.labels)
-    examples = [np.flatnonzero(data.labels == label)[:_EXAMPLES_PER_CLASS] for label in labels]
+    occurring = np.unique(data.labels)
+    labels = occurring[: drawing.MOST_CLASSES]
+    columns = min(_EXAMPLES_PER_CLASS, max(4, _SHEET_WIDTH // data.images.shape[2]))
+    shown_names = [drawing.class_name(data.class_names, int(label)) for label in labels]
+    examples = [np.flatnonzero(data.labels == label)[:columns] for label in labels]
+    rest = f" (the first {len(labels)} of {len(occurring):,})" * (len(labels) < len(occurring))
     figure, axes, corners = _mosaic(
-        "Each row must show the class named at its left",
+        f"Each row must show the class named at its left{rest}",
         [list(data.images[chosen]) for chosen in examples],
-        columns=_EXAMPLES_PER_CLASS,
+        columns=columns,
         height=_EXAMPLE_HEIGHT,
         gap=(4, 4),
+        left_margin=24 + max(36, 13 * max(map(len, shown_names))),
     )
     middles = corners[:, 0, 1] + data.images.shape[1] / 2
-    axes.set_yticks(middles, [data.class_names[label] for label in labels], fontweight="bold")
+    axes.set_yticks(middles, shown_names, fontweight="bold")
     return figure
 
 
@@ -89,13 +95,22 @@ def worst_mistakes(test: Dataset, logits: np.ndarray) -> Figure:
         height=_MISTAKE_HEIGHT,
         gap=(14, 8),
     )
-    for (left, top), mistake in zip(corners.reshape(-1, 2), mistakes, strict=False):
-        label, predicted = (test.class_names[i] for i in (mistake.label, mistake.predicted))
+    pairs = [
+        [drawing.class_name(test.class_names, i) for i in (mistake.label, mistake.predicted)]
+        for mistake in mistakes
+    ]
+    long = max(len(name) for pair in pairs for name in pair) > 3
+    for (left, top), mistake, (label, predicted) in zip(
+        corners.reshape(-1, 2), mistakes, pairs, strict=False
+    ):
+        text = f"{label} → {predicted}\n{mistake.probability:.1%}"
+        if long:
+            text = f"{label}\n→ {predicted} {mistake.probability:.0%}"
         axes.text(
             left + test.images.shape[2] / 2,
             top - 1,
-            f"{label} → {predicted}\n{mistake.probability:.1%}",
-            fontsize=8,
+            text,
+            fontsize=6 if long else 8,
             ha="center",
         )
     return figure
@@ -107,6 +122,7 @@ def _mosaic(
     columns: int,
     height: int,
     gap: tuple[int, int],
+    left_margin: int = 60,
 ) -> tuple[Figure, Axes, np.ndarray]:
     """Draws rows of at most `columns` images, each image pixel as a square of whole screen pixels.
 
@@ -116,6 +132,7 @@ def _mosaic(
         columns: images that a row has room for.
         height: about how many screen pixels an image is to measure.
         gap: image pixels of paper above each image, and at its right.
+        left_margin: screen pixels at the left, for names.
 
     Returns:
         The figure, its axes in units of image pixels, and each place's top left corner (x, y) in
@@ -131,7 +148,7 @@ def _mosaic(
             sheet[y : y + h, x : x + w] = image
 
     zoom = max(1, round(height / h))
-    left, right, bottom, top = 60, 20, 40, 40
+    left, right, bottom, top = left_margin, 20, 40, 40
     size = sheet.shape[1] * zoom + left + right, sheet.shape[0] * zoom + bottom + top
     figure = Figure(figsize=(size[0] / drawing.DPI, size[1] / drawing.DPI), dpi=drawing.DPI)
     figure.text(left / size[0], 1 - 10 / size[1], headline, fontsize=10, va="top")

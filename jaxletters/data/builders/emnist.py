@@ -48,15 +48,16 @@ def _check_mapping(mapping: Source, spec: builders.Spec) -> None:
 
 def _builder(subset: str) -> type[base.ArraysBuilder]:
     archive = archives.emnist(subset)
-    members = {
-        "name": f"jaxletters_emnist_{subset}",
-        "SPEC": builders.SPECS[f"emnist_{subset}"],
-        "ARCHIVE": archive,
-        "MANUAL_DOWNLOAD_INSTRUCTIONS": f"Put {archive.wanted} here, from {archive.remotes[0].url}.",
-        "__doc__": _Emnist.__doc__,
-        "__module__": __name__,
-    }
-    return type(_Emnist)(subset.upper(), (_Emnist,), members, skip_registration=True)
+
+    class Emnist(_Emnist, skip_registration=True):
+        """Handwritten characters, all that the files hold."""
+
+        name = f"jaxletters_emnist_{subset}"
+        SPEC = builders.SPECS[f"emnist_{subset}"]
+        ARCHIVE = archive
+        MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {archive.wanted} here, from {archive.remotes[0].url}."
+
+    return Emnist
 
 
 LETTERS, BALANCED, BYCLASS, BYMERGE, DIGITS, MNIST = map(

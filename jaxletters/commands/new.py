@@ -1,0 +1,42 @@
+"""Write a config file to begin with: a network of one's own on pictures of one's own."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxletters import commandline, console, files
+from jaxletters.errors import UserError
+
+HELP = "write a config file with a network and a folder of pictures of your own"
+_TEMPLATE = Path(__file__).with_name("new_config.py")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("name", metavar="NAME", help="the file to write is NAME.py")
+    parser.add_argument(
+        "--images", metavar="FOLDER", help="a folder of pictures for each class (./NAME)"
+    )
+
+
+def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+    """Writes the file and prints what to do with it.
+
+    Raises:
+        UserError: there is such a file, or it cannot be written.
+    """
+    commandline.nothing_more(words)
+    name = known.name.removesuffix(".py")
+    path, images = Path(f"{name}.py"), known.images or name
+    if path.exists():
+        raise UserError(f"{path}: expected a new file, found one; choose another name")
+    text = _TEMPLATE.read_text(encoding="utf-8").replace("NAME.py", str(path))
+    files.write_bytes(path.absolute(), text.replace('"IMAGES"', repr(images)).encode())
+    steps = {
+        "config": str(path),
+        "look at": f"jaxletters inspect {path}",
+        "train": f"python launch.py --config {path}",
+    }
+    if not files.expanded(images).is_dir():
+        steps = {"first": f"put pictures into {images}/<class>/, a folder for each class"} | steps
+    console.result_table(steps)
