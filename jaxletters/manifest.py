@@ -24,6 +24,7 @@ from jaxletters.data import Splits, provenance
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_bytes, write_json
 from jaxletters.parts import FITS, Source, SplitDigest
+from jaxletters.sources import Builtin
 
 FILE, _EXAMPLES = "manifest.json", "examples.npz"
 _SCHEMA = 2
@@ -163,6 +164,24 @@ def describe_data(source: Splits, splits: Iterable[str], parts: Iterable[np.ndar
         "splits": {split: digest._asdict() for split, digest in found.items()},
         "division": division.hexdigest(),
     }
+
+
+def tell(about: Facts, source: Splits, notice: Callable[[str], None]) -> None:
+    """Says what a user should know of the data before they are used.
+
+    Args:
+        about: what `describe_data` returned.
+        source: the dataset.
+        notice: called with each line.
+
+    Raises:
+        UserError: nothing can be learned from them.
+    """
+    # What is published has been looked at.
+    known = about["note"] in ("", "rebuilt split", "generated data")
+    if not known or not isinstance(source.source, Builtin):
+        for line in source.findings(about["splits"]):
+            notice(f"Look: {line}")
 
 
 def claim(

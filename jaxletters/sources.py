@@ -60,7 +60,7 @@ class Split(Part):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Builtin(Source):
+class Builtin(Source):
     """A dataset that one of this project's own TFDS builders prepares once.
 
     Attributes:
@@ -95,7 +95,7 @@ class _Builtin(Source):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Archived(_Builtin):
+class Archived(Builtin):
     """A dataset that is prepared from its published files.
 
     Attributes:
@@ -108,7 +108,7 @@ class _Archived(_Builtin):
 
 
 @dataclasses.dataclass(frozen=True)
-class Emnist(_Archived):
+class Emnist(Archived):
     """EMNIST (Cohen, Afshar, Tapson, van Schaik 2017, arXiv:1702.05373), upright.
 
     Attributes:
@@ -125,7 +125,7 @@ class Emnist(_Archived):
 
 
 @dataclasses.dataclass(frozen=True)
-class Mnist(_Archived):
+class Mnist(Archived):
     """MNIST's digits (LeCun, Bottou, Bengio, Haffner 1998)."""
 
     @property
@@ -135,7 +135,7 @@ class Mnist(_Archived):
 
 
 @dataclasses.dataclass(frozen=True)
-class AlphaDigits(_Archived):
+class AlphaDigits(Archived):
     """The capital letters of Binary AlphaDigits, 39 of each, numbered as in EMNIST Letters.
 
     Attributes:
@@ -165,7 +165,7 @@ class AlphaDigits(_Archived):
 
 
 @dataclasses.dataclass(frozen=True)
-class SketchLetters(_Builtin):
+class SketchLetters(Builtin):
     """Generated letters of both cases, not real handwriting; numbered as in EMNIST Letters.
 
     Attributes:

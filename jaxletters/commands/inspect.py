@@ -39,7 +39,6 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     import numpy as np
 
     from jaxletters import data, manifest, validation
-    from jaxletters.data import checks
     from jaxletters.report import drawing, mosaics
 
     validation.check(config, device_count=1)
@@ -68,8 +67,8 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
             "contact sheet": f"{path} (upright, and in each row its class?)",
         }
     )
-    for line in checks.lines(opened):
-        console.notice(line)
+    for line in opened.findings(opened.names):
+        console.notice(f"Look: {line}")
 
 
 def _config(given: str) -> Config:

@@ -1,11 +1,13 @@
 """A dataset's splits as arrays in memory."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxletters import usercode
-from jaxletters.data import digests
+from jaxletters.data import checks, digests
+from jaxletters.data.checks import Examples
 from jaxletters.errors import UserError
 from jaxletters.parts import FITS, DatasetInfo, Source, SplitDigest
 from jaxletters.types import Dataset
@@ -86,6 +88,23 @@ class Splits:
         if part.split not in self._hashes:
             self._hashes[part.split] = digests.of_images(self.raw(part.split).images)
         return self._hashes[part.split][part.indices]
+
+    def findings(self, names: Iterable[str]) -> list[str]:
+        """Returns what a user should know of some splits before they are used, a line each.
+
+        Args:
+            names: of the splits, "train" first; no other is read.
+
+        Raises:
+            UserError: nothing can be learned from them.
+        """
+        examples = {
+            name: Examples(*self.raw(name)[:2], self.hashes(self.whole(name))) for name in names
+        }
+        if problems := checks.problems(self.info.class_names, examples):
+            raise UserError("\n".join(f"config.dataset: {line}" for line in problems))
+        found = checks.warnings(self.info.class_names, examples, vars(self.source))
+        return [*self.info.remarks, *found]
 
 
 def load(source: Source, split: str) -> Dataset:

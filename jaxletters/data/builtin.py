@@ -22,7 +22,7 @@ from jaxletters.sources import SketchLetters
 
 if TYPE_CHECKING:
     from jaxletters.data.builders.base import ArraysBuilder
-    from jaxletters.sources import _Builtin
+    from jaxletters.sources import Builtin
 
 # In the folder of a prepared dataset: the SHA-256 of the files that it was prepared from.
 _ORIGIN = "origin.json"
@@ -34,7 +34,7 @@ def info(name: str) -> DatasetInfo:
     return DatasetInfo(spec.splits, spec.class_names, spec.image_shape, spec.fit)
 
 
-def read(source: "_Builtin", split: str) -> tuple[np.ndarray, np.ndarray]:
+def read(source: "Builtin", split: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns the arrays of a prepared split; the dataset is prepared if it is not.
 
     The arrays are read-only: they may be a file's own pages.
@@ -53,7 +53,7 @@ def read(source: "_Builtin", split: str) -> tuple[np.ndarray, np.ndarray]:
     return _arrays(builder, split)
 
 
-def is_here(source: "_Builtin") -> bool:
+def is_here(source: "Builtin") -> bool:
     """Returns whether a dataset can be read without a download, and was prepared unless `archives` is set.
 
     Raises:
@@ -63,7 +63,7 @@ def is_here(source: "_Builtin") -> bool:
     return Path(_open(source).data_path).exists() or bool(_archives(source))
 
 
-def note(source: "_Builtin", digests: Mapping[str, SplitDigest]) -> str:
+def note(source: "Builtin", digests: Mapping[str, SplitDigest]) -> str:
     """Returns what must be said of the images wherever a figure on them stands; "" for published ones."""
     builder = _open(source)
     if not builder.ARCHIVE.files:
@@ -72,11 +72,11 @@ def note(source: "_Builtin", digests: Mapping[str, SplitDigest]) -> str:
     return provenance.note(source.name, digests, published)
 
 
-def _archives(source: "_Builtin") -> str:
+def _archives(source: "Builtin") -> str:
     return getattr(source, "archives", "")
 
 
-def _open(source: "_Builtin") -> "ArraysBuilder":
+def _open(source: "Builtin") -> "ArraysBuilder":
     from jaxletters.data.builders import base
 
     module, cls = builders.SPECS[source.name].builder.split(":")
@@ -111,7 +111,7 @@ def _origin(builder: "ArraysBuilder") -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _data_dir(source: "_Builtin") -> Path:
+def _data_dir(source: "Builtin") -> Path:
     """Returns TFDS's folder of prepared datasets; one in the working folder for a user without a home."""
     from tensorflow_datasets.core import constants
 
@@ -125,7 +125,7 @@ def _data_dir(source: "_Builtin") -> Path:
         return Path("tensorflow_datasets").absolute()
 
 
-def _prepare(builder: "ArraysBuilder", source: "_Builtin") -> None:
+def _prepare(builder: "ArraysBuilder", source: "Builtin") -> None:
     import tensorflow_datasets as tfds
 
     from jaxletters.data.builders import base

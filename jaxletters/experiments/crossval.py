@@ -52,13 +52,15 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     fold_of = splits.folds(whole.labels, config.folds, config.seed)
     if begin.base:
         base.check_unseen(begin.base, "test", source.hashes(part))
+    about = manifest.describe_data(
+        source, manifest.splits_used(config, source.names), (source.hashes(part), fold_of)
+    )
+    manifest.tell(about, source, console.notice)
     manifest.claim(
         folder,
         config,
         console.notice,
-        manifest.describe_data(
-            source, manifest.splits_used(config, source.names), (source.hashes(part), fold_of)
-        ),
+        about,
         begin.base.facts if begin.base else None,
         begin.base.trained_on if begin.base else (),
     )

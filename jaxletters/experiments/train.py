@@ -89,6 +89,7 @@ def _claim(
         base.check_unseen(begin.base, "validation", validated, also_validated=False)
     splits = manifest.splits_used(config, source.names)
     about = manifest.describe_data(source, splits, (learned, validated, tested))
+    manifest.tell(about, source, console.notice)
     if config.split.test_on == "validation":
         about["note"] = ", ".join(
             filter(None, (about["note"], "tested on the validation examples"))

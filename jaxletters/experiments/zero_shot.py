@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxletters import (
     console,
     inference,
@@ -19,6 +21,7 @@ from jaxletters.experiments import base, outcome
 from jaxletters.parts import DatasetInfo
 from jaxletters.report import analysis
 from jaxletters.trained import Trained
+from jaxletters.types import Dataset
 
 
 def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
@@ -44,21 +47,24 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
         return finished
     origin = base.load(config.base, folder)
     source = Splits(config.dataset)
-    _check_fit(source.info, origin.run)
     part = portions.unseen(source)
+    _check_fit(source.info, source.raw(part.split).labels, origin.run)
     base.check_unseen(origin, "test", source.hashes(part))
+    about = manifest.describe_data(
+        source, manifest.splits_used(config, source.names), (source.hashes(part),)
+    )
+    manifest.tell(about, source, console.notice)
     manifest.claim(
         folder,
         config,
         console.notice,
-        manifest.describe_data(
-            source, manifest.splits_used(config, source.names), (source.hashes(part),)
-        ),
+        about,
         origin.facts,
         origin.trained_on,
     )
     reads = workdir.count_test_read(folder)
-    unseen, network = source.take(part), origin.run
+    network = origin.run
+    unseen = _as_in(network, source.take(part))
     variables = sharding.replicate(network.variables, mesh)
     logits = inference.predict(network.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
     right = logits.argmax(axis=1) == unseen.labels
@@ -76,16 +82,29 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     return result
 
 
-def _check_fit(info: DatasetInfo, origin: Trained) -> None:
-    seen, names = origin.image_shape, origin.class_names
-    here, classes = info.image_shape, info.class_names
-    if (seen, names) != (here, classes):
-        other = " that are called otherwise" if len(names) == len(classes) else ""
+def _check_fit(info: DatasetInfo, labels: np.ndarray, origin: Trained) -> None:
+    """Raises a UserError unless a network reads images of this size and knows all classes that occur."""
+    seen, here = origin.image_shape, info.image_shape
+    if seen != here:
         raise UserError(
-            f"config.base: expected a network for images of {pixels(here)} and {len(classes)} classes, "
-            f"found one for {pixels(seen)} and {len(names)}{other} in {origin.folder}; bring the images to "
-            "its size (config.dataset.resize or size), or name another base"
+            f"config.base: expected a network for images of {pixels(here)}, found one for {pixels(seen)} in "
+            f"{origin.folder}; bring the images to its size (config.dataset.resize or size), or name another "
+            "base"
         )
+    occurring = [info.class_names[label] for label in np.unique(labels)]
+    if unknown := [name for name in occurring if name not in origin.class_names]:
+        raise UserError(
+            f"config.base: expected a network that knows the classes {', '.join(unknown[:5])}"
+            f"{' ...' if len(unknown) > 5 else ''}, found one of {len(origin.class_names)} classes in "
+            f"{origin.folder}; name another base"
+        )
+
+
+def _as_in(origin: Trained, found: Dataset) -> Dataset:
+    """Returns examples with the labels that a network has for classes of their names."""
+    places = {name: label for label, name in enumerate(origin.class_names)}
+    here = np.array([places.get(name, 0) for name in found.class_names], np.int32)
+    return found._replace(labels=here[found.labels], class_names=origin.class_names)
 
 
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:
