@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxletters import losses
+from jaxletters.errors import UserError, shown
 from jaxletters.parts import Metric
 from jaxletters.types import Counts, Scores
 
@@ -52,11 +53,21 @@ def evaluate(logits: np.ndarray, labels: np.ndarray) -> Scores:
 
 
 def further(parts: Sequence[Metric], logits: np.ndarray, labels: np.ndarray) -> Scores:
-    """Returns the figures of metrics by their names, of predictions as `evaluate` takes them."""
+    """Returns the figures of metrics by their names, of predictions as `evaluate` takes them.
+
+    Raises:
+        UserError: a metric fails.
+    """
     found = {}
     for part in parts:
-        with part.importing():
-            found[part.name] = float(part.value(labels, logits))
+        try:
+            with part.importing():
+                found[part.name] = float(part.value(labels, logits))
+        except Exception as error:  # its type differs with what the metric does
+            raise UserError(
+                f"config.metrics: {type(part).__name__} fails on these predictions: "
+                f"{type(error).__name__}: {shown(f'{error!s:.200}')}; correct its code"
+            ) from error
     return found
 
 

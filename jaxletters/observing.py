@@ -8,29 +8,31 @@ from typing import Any
 from jaxletters import console, usercode
 from jaxletters.parts import Observer
 
-# Those that failed in this process.
-_failed: set[Observer] = set()
+# Those that failed in this process, with the folder of the run.
+_failed: set[tuple[Observer, Path]] = set()
 
 
 def record(observers: Sequence[Observer], folder: Path, values: Mapping[str, Any]) -> None:
     """Tells observers a record."""
-    _tell(observers, lambda observer: observer.record(folder, values))
+    _tell(observers, folder, lambda observer: observer.record(folder, values))
 
 
 def finished(observers: Sequence[Observer], folder: Path, result: Mapping[str, Any]) -> None:
     """Tells observers a result."""
-    _tell(observers, lambda observer: observer.finished(folder, copy.deepcopy(result)))
+    _tell(observers, folder, lambda observer: observer.finished(folder, copy.deepcopy(result)))
 
 
-def _tell(observers: Sequence[Observer], action: Callable[[Observer], None]) -> None:
+def _tell(
+    observers: Sequence[Observer], folder: Path, action: Callable[[Observer], None]
+) -> None:
     for observer in observers:
-        if observer in _failed:
+        if (observer, folder) in _failed:
             continue
         try:
             with observer.importing():
                 action(observer)
         except Exception as error:  # its type differs with what the observer does
-            _failed.add(observer)
+            _failed.add((observer, folder))
             console.notice(
                 f"{type(observer).__name__} fails and is told nothing more: {usercode.blame(error)}"
             )

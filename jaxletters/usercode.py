@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -28,6 +29,8 @@ FOLDER = "code"
 _known: set[Path] = set()
 # What was imported from a folder, by name; no two folders share a module.
 _modules: dict[Path, dict[str, ModuleType]] = {}
+
+_INSTALLED = ("purelib", "platlib", "stdlib", "platstdlib")
 
 S = TypeVar("S", bound=Slot)
 
@@ -158,6 +161,7 @@ def _identify(cls: type[Slot]) -> None:
     root = file.parents[0 if ours else cls.__module__.count(".")]
     names = _needed(file, root)
     files = {name: (root / name).read_bytes() for name in sorted(names)}
+    _check_imports(root, names)
     names -= {file.name} if ours else set()
     # A module that Python imported by itself, such as an installed one, can be imported at any time.
     alone = not ours and sys.modules.get(cls.__module__) is module
@@ -166,6 +170,25 @@ def _identify(cls: type[Slot]) -> None:
     with importing():
         # Now, because annotations that are strings are looked up in the class's module.
         settings.declared(cls)
+
+
+def _check_imports(root: Path, names: Set[str]) -> None:
+    """Raises a UserError if files import what can neither be kept with a run nor be installed elsewhere."""
+    installed = [Path(sysconfig.get_path(name)) for name in _INSTALLED]
+    for name in sorted(names):
+        for imported in _imported(root / name, root):
+            top = imported.split(".")[0]
+            beside = (root / f"{top}.py").exists() or (root / top).exists()
+            if not top or beside or top in (__package__, *sys.stdlib_module_names):
+                continue
+            where = getattr(importlib.util.find_spec(top), "origin", None)
+            if where is None or any(Path(where).is_relative_to(folder) for folder in installed):
+                continue
+            if top not in importlib.metadata.packages_distributions() and Path(where).is_file():
+                raise UserError(
+                    f"{root / name}: expected imports of installed packages, or of files in {root}, found "
+                    f"{where}; install it, or move it there, so that the run can be opened later"
+                )
 
 
 def _digest(files: Mapping[str, bytes]) -> str:
@@ -179,7 +202,7 @@ def _needed(file: Path, root: Path) -> set[str]:
     Of a file of an installed package, only that package is looked at: the others beside it are its
     requirements.
     """
-    installed = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")}
+    installed = {sysconfig.get_path(name) for name in _INSTALLED}
     own = file.relative_to(root).parts[0].removesuffix(".py")
     names: set[str] = set()
     waiting = [file]

@@ -20,7 +20,7 @@ from jaxletters.config import (
     ZeroShotConfig,
 )
 from jaxletters.errors import UserError
-from jaxletters.parts import Part, Rule
+from jaxletters.parts import Part, Rule, Slot
 
 T = TypeVar("T", bound=Experiment)
 
@@ -107,7 +107,12 @@ def _type_problems(config: Any, prefix: str = "") -> Iterator[str]:
 
 def _class_problems(key: str, cls: type) -> Iterator[str]:
     # A subclass of a dataclass looks like one, but has only the settings of the class above it.
-    if "__dataclass_params__" not in vars(cls):
+    if cls in Slot.__subclasses__():
+        yield (
+            f"config.{key}: expected a part that can build what it describes, found {cls.__name__}, the base "
+            "class of them; name one of its subclasses"
+        )
+    elif "__dataclass_params__" not in vars(cls):
         yield (
             f"config.{key}: expected a dataclass, found {cls.__name__}, which is not decorated; write "
             "@dataclasses.dataclass(frozen=True) above it"

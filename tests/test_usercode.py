@@ -359,3 +359,18 @@ def test_a_class_of_a_user_takes_the_place_of_none_of_the_package(tmp_path):
     configfile.load(written(tmp_path, text))
     found = usercode.part({"class": "MLPConfig", "hidden": [3]}, ModelConfig, None)
     assert type(found) is MLPConfig
+
+
+def test_an_import_that_could_be_neither_kept_nor_installed_is_refused(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "lent.py").write_text("WIDTH = 4\n")
+    monkeypatch.syspath_prepend(elsewhere)
+    text = CONFIG.replace("import jaxletters as jl\n", "import jaxletters as jl\nimport lent\n")
+    with pytest.raises(UserError, match=r"found .*lent\.py; install it, or move it there") as caught:
+        configfile.load(written(tmp_path / "mine", text))
+    assert len(str(caught.value).splitlines()) == 1
+    # Beside the config it is kept.
+    (tmp_path / "mine" / "lent.py").write_text("WIDTH = 4\n")
+    config = configfile.load(tmp_path / "mine" / "mine.py")
+    assert "lent.py" in usercode.files(config)
