@@ -123,10 +123,11 @@ def _repeated(splits: Mapping[str, Examples]) -> Iterator[str]:
         for earlier in names[:i]:
             shared, others = _in_both(splits[split], splits[earlier])
             if shared:
+                otherwise = f" ({others:,} of them only under another label)" if others else ""
                 yield (
-                    f"{split}: {shared:,} of {len(splits[split].labels):,} images are in {earlier} as well, "
-                    f"{others:,} of them only under another label, so that a figure on {split} is not one on "
-                    "unseen images; remove them from one of the two"
+                    f"{split}: {shared:,} of {len(splits[split].labels):,} images are in {earlier} as well"
+                    f"{otherwise}, so that a figure on {split} is not one on unseen images; remove them from "
+                    "one of the two"
                 )
     train = splits["train"]
     pairs = np.unique(np.stack([train.hashes, train.labels.astype(np.uint64)]), axis=1)

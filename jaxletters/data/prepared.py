@@ -83,6 +83,7 @@ def read(config: Tfds, split: str) -> tuple[np.ndarray, np.ndarray]:
     """
     found = _open(config)
     folder = found.folder / "arrays"
+    files.remove_stale(folder, "*.part")
     name = split
     if config.size or config.channels:
         name += f"-{'x'.join(map(str, found.image_shape))}-{config.fit}"
@@ -93,17 +94,19 @@ def read(config: Tfds, split: str) -> tuple[np.ndarray, np.ndarray]:
             arrays = _read_records(config, found, split)
             cache.write(folder, name, records, *arrays)
     images, labels = arrays
+    for array in arrays:
+        array.flags.writeable = False
     return orientation.upright(images, config.orientation), labels
 
 
 def _read_records(config: Tfds, found: _Prepared, split: str) -> tuple[np.ndarray, np.ndarray]:
     # As stored: TFDS's own decoder fails on 16 bits and takes palettes for grey.
-    feature = found.builder.info.features[found.image]
-    stored = isinstance(feature, tfds.features.Image)
-    source = found.builder.as_data_source(
-        found.splits[split],
-        decoders={found.image: tfds.decode.SkipDecoding()} if stored else None,
-    )
+    as_stored = {
+        name: tfds.decode.SkipDecoding()
+        for name, feature in found.builder.info.features.items()
+        if isinstance(feature, tfds.features.Image)
+    }
+    source = found.builder.as_data_source(found.splits[split], decoders=as_stored)
     images = np.empty((len(source), *found.image_shape), np.uint8)
     labels = np.empty(len(source), np.int32)
     for start in range(0, len(source), _READ_AT_ONCE):

@@ -321,6 +321,19 @@ def test_what_is_image_and_label_must_be_clear(tmp_path, more, keys, wanted):
             prepared.info(config)
 
 
+def test_other_images_are_left_alone(tmp_path):
+    # TFDS decodes no 16 bits without OpenCV.
+    depth = tfds.features.Image(shape=(2, 2, 1), dtype=np.uint16)
+    prepare(
+        tmp_path,
+        splits={"train": stored(*colour(1))},
+        more={"depth": (depth, png(np.ones((2, 2), np.uint16)))},
+        keys=("image", "label"),
+    )
+    images, _ = prepared.read(Tfds("shapes", data_dir=str(tmp_path)), "train")
+    np.testing.assert_array_equal(images, colour(1)[0])
+
+
 def test_examples_without_labels_are_refused(tmp_path):
     prepare(tmp_path, splits={"train": stored(*colour(3)), "test": stored(colour(3)[0], [-1] * 3)})
     with pytest.raises(UserError, match="every example of test, found 3 without one"):
