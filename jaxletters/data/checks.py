@@ -132,7 +132,7 @@ def _repeated(splits: Mapping[str, Examples]) -> Iterator[str]:
     train = splits["train"]
     pairs = np.unique(np.stack([train.hashes, train.labels.astype(np.uint64)]), axis=1)
     images, labels = np.unique(pairs[0], return_counts=True)
-    several = np.count_nonzero(np.isin(train.hashes, images[labels > 1]))
+    several = np.count_nonzero(_is_in(train.hashes, images[labels > 1]))
     if several:
         yield (
             f"train: {several:,} of {len(train.labels):,} images are there again under another label; "
@@ -142,11 +142,16 @@ def _repeated(splits: Mapping[str, Examples]) -> Iterator[str]:
 
 def _in_both(examples: Examples, others: Examples) -> tuple[int, int]:
     """Returns how many examples' images others have as well, and how many of these never with their label."""
-    shared = np.isin(examples.hashes, others.hashes)
-    known = np.isin(others.hashes, examples.hashes[shared])
+    shared = _is_in(examples.hashes, others.hashes)
+    known = _is_in(others.hashes, examples.hashes[shared])
     theirs = set(zip(others.hashes[known].tolist(), others.labels[known].tolist(), strict=True))
     ours = zip(examples.hashes[shared].tolist(), examples.labels[shared].tolist(), strict=True)
     return int(shared.sum()), sum(pair not in theirs for pair in ours)
+
+
+def _is_in(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    # NumPy 2.0's own choice of a method fails on uint64 above the largest int64.
+    return np.isin(hashes, others, kind="sort")
 
 
 def _dark_ink(settings: Mapping[str, Any]) -> Iterator[str]:
