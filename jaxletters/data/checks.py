@@ -16,8 +16,8 @@ _AGREEMENT, _MARGIN = 0.4, 0.15
 _GAIN, _OF_A_PAIR = 0.3, 20
 # The border is as bright as paper where so much of it is above the middle of the range, in so many images.
 _BRIGHT, _MIDDLE, _IN_MOST = 0.9, 127, 0.8
-# Examples of a class that its mean and its accuracy need.
-_LEAST_OF_A_CLASS = 8
+# Examples of a class that its mean and its accuracy need, and of all classes, to call labels random.
+_LEAST_OF_A_CLASS, _JUDGED = 8, 200
 _SHOWN = 8
 
 
@@ -75,7 +75,7 @@ def warnings(
     """
     names = tuple(class_names)
     train = splits["train"]
-    chosen = _chosen(train.labels, _OF_A_CLASS)
+    chosen = _chosen(train.labels, _OF_A_CLASS) if glyphs.are_named(names) else {}
     means = {label: _grey(train.images[of]).mean(axis=0) for label, of in chosen.items()}
     inverted = {label: 255 - mean for label, mean in means.items()}
     dark = _has_bright_paper(train.images) or (
@@ -218,11 +218,11 @@ def _random(train: Examples) -> Iterator[str]:
     """Says when the nearest mean of a class is right as often as a guess, which is so for random labels."""
     counts = np.bincount(train.labels)
     classes = int(np.count_nonzero(counts >= _LEAST_OF_A_CLASS))
-    most = max(min(_OF_A_CLASS, _OF_A_SPLIT // max(classes, 1)) // 2 * 2, _LEAST_OF_A_CLASS)
+    most = max(_OF_A_SPLIT // max(classes, 1) // 2 * 2, _LEAST_OF_A_CLASS)
     chosen = [of for of in _chosen(train.labels, most).values() if len(of) >= _LEAST_OF_A_CLASS]
     judged = sum(len(of) // 2 for of in chosen)
-    # So many that twice as often as a guess could not be taken for one; pictures in colour need no mean.
-    if train.images.ndim > 3 or len(chosen) < 2 or judged < 9 * (len(chosen) - 1):
+    # Of fewer, twice as many as by guesses might be right by chance. Photographs may have means alike.
+    if train.images.ndim > 3 or len(chosen) < 2 or judged < max(_JUDGED, 9 * (len(chosen) - 1)):
         return
     down, right = (canvas.areas(size, glyphs.SIDE) for size in train.images.shape[1:])
     small = [(down @ _grey(train.images[of]) @ right.T).reshape(len(of), -1) for of in chosen]

@@ -52,6 +52,11 @@ class Match(NamedTuple):
     shift: int
 
 
+def are_named(names: tuple[str, ...]) -> bool:
+    """Returns whether enough classes are called as letters or digits to say anything of them."""
+    return len(_templates(names)) >= _LEAST_CLASSES
+
+
 def matches(means: Mapping[int, Floats], names: tuple[str, ...]) -> list[Match]:
     """Returns all ways to take the classes, the one that agrees best first; none for too few of them.
 

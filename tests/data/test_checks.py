@@ -108,6 +108,13 @@ def test_labels_that_say_nothing_of_the_images(letters):
     images, labels = letters
     shuffled = np.random.default_rng(1).permutation(labels)
     assert any("labels look random" in line for line in said(images, shuffled))
+    # Classes that are hard to tell apart are not taken for random ones.
+    rng = np.random.default_rng(2)
+    for count in (20, 200, 2000):
+        labels = np.arange(count) % 2
+        hard = 100 + rng.normal(0, 60, (count, 12, 12)) + 25 * labels[:, None, None]
+        assert said(np.clip(hard, 0, 255), labels, ("cat", "dog")) == []
+    images, labels = letters
     # Too few to be sure of.
     assert not any("random" in line for line in said(images[:104], shuffled[:104]))
 
