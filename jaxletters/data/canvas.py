@@ -51,7 +51,7 @@ def weights(
 def _axis(old: int, new: int, room: int, method: str) -> np.ndarray:
     """How `old` pixels make `new` ones in the middle of `room`: float32 `[room, old]`."""
     if method == "area":
-        resized = _areas(old, new)
+        resized = areas(old, new)
     else:
         with jax.ensure_compile_time_eval():  # augmentation asks for it while it is traced
             whole = jax.image.resize(np.eye(old, dtype=np.float32), (new, old), "bilinear")
@@ -62,7 +62,7 @@ def _axis(old: int, new: int, room: int, method: str) -> np.ndarray:
     return placed
 
 
-def _areas(old: int, new: int) -> np.ndarray:
+def areas(old: int, new: int) -> np.ndarray:
     """Which share of each of `new` equal stretches each of `old` ones fills: float32 `[new, old]`."""
     starts = np.arange(new)[:, None] * old / new
     ends = starts + old / new

@@ -28,3 +28,10 @@ def upright(images: np.ndarray, orientation: str) -> np.ndarray:
     transposed, down, right = _UNDO[orientation]
     turned = images.swapaxes(1, 2) if transposed else images
     return np.ascontiguousarray(turned[:, ::down, ::right])
+
+
+def both(first: str, second: str) -> str:
+    """Returns how images lie that look turned one way once they were taken for turned another way."""
+    probe = np.arange(4).reshape(1, 2, 2)
+    wanted = upright(upright(probe, first), second)
+    return next(o for o in ORIENTATIONS if np.array_equal(upright(probe, o), wanted))
