@@ -142,8 +142,10 @@ def _kind(head: bytes) -> str:
         return "mat"
     if head.startswith(b"\0\0\x08"):
         return "idx"
-    if b"\0" in head or b"<" in head or not head.lstrip()[:1].decode("latin-1").strip():
-        raise ValueError("other content" if head else "an empty file")
+    if b"\0" in head or b"<" in head or not head.lstrip()[:1].decode("latin-1").isprintable():
+        raise ValueError("other content")
+    if not head:
+        raise ValueError("an empty file")
     return "csv"
 
 

@@ -44,8 +44,11 @@ def standard(
     ranges: dict[np.dtype, tuple[float, float]] = {}
     for key, images in laid.items():
         low, high = ranges.get(images.dtype, (math.inf, -math.inf))
-        values = _numbers(images, splits[key].name)
-        ranges[images.dtype] = (min(low, float(values.min())), max(high, float(values.max())))
+        # NumPy's, unlike Python's, keep NaN.
+        ranges[images.dtype] = (
+            float(np.minimum(low, images.min())),
+            float(np.maximum(high, images.max())),
+        )
     bytes_ = {}
     for key, images in laid.items():
         scale = _scale(images, splits[key].name, ranges[images.dtype], remarks)
@@ -60,18 +63,14 @@ def standard(
     return bytes_, list(remarks)
 
 
-def _numbers(images: np.ndarray, name: str) -> np.ndarray:
-    if images.dtype.kind not in "buif":
-        raise UserError(
-            f"{name}: expected images as numbers, found {images.dtype}; save them as uint8"
-        )
-    return images
-
-
 def _laid(images: Named, count: int, remarks: dict[str, None]) -> np.ndarray:
     """Returns images as `[n, h, w, c]`."""
     name, values = images
     shape = values.shape
+    if values.dtype.kind not in "buif":
+        raise UserError(
+            f"{name}: expected images as numbers, found {values.dtype}; save them as uint8"
+        )
     if values.ndim == 2 and shape[0] != count == shape[1]:
         remarks[f"Each column is read as an image, because there are {count:,} labels."] = None
         values = values.T
