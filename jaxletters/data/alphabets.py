@@ -35,10 +35,9 @@ def of_mapping(rows: list[list[int]]) -> tuple[str, ...]:
         ValueError: the labels are not those from 0 or 1 up, each once, or a code is of no character.
     """
     classes = {label: chr(code) for label, code, *_ in rows}
-    names = tuple(classes.get(label, UNUSED) for label in range(max(classes) + 1))
-    # Only label 0 may be unused.
-    if len(rows) != len(classes) or len(classes) != len(names) - (0 not in classes):
+    first = min(classes)
+    if first not in (0, 1) or sorted(classes) != list(range(first, first + len(rows))):
         raise ValueError("a mapping whose labels are not 0 or 1 and up, each once")
     if not all(name.isprintable() and not name.isspace() for name in classes.values()):
         raise ValueError("a mapping with codes of no characters")
-    return names
+    return (UNUSED,) * first + tuple(classes[label] for label in sorted(classes))

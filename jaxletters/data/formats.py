@@ -36,7 +36,14 @@ _MOST_BYTES, _MOST_INFLATED = 2**30, 20
 _LONGEST_LINE = 2**24
 _LABEL_COLUMNS = ("label", "labels", "class", "target", "y")
 _AT_ONCE = 10_000
-_MOST_LISTED = 20
+
+
+class _File(NamedTuple):
+    """An open file: what errors call it, its bytes, inflated, and how many an array may take."""
+
+    name: str
+    stream: IO[bytes]
+    most: int
 
 
 class Contents(NamedTuple):
@@ -59,19 +66,19 @@ def read(path: Path) -> Contents:
     Raises:
         UserError: it is no such file, or damaged.
     """
-    with _opened(path) as (stream, kind):
+    with _opened(path) as (file, kind):
         if kind == "npz":
-            return _npz(path, stream)
+            return _npz(file)
         if kind == "mat":
-            return _emnist(path, stream)
+            return _emnist(file)
         if kind == "csv":
-            labels, images = _table(path, stream, labelled=True)
-            named = (Named(f"{path}", images), Named(f"{path}: labels", labels))
-            return Contents({"train": named}, alphabets.of_file(path.name))
-    raise UserError(
-        f"{path}: expected a file of images and labels, found one of a single array; name the other: "
-        "dataset.images=..., dataset.labels=..."
-    )
+            labels, images = _table(file, labelled=True)
+            pair = (Named(file.name, images), Named(f"{file.name}: labels", labels))
+            return Contents({"train": pair}, alphabets.of_file(path.name))
+        raise UserError(
+            f"{file.name}: expected a file of images and labels, found a single array; name the other: "
+            "dataset.images=..., dataset.labels=..."
+        )
 
 
 def read_array(path: Path) -> Named:
@@ -80,25 +87,24 @@ def read_array(path: Path) -> Named:
     Raises:
         UserError: it is no such file, damaged, or holds several arrays.
     """
-    with _opened(path) as (stream, kind):
+    with _opened(path) as (file, kind):
+        if kind == "idx":
+            return Named(file.name, idx.read(file.stream, file.name, None))
+        if kind == "npy":
+            return Named(file.name, _npy(file.stream, file.most))
+        if kind == "csv":
+            return Named(file.name, _table(file, labelled=False)[1])
+        found = "MATLAB's"
         if kind == "npz":
-            with zipfile.ZipFile(stream) as archive:
+            with zipfile.ZipFile(file.stream) as archive:
                 members = _members(archive)
                 if len(members) == 1:
-                    return Named(f"{path}", _member(path, archive, *members.values()))
-            raise UserError(
-                f"{path}: expected one array, found {_listed(members)}; leave dataset.labels empty if the "
-                "file holds them"
-            )
-        if kind == "npy":
-            return Named(f"{path}", _npy(stream, _most(path)))
-        if kind == "idx":
-            return Named(f"{path}", idx.read(stream, f"{path}", None))
-        if kind == "csv":
-            return Named(f"{path}", _table(path, stream, labelled=False)[1])
-    raise UserError(
-        f"{path}: expected a file of one array, found MATLAB's; leave dataset.labels empty"
-    )
+                    return Named(file.name, _member(file, archive, *members))
+            found = _listed(members)
+        raise UserError(
+            f"{file.name}: expected one array, found {found}; leave dataset.labels empty if the file holds "
+            "them, too"
+        )
 
 
 def is_emnists(path: Path) -> bool:
@@ -108,8 +114,9 @@ def is_emnists(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], str]]:
+def _opened(path: Path) -> Iterator[tuple[_File, str]]:
     """Yields a file, inflated, and which kind it is; turns what it raises into a UserError."""
+    name = shown(str(path))
     try:
         with contextlib.ExitStack() as stack:
             stream: IO[bytes] = stack.enter_context(path.open("rb"))
@@ -119,7 +126,8 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], str]]:
             stream.seek(0)
             head = stream.read(128)
             stream.seek(0)
-            yield stream, _kind(head)
+            most = max(_MOST_BYTES, _MOST_INFLATED * path.stat().st_size)
+            yield _File(name, stream, most), _kind(head)
     except UserError:
         raise
     # What NumPy and zipfile raise on a damaged file is nearly anything.
@@ -128,7 +136,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], str]]:
         reason = "no such file" if missing else " ".join(str(error).split()) or type(error).__name__
         todo = "check the path" if missing else "fetch it again, or save it in one of these formats"
         raise UserError(
-            f"{shown(str(path))}: expected a sound .npz, .npy, .csv, idx or EMNIST's .mat file, found "
+            f"{name}: expected a sound .npz, .npy, .csv, idx or EMNIST's .mat file, found "
             f"{shown(reason)}; {todo}"
         ) from error
 
@@ -147,10 +155,6 @@ def _kind(head: bytes) -> str:
     if not head:
         raise ValueError("an empty file")
     return "csv"
-
-
-def _most(path: Path) -> int:
-    return max(_MOST_BYTES, _MOST_INFLATED * path.stat().st_size)
 
 
 def _npy(stream: IO[bytes], most: int) -> np.ndarray:
@@ -179,60 +183,53 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
 
-def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+def _member(file: _File, archive: zipfile.ZipFile, name: str) -> np.ndarray:
     try:
-        with archive.open(info) as stream:
-            return _npy(stream, _most(path))
+        with archive.open(_members(archive)[name]) as stream:
+            return _npy(stream, file.most)
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        name = info.filename.removesuffix(".npy")
-        raise UserError(
-            f"{path}: expected {shown(name)} to be an array of numbers or text, found {shown(reason)}; save "
-            "it again"
-        ) from error
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{name} that cannot be read ({reason})") from error
 
 
 def _listed(names: Iterable[str]) -> str:
-    first = [*itertools.islice(names, _MOST_LISTED + 1)]
-    return (
-        shown(", ".join([*first[:_MOST_LISTED], *["..."] * (len(first) > _MOST_LISTED)])) or "none"
-    )
+    return shown(f"{', '.join(names):.300}") or "none"
 
 
-def _npz(path: Path, stream: IO[bytes]) -> Contents:
-    with zipfile.ZipFile(stream) as archive:
-        members = _members(archive)
+def _npz(file: _File) -> Contents:
+    with zipfile.ZipFile(file.stream) as archive:
+        members = [*_members(archive)]
         spelled = {name.lower(): name for name in members}
-        found = {
-            split: next((pair for pair in pairs if set(pair) <= set(spelled)), None)
+        used = {
+            split: [spelled[name] for name in pair]
             for split, pairs in _NAMES.items()
+            if (pair := next((pair for pair in pairs if set(pair) <= set(spelled)), None))
         }
-        used = {split: [spelled[n] for n in pair] for split, pair in found.items() if pair}
         if "train" not in used and "test" not in used:
             raise UserError(
-                f"{path}: expected arrays x_train and y_train, train_images and train_labels, images and "
-                f"labels, x and y, data and target (also for val and test), found {_listed(members)}; rename "
-                "them"
+                f"{file.name}: expected arrays x_train and y_train, train_images and train_labels, images "
+                "and labels, x and y, data and target (also for val and test), found "
+                f"{_listed(members)}; rename them"
             )
         splits = {}
-        for split, names in used.items():
+        for split, pair in used.items():
             images, labels = (
-                Named(f"{path}: {name}", _member(path, archive, members[name])) for name in names
+                Named(f"{file.name}: {name}", _member(file, archive, name)) for name in pair
             )
             splits[split] = (images, labels)
-    left = set(members).difference(*used.values())
-    remarks = (f"{path.name}: {_listed(sorted(left))} is not read.",) if left else ()
-    return Contents(splits, remarks=remarks)
+    left = sorted(set(members).difference(*used.values()))
+    remark = f"{file.name}: {_listed(left)}: not read."
+    return Contents(splits, remarks=(remark,) if left else ())
 
 
-def _emnist(path: Path, stream: IO[bytes]) -> Contents:
-    dataset = mat.read(stream.read(), f"{path}", "dataset", _most(path))
+def _emnist(file: _File) -> Contents:
+    dataset = mat.read(file.stream.read(), file.name, "dataset", file.most)
     if not isinstance(dataset, dict):
         raise ValueError("a variable `dataset` that is no structure")
     splits = {}
     for split in ("train", "test"):
         images, labels = (
-            Named(f"{path}: {split}.{name}", _numbers(dataset, split, name))
+            Named(f"{file.name}: {split}.{name}", _numbers(dataset, split, name))
             for name in ("images", "labels")
         )
         splits[split] = (images, labels)
@@ -249,15 +246,14 @@ def _numbers(dataset: dict[str, mat.Value], *names: str) -> np.ndarray:
     return value
 
 
-def _table(path: Path, stream: IO[bytes], *, labelled: bool) -> tuple[np.ndarray, np.ndarray]:
+def _table(file: _File, *, labelled: bool) -> tuple[np.ndarray, np.ndarray]:
     """Returns the labels `[n]` and pixels `[n, columns]` of a .csv file, with a header or not.
 
     Args:
-        path: of the file, for errors.
-        stream: its bytes.
+        file: the file.
         labelled: whether a column has the labels: the first one, or the last if the header says so.
     """
-    lines = _lines(stream, _most(path))
+    lines = _lines(file)
     first = next(lines, None)
     if first is None:
         raise ValueError("no lines")
@@ -270,7 +266,7 @@ def _table(path: Path, stream: IO[bytes], *, labelled: bool) -> tuple[np.ndarray
         without = math.isqrt(len(fields)) ** 2 == len(fields)
         found = f"{len(fields)} columns, {'which are pixels without labels' if without else 'no square'}"
         raise UserError(
-            f"{path}: expected the label and then a column for each pixel of a square, such as 785, found "
+            f"{file.name}: expected the label and then a column for each pixel of a square, as 785, found "
             f"{found}; name a file with labels, such as Kaggle's train.csv"
         )
     labels: list[str] = []
@@ -284,8 +280,8 @@ def _table(path: Path, stream: IO[bytes], *, labelled: bool) -> tuple[np.ndarray
             labels.append(label.strip())
             yield rest
 
-    following = rows()
-    while batch := list(itertools.islice(following, _AT_ONCE)):
+    left = rows()
+    while batch := list(itertools.islice(left, _AT_ONCE)):
         numbers = np.loadtxt(batch, np.float32, delimiter=",", comments=None, ndmin=2)
         if numbers.shape != (len(batch), pixels):
             raise ValueError(f"rows of {numbers.shape[1]} columns after one of {pixels}")
@@ -300,11 +296,11 @@ def _table(path: Path, stream: IO[bytes], *, labelled: bool) -> tuple[np.ndarray
     return names, np.concatenate(parts)
 
 
-def _lines(stream: IO[bytes], most: int) -> Iterator[str]:
+def _lines(file: _File) -> Iterator[str]:
     read = 0
-    while line := stream.readline(_LONGEST_LINE):
+    while line := file.stream.readline(_LONGEST_LINE):
         read += len(line)
-        if read > most or len(line) == _LONGEST_LINE:
+        if read > file.most or len(line) == _LONGEST_LINE:
             raise ValueError(f"lines of more than {read:,} bytes")
         if text := line.decode("utf-8-sig" if read == len(line) else "utf-8").strip():
             yield text.replace('"', "")

@@ -1,7 +1,7 @@
 """Labels as people keep them in arrays, brought to one form."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class _Coding(NamedTuple):
     """Class names, and which of them each label means."""
 
     names: tuple[str, ...]
-    index: dict[int | str, int]
+    numbers: dict[Any, int]
     remark: str = ""
 
 
@@ -65,7 +65,6 @@ def standard(splits: dict[str, Named], names: tuple[str, ...]) -> Classes:
 
 def _flat(labels: Named) -> _Flat:
     name, values = labels
-    columns = 0
     if values.ndim == 2 and 1 in values.shape:
         values = values.reshape(-1)
     if values.dtype.kind == "S":
@@ -73,27 +72,26 @@ def _flat(labels: Named) -> _Flat:
             values = np.char.decode(values, "utf-8")
         except UnicodeDecodeError as error:
             raise UserError(f"{name}: expected text in UTF-8, found {error}; save it so") from error
-    number = values.dtype.kind in "buif"
-    if not values.size or not (number or values.dtype.kind == "U"):
+    text = values.dtype.kind == "U"
+    if not values.size or values.dtype.kind not in "buifU":
         first = shown(f"{values.reshape(-1)[:1].tolist()!r:.40}")
         raise UserError(
             f"{name}: expected labels as numbers or text, found {values.dtype} {first}; save one number or "
             "name per image"
         )
-    if values.ndim != 1 + (number and values.ndim == 2):
+    if values.ndim == 1:
+        return _Flat(name, values if text else _whole(values, name))
+    if values.ndim != 2 or text:
         raise UserError(
             f"{name}: expected labels as [n] or, one-hot, [n, classes], found {list(values.shape)}; "
             "save one label per image"
         )
-    if values.ndim == 2:
-        if not (np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all()):
-            raise UserError(
-                f"{name}: expected a single 1 in each row of {values.shape[1]}, found others; save one "
-                "number per image"
-            )
-        columns = values.shape[1]
-        values = values.argmax(axis=1)
-    return _Flat(name, _whole(values, name) if number else values, columns)
+    columns = int(values.shape[-1])
+    if not (np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all()):
+        raise UserError(
+            f"{name}: expected a single 1 in each row of {columns}, found others; save one number per image"
+        )
+    return _Flat(name, values.argmax(axis=1), columns)
 
 
 def _whole(values: np.ndarray, name: str) -> np.ndarray:
@@ -191,16 +189,16 @@ def _coding_of(numbers: range | list[int]) -> _Coding:
 
 def _encoded(labels: _Flat, train: _Flat, coding: _Coding) -> np.ndarray:
     occurring, places = np.unique(labels.values, return_inverse=True)
-    unknown = [value for value in occurring.tolist() if value not in coding.index]
+    unknown = [value for value in occurring.tolist() if value not in coding.numbers]
     if unknown or labels.columns not in (train.columns, 0):
-        allowed = [f"{value}" for value in coding.index]
+        allowed = [f"{value}" for value in coding.numbers]
         few = ", ".join(allowed if len(allowed) < 8 else [*allowed[:3], "...", allowed[-1]])
         found = repr(unknown[0]) if unknown else f"rows of {labels.columns} columns"
         raise UserError(
             f"{labels.name}: expected labels {shown(few)}, found {shown(found)}; is it another dataset's, or "
             "class_names?"
         )
-    table = np.array([coding.index[value] for value in occurring.tolist()], np.int32)
+    table = np.array([coding.numbers[value] for value in occurring.tolist()], np.int32)
     return table[places.reshape(-1)]
 
 

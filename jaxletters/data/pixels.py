@@ -42,7 +42,7 @@ def standard(
     remarks: dict[str, None] = {}
     laid = {key: _laid(images, counts[key], remarks) for key, images in splits.items()}
     ranges: dict[np.dtype, tuple[float, float]] = {}
-    for key, images in laid.items():
+    for images in laid.values():
         low, high = ranges.get(images.dtype, (math.inf, -math.inf))
         # NumPy's, unlike Python's, keep NaN.
         ranges[images.dtype] = (

@@ -64,6 +64,10 @@ def assert_reads(source, images, labels, names=alphabets.LETTERS, said="", split
     return info
 
 
+def texts(value):
+    return value if isinstance(value, str) else ""
+
+
 GUESS = (
     "Labels 1 to 26 are taken for A to Z as in EMNIST Letters, which is a guess; set class_names"
 )
@@ -230,7 +234,7 @@ def test_usual_names_are_known(tmp_path, train, test):
 def test_validation_examples_are_found(tmp_path, word):
     held = {"x_train": X, "y_train": Y, f"x_{word}": X[:9], f"y_{word}": Y[:9], "writers": Y}
     source = Arrays(save(tmp_path / "letters.npz", **held))
-    info = assert_reads(source, X[:9], Y[:9], split="validation", said="writers is not read")
+    info = assert_reads(source, X[:9], Y[:9], split="validation", said="writers: not read")
     assert info.splits == ("train", "validation")
 
 
@@ -369,8 +373,12 @@ def idx(array):
 
 @pytest.mark.parametrize(
     "content",
-    [idx(X), gzip.compress(idx(X)), gzip.compress(idx(X)[:999]) + gzip.compress(idx(X)[999:])]
-    + [gzip.compress(idx(X)) + bytes(100)],
+    [
+        idx(X),
+        gzip.compress(idx(X)),
+        gzip.compress(idx(X)[:999]) + gzip.compress(idx(X)[999:]),
+        gzip.compress(idx(X)) + bytes(100),
+    ],
     ids=["plain", "compressed", "two members", "trailing zeros"],
 )
 def test_idx_files(tmp_path, content):
@@ -542,6 +550,8 @@ def test_files_are_read_once_until_they_change(tmp_path, monkeypatch):
 
 
 NAMES = tuple("abcde")
+# -: from -1 to 1; .: from 0 to 1.
+DTYPES = ["u1", "i8", ">i2", "f4", "f2", "f8", "u2", "-f4", "-f8", ".f2", ".f4", ".f8"]
 
 
 @st.composite
@@ -563,7 +573,7 @@ def forms(draw):
         shaped = shaped.reshape(n, -1)
         if layout == "columns" and n != side**2:
             shaped = shaped.T
-    dtype = draw(st.sampled_from(["u1", "i8", ">i2", "f4", "f2", "f8", "u2", "-f4", "-f8", ".f2", ".f4", ".f8"]))
+    dtype = draw(st.sampled_from(DTYPES))
     if dtype[0] == ".":
         shaped = (shaped / 255).astype(dtype[1:])
     elif dtype[0] == "-":
@@ -644,7 +654,11 @@ def test_damage_is_one_line_or_does_not_show(kind, tmp_path):
         try:
             found = read()
         except UserError as error:
-            assert "\n" not in str(error)
+            message = str(error)
+        else:
+            message = ""
+        assert "\n" not in message
+        if message:
             return
         if kind in CHECKED:
             for one, other in zip(found, sound, strict=True):
@@ -682,7 +696,7 @@ def test_a_member_that_is_no_array_is_refused(tmp_path, name, content):
             sound = npy((104,), Y.astype(np.uint8).tobytes())
             file.writestr(f"{each}.npy", content if each == name else sound)
     message = refusal(tmp_path / "letters.npz")
-    assert f"letters.npz: expected {name} to be an array of numbers or text, found " in message
+    assert f"found {name} that cannot be read (" in message
 
 
 def test_objects_are_never_unpickled(tmp_path):

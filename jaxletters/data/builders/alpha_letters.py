@@ -46,7 +46,8 @@ def _cells(source: Source) -> np.ndarray:
         try:
             cells = mat.read(file.read(), source.name, "dat", _MOST_BYTES)
             if not isinstance(cells, np.ndarray) or cells.shape != (36, _PER_CLASS):
-                raise ValueError(f"an array of shape {np.shape(cells)}")
+                found = cells.shape if isinstance(cells, np.ndarray) else "of a structure"
+                raise ValueError(f"an array of shape {found}")
         # RecursionError: cells in cells.
         except (OSError, ValueError, RecursionError, struct.error, zlib.error) as error:
             reason = f"damage or something else ({' '.join(str(error).split())})"
