@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxletters import files
-from jaxletters.data import alphabets, formats, labels, orientation, pixels
+from jaxletters.data import alphabets, formats, labels, memory, orientation, pixels
 from jaxletters.data.formats import Contents
 from jaxletters.data.pixels import Named
 from jaxletters.errors import UserError, shown
 from jaxletters.parts import DatasetInfo
-from jaxletters.sources import Arrays, held
+from jaxletters.sources import MEMORY, Arrays
 
 _SIZE = (28, 28)
 
@@ -46,7 +46,7 @@ def load(config: Arrays) -> Loaded:
 
 
 def _stamp(setting: str) -> _Stamp:
-    if not setting or held(setting) is not None:
+    if not setting or setting.startswith(MEMORY):
         return _Stamp(setting, 0, 0)
     path = files.expanded(setting)
     try:
@@ -94,19 +94,22 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
         said.append("Ink is dark; the images are inverted.")
     shape = splits["train"][0].shape[1:]
     remarks = tuple(dict.fromkeys([*remarks, *said, *classes.remarks]))
-    info = DatasetInfo(tuple(splits), classes.names, shape, _fit(classes.names, shape), remarks)
+    fit = _fit(classes.names, shape)
+    info = DatasetInfo(tuple(splits), classes.names, shape, fit, config.ink == "dark", remarks)
     return Loaded(info, splits)
 
 
 def _contents(images_at: str, labels_at: str, prefix: str) -> Contents:
     if not labels_at:
-        if held(images_at) is None:
+        if not images_at.startswith(MEMORY):
             return formats.read(Path(images_at))
         raise UserError(
             f"dataset.{prefix}labels: expected the labels of dataset.{prefix}images, found none; give them"
         )
     images, labels = (
-        formats.read_array(Path(at)) if (array := held(at)) is None else Named(name, array)
+        Named(name, memory.hold(at).array)
+        if at.startswith(MEMORY)
+        else formats.read_array(Path(at))
         for at, name in (
             (images_at, f"dataset.{prefix}images"),
             (labels_at, f"dataset.{prefix}labels"),
@@ -116,7 +119,7 @@ def _contents(images_at: str, labels_at: str, prefix: str) -> Contents:
 
 
 def _is_emnists(at: str) -> bool:
-    return held(at) is None and formats.is_emnists(Path(at))
+    return not at.startswith(MEMORY) and formats.is_emnists(Path(at))
 
 
 def _fit(names: tuple[str, ...], shape: tuple[int, ...]) -> str:

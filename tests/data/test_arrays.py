@@ -297,7 +297,7 @@ def test_pandas_columns_of_text_are_labels():
     ids=lambda images: type(images).__name__,
 )
 def test_objects_in_memory_are_refused(images):
-    with pytest.raises(UserError, match="images: expected an array"):
+    with pytest.raises(UserError, match=r"config\.dataset: expected arrays"):
         Arrays(images, Y)
 
 
