@@ -31,8 +31,8 @@ class Loaded(NamedTuple):
 
 class _Stamp(NamedTuple):
     path: str
-    size: int
-    modified: int
+    size: int = 0
+    modified: int = 0
 
 
 def load(config: Arrays) -> Loaded:
@@ -47,7 +47,7 @@ def load(config: Arrays) -> Loaded:
 
 def _stamp(setting: str) -> _Stamp:
     if not setting or setting.startswith(MEMORY):
-        return _Stamp(setting, 0, 0)
+        return _Stamp(setting)
     path = files.expanded(setting)
     try:
         about = path.stat()
@@ -82,7 +82,7 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
     splits = {}
     for split, (at, _) in found.items():
         turned = orientation.upright(images[split], config.orientation)
-        if config.orientation == orientation.UPRIGHT and at and _is_emnists(at):
+        if config.orientation == orientation.UPRIGHT and _is_emnists(at):
             turned = orientation.upright(turned, orientation.TRANSPOSED)
             said.append(
                 f"{Path(at).name} holds transposed images, as EMNIST's files do; they are turned."
@@ -94,7 +94,7 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
         said.append("Ink is dark; the images are inverted.")
     shape = splits["train"][0].shape[1:]
     remarks = tuple(dict.fromkeys([*remarks, *said, *classes.remarks]))
-    fit = _fit(classes.names, shape)
+    fit = _fit(classes.names, shape, "emnist" if contents.class_names else "")
     info = DatasetInfo(tuple(splits), classes.names, shape, fit, config.ink == "dark", remarks)
     return Loaded(info, splits)
 
@@ -122,8 +122,11 @@ def _is_emnists(at: str) -> bool:
     return not at.startswith(MEMORY) and formats.is_emnists(Path(at))
 
 
-def _fit(names: tuple[str, ...], shape: tuple[int, ...]) -> str:
+def _fit(names: tuple[str, ...], shape: tuple[int, ...], known: str) -> str:
     """Returns how a picture becomes an image: as the dataset did it that has such classes and images."""
-    if shape != _SIZE or names not in (alphabets.CAPITALS, *alphabets.EMNIST.values()):
+    if shape != _SIZE:
         return "stretch"
-    return "mnist" if names == alphabets.DIGITS else "emnist"
+    if names == alphabets.DIGITS:
+        return known or "mnist"
+    alike = names in (alphabets.CAPITALS, *alphabets.EMNIST.values())
+    return known or ("emnist" if alike else "stretch")

@@ -15,18 +15,15 @@ from jaxletters.data import alphabets, idx, mat
 from jaxletters.data.pixels import Named
 from jaxletters.errors import UserError, shown
 
+# A split's arrays, as Keras and its users, scikit-learn and this project's course call them.
 _WORDS = {
     "train": ("train",),
     "validation": ("validation", "validate", "valid", "val"),
     "test": ("test",),
 }
-# A split's arrays, as Keras and its users, scikit-learn and this project's course call them.
+_PAIRS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
 _NAMES = {
-    split: [
-        names
-        for word in words
-        for names in ((f"{word}_images", f"{word}_labels"), (f"x_{word}", f"y_{word}"))
-    ]
+    split: [(x.format(word), y.format(word)) for word in words for x, y in _PAIRS]
     for split, words in _WORDS.items()
 }
 _NAMES["train"] += [("images", "labels"), ("x", "y"), ("data", "target"), ("arr_0", "arr_1")]
@@ -132,12 +129,10 @@ def _opened(path: Path) -> Iterator[tuple[_File, str]]:
         raise
     # What NumPy and zipfile raise on a damaged file is nearly anything.
     except Exception as error:
-        missing = isinstance(error, FileNotFoundError)
-        reason = "no such file" if missing else " ".join(str(error).split()) or type(error).__name__
-        todo = "check the path" if missing else "fetch it again, or save it in one of these formats"
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"{name}: expected a sound .npz, .npy, .csv, idx or EMNIST's .mat file, found "
-            f"{shown(reason)}; {todo}"
+            f"{shown(reason)}; fetch it again, or save it in one of these formats"
         ) from error
 
 
@@ -271,20 +266,17 @@ def _table(file: _File, *, labelled: bool) -> tuple[np.ndarray, np.ndarray]:
         )
     labels: list[str] = []
     parts: list[np.ndarray] = []
-
-    def rows() -> Iterator[str]:
-        for line in lines if header else itertools.chain([first], lines):
-            label, _, rest = line.partition(",") if labelled and not last else ("", "", line)
-            if last:
-                rest, _, label = line.rpartition(",")
-            labels.append(label.strip())
-            yield rest
-
-    left = rows()
+    left = lines if header else itertools.chain([first], lines)
     while batch := list(itertools.islice(left, _AT_ONCE)):
+        if labelled:
+            cut = [
+                line.rpartition(",")[::-2] if last else line.partition(",")[::2] for line in batch
+            ]
+            labels += [label.strip() for label, _ in cut]
+            batch = [rest for _, rest in cut]
         numbers = np.loadtxt(batch, np.float32, delimiter=",", comments=None, ndmin=2)
         if numbers.shape != (len(batch), pixels):
-            raise ValueError(f"rows of {numbers.shape[1]} columns after one of {pixels}")
+            raise ValueError(f"rows that are not all of {pixels} pixels")
         with np.errstate(invalid="ignore"):
             small = numbers.astype(np.uint8)
         parts.append(small if (small == numbers).all() else numbers)

@@ -10,7 +10,7 @@ from jaxletters.errors import UserError
 
 _CHANNELS = (1, 3, 4)
 # Binary AlphaDigits, whose rows of pixels are no squares.
-_FLAT = {320: (20, 16)}
+_ALPHA_DIGITS = (20, 16)
 _MOST_PIXELS = 4096
 _AT_ONCE = 2**12
 # Fractions of which none is larger are no shades from 0 to 255.
@@ -39,7 +39,7 @@ def standard(
     Raises:
         UserError: they are no images, or not of one shape.
     """
-    remarks: dict[str, None] = {}
+    remarks: list[str] = []
     laid = {key: _laid(images, counts[key], remarks) for key, images in splits.items()}
     ranges: dict[np.dtype, tuple[float, float]] = {}
     for images in laid.values():
@@ -55,15 +55,15 @@ def standard(
         bytes_[key] = _on_white(_scaled(images, *scale), remarks)
     if all(_is_grey(images) for images in bytes_.values()):
         if any(images.shape[-1] > 1 for images in bytes_.values()):
-            remarks["The three channels of the images are equal; they are read as grey."] = None
+            remarks.append("The three channels of the images are equal; they are read as grey.")
         bytes_ = {key: np.ascontiguousarray(i[..., 0]) for key, i in bytes_.items()}
     else:
         bytes_ = {key: np.repeat(i, 3, -1) if i.shape[-1] == 1 else i for key, i in bytes_.items()}
     _check_sizes(bytes_, splits)
-    return bytes_, list(remarks)
+    return bytes_, remarks
 
 
-def _laid(images: Named, count: int, remarks: dict[str, None]) -> np.ndarray:
+def _laid(images: Named, count: int, remarks: list[str]) -> np.ndarray:
     """Returns images as `[n, h, w, c]`."""
     name, values = images
     shape = values.shape
@@ -72,7 +72,7 @@ def _laid(images: Named, count: int, remarks: dict[str, None]) -> np.ndarray:
             f"{name}: expected images as numbers, found {values.dtype}; save them as uint8"
         )
     if values.ndim == 2 and shape[0] != count == shape[1]:
-        remarks[f"Each column is read as an image, because there are {count:,} labels."] = None
+        remarks.append(f"Each column is read as an image, because there are {count:,} labels.")
         values = values.T
     if not values.size or not values.ndim or len(values) != count:
         raise UserError(
@@ -83,12 +83,10 @@ def _laid(images: Named, count: int, remarks: dict[str, None]) -> np.ndarray:
         values = values.reshape(count, -1)
     if values.ndim == 2:
         pixels = values.shape[1]
-        side = math.isqrt(pixels)
-        size = _FLAT.get(pixels, (side, side))
-        if pixels in _FLAT:
-            remarks[
-                f"Rows of {pixels} pixels are taken for the {size[0]} x {size[1]} of Binary AlphaDigits."
-            ] = None
+        size = (math.isqrt(pixels),) * 2
+        if pixels == math.prod(_ALPHA_DIGITS):
+            size = _ALPHA_DIGITS
+            remarks.append(f"Rows of {pixels} pixels are taken for Binary AlphaDigits' 20 x 16.")
         if math.prod(size) == pixels:
             values = values.reshape(count, *size)
     if values.ndim == 3:
@@ -108,7 +106,7 @@ def _laid(images: Named, count: int, remarks: dict[str, None]) -> np.ndarray:
 
 
 def _scale(
-    images: np.ndarray, name: str, span: tuple[float, float], remarks: dict[str, None]
+    images: np.ndarray, name: str, span: tuple[float, float], remarks: list[str]
 ) -> tuple[float, float]:
     """Returns what pixels are multiplied by and what is added, so that they are 0 to 255."""
     low, high = span
@@ -117,13 +115,13 @@ def _scale(
         return 255, 0
     if 0 <= low <= high <= 1:
         if kind != "f" and high:
-            remarks["Pixels are 0 or 1; 1 is read as 255."] = None
+            remarks.append("Pixels are 0 or 1; 1 is read as 255.")
         return 255, 0
     if -1 <= low <= -0.9 and 0.9 <= high <= 1:
-        remarks["Pixels are -1 to 1; they are read as 0 to 255."] = None
+        remarks.append("Pixels are -1 to 1; they are read as 0 to 255.")
         return 127.5, 127.5
     if images.dtype == np.uint16 and high > 2**15:
-        remarks["Pixels have 16 bits; they are divided by 257."] = None
+        remarks.append("Pixels have 16 bits; they are divided by 257.")
         return 1 / 257, 0
     dim = kind == "f" and high < _DIM and not _whole(images)
     if not 0 <= low <= high <= 255 or dim:
@@ -152,11 +150,11 @@ def _scaled(images: np.ndarray, factor: float, offset: float) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _on_white(images: np.ndarray, remarks: dict[str, None]) -> np.ndarray:
+def _on_white(images: np.ndarray, remarks: list[str]) -> np.ndarray:
     """Returns images without an alpha channel: what is transparent is white."""
     if images.shape[-1] != 4:
         return images
-    remarks["What is transparent in the images is read as white."] = None
+    remarks.append("What is transparent in the images is read as white.")
     parts = []
     for batch in _batches(images):
         colour, alpha = batch[..., :3].astype(np.uint16), batch[..., 3:].astype(np.uint16)

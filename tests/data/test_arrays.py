@@ -723,3 +723,17 @@ def test_a_mat_file_that_says_that_it_is_enormous_takes_no_memory(tmp_path):
     shape = struct.pack("<2i", 104, 784)
     path.write_bytes(path.read_bytes().replace(shape, struct.pack("<2i", 2**16, 2**15)))
     assert "cannot reshape" in refusal(path)
+
+
+def mat_element(kind, content):
+    return struct.pack("<2I", kind, len(content)) + content.ljust(-(-len(content) // 8) * 8, b"\0")
+
+
+def test_cells_in_cells_in_cells_are_refused(tmp_path):
+    inner = b""
+    head = mat_element(6, struct.pack("<2I", 1, 0)) + mat_element(5, struct.pack("<2i", 1, 1))
+    for _ in range(3000):
+        inner = mat_element(14, head + mat_element(1, b"") + inner)
+    content = mat_element(14, head + mat_element(1, b"dataset") + inner)
+    (tmp_path / "a.mat").write_bytes(bytes(124) + b"\0\1IM" + content)
+    assert "recursion" in refusal(tmp_path / "a.mat")
