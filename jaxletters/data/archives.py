@@ -276,8 +276,10 @@ def _folder(found: dict[str, Source]) -> Path:
 
 def _pick(archive: Archive, name: str, names: Collection[str]) -> str:
     """Returns which of the names on disk is the published file `name`, "" if none is."""
-    if name in names:
-        return name
+    # Browsers and file managers unpack what is compressed.
+    for spelling in (name, name.removesuffix(".gz")):
+        if spelling in names:
+            return spelling
     for remote in archive.remotes:
         if remote.name == name:
             # TFDS's own downloads carry their SHA-256, in URL-safe base 64, in their names.

@@ -29,10 +29,11 @@ def hold(value: Any) -> Held:
     """Keeps an array, or returns the one that a token stands for.
 
     Raises:
-        UserError: the token is of another process, or of arrays that no config named any more.
+        UserError: the token is of another process, or of arrays that no config named any more; or the
+            value is no array of numbers or text.
     """
     if not isinstance(value, str):
-        array = np.array(value)
+        array = _array(value)
         array.flags.writeable = False
         token = MEMORY + digests.of_array(array)
         return _held.setdefault(token, Held(token, array))
@@ -42,3 +43,20 @@ def hold(value: Any) -> Held:
         "config.dataset: expected the arrays that this config was made with, found that they are in no "
         "memory any more; make the config from the arrays again"
     )
+
+
+def _array(value: Any) -> np.ndarray:
+    try:
+        array = np.array(value)
+    except ValueError as error:
+        raise UserError(
+            f"config.dataset: expected arrays, found rows of several lengths ({error}); make them equal"
+        ) from error
+    # As the columns of a pandas table are.
+    if array.dtype.kind in "OT" and all(isinstance(each, str) for each in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind not in "buifSU":
+        raise UserError(
+            f"config.dataset: expected arrays of numbers or text, found {array.dtype}; convert them"
+        )
+    return array

@@ -106,6 +106,12 @@ def test_a_given_folder_that_is_none_is_an_error(tmp_path, make, found):
         archives.locate("alpha", ALPHA, str(tmp_path / "archives"), tmp_path)
 
 
+def test_files_that_a_browser_unpacked_are_found(tmp_path):
+    unpacked = [name.removesuffix(".gz") for name in EMNIST.files]
+    found = archives.sources(EMNIST, put(tmp_path, unpacked))
+    assert [found[name].path.name for name in EMNIST.files] == unpacked
+
+
 def test_files_of_two_folders_are_never_mixed(tmp_path):
     put(tmp_path / "official", EMNIST.files[:2])
     put(tmp_path / "rebuilt", EMNIST.files[2:])

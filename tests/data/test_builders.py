@@ -164,17 +164,17 @@ def mat_with(path, **variables):
         (lambda folder, _: mat_with(folder, other=np.zeros(3)), "`dat`, 36 x 39 cells"),
         (
             lambda folder, _: mat_with(folder, dat=np.zeros((36, 39))),
-            r"an array of shape \(36, 39\), of class 6",
+            "20 x 16 zeros and ones",
         ),
         # 65 kilobytes.
         (
             lambda folder, _: mat_with(folder, dat=np.zeros((8192, 8193), np.uint8)),
-            "expected at most 67,108,864 bytes of cells, found a file that says 67,117,",
+            "expected at most 67,108,864 bytes of a variable, found a file that says 67,117,",
         ),
         (lambda folder, _: enormous_mat(folder, inside=False), "an array of shape .65536, 32768."),
         (
             lambda folder, _: enormous_mat(folder, inside=True),
-            "a cell that is no array of real numbers",
+            r"an array of shape \(65536, 32768\) and class 1 with other content",
         ),
         (lambda folder, write: write(folder, classes=26), r"an array of shape \(26, 39\)"),
         (lambda folder, write: write(folder, shape=(16, 20)), "20 x 16 zeros and ones"),

@@ -44,6 +44,17 @@ def test_round_trip(array):
     np.testing.assert_array_equal(read(encode(array), array.shape[1:]), array)
 
 
+@given(uint8_arrays)
+@settings(deadline=None)
+def test_uncompressed_files_and_shapes_that_are_not_known(array):
+    plain = gzip.decompress(encode(array))
+    np.testing.assert_array_equal(read(plain, array.shape[1:]), array)
+    np.testing.assert_array_equal(read(plain, None), array)
+    np.testing.assert_array_equal(read(encode(array), None), array)
+    assert read_or_refuse(plain[:-1], None) is None
+    assert read_or_refuse(plain + b"x", None) is None
+
+
 @given(uint8_arrays, st.data())
 @settings(deadline=None)
 def test_any_truncation_is_refused(array, data):

@@ -1,7 +1,8 @@
 """TFDS builders that need no TensorFlow, and what is known of their data without importing TFDS."""
 
-import string
 from typing import NamedTuple
+
+from jaxletters.data import alphabets
 
 
 class Spec(NamedTuple):
@@ -24,35 +25,23 @@ class Spec(NamedTuple):
     fit: str = "emnist"
 
 
-# EMNIST's numbering: 0 is unused.
-LETTERS = ("N/A", *string.ascii_uppercase)
-# In the order of NIST's mapping files. Lower case letters that look like upper case ones are merged.
-BY_CLASS = (*string.digits, *string.ascii_uppercase, *string.ascii_lowercase)
-MERGED = (*string.digits, *string.ascii_uppercase, *"abdefghnqrt")
-
-
-def _emnist(subset: str, names: tuple[str, ...], first: int = 0) -> Spec:
+def _emnist(subset: str) -> Spec:
+    names = alphabets.EMNIST[subset]
     builder = f"jaxletters.data.builders.emnist:{subset.upper()}"
-    return Spec(builder, names, range(first, len(names)))
+    return Spec(builder, names, range(names[0] == alphabets.UNUSED, len(names)))
 
 
-_DIGITS = tuple(string.digits)
 SPECS = {
-    "emnist_letters": _emnist("letters", LETTERS, 1),
-    "emnist_balanced": _emnist("balanced", MERGED),
-    "emnist_byclass": _emnist("byclass", BY_CLASS),
-    "emnist_bymerge": _emnist("bymerge", MERGED),
-    "emnist_digits": _emnist("digits", _DIGITS),
-    "emnist_mnist": _emnist("mnist", _DIGITS),
-    "mnist": Spec("jaxletters.data.builders.mnist:Mnist", _DIGITS, range(10), fit="mnist"),
+    **{f"emnist_{subset}": _emnist(subset) for subset in alphabets.EMNIST},
+    "mnist": Spec("jaxletters.data.builders.mnist:Mnist", alphabets.DIGITS, range(10), fit="mnist"),
     "alpha_letters": Spec(
         "jaxletters.data.builders.alpha_letters:AlphaLetters",
-        LETTERS,
+        alphabets.LETTERS,
         range(1, 27),
         (20, 16),
         splits=("train",),
     ),
     "sketch_letters": Spec(
-        "jaxletters.data.builders.sketch_letters:SketchLetters", LETTERS, range(1, 27)
+        "jaxletters.data.builders.sketch_letters:SketchLetters", alphabets.LETTERS, range(1, 27)
     ),
 }

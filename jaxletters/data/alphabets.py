@@ -1,0 +1,43 @@
+"""The classes of EMNIST's datasets, in the order of their labels (Cohen et al. 2017, arXiv:1702.05373)."""
+
+import string
+
+# What a label that never occurs is called.
+UNUSED = "N/A"
+DIGITS = tuple(string.digits)
+CAPITALS = tuple(string.ascii_uppercase)
+LETTERS = (UNUSED, *CAPITALS)
+# Lower-case letters that differ from their capitals.
+_MERGED = (*DIGITS, *CAPITALS, *"abdefghnqrt")
+EMNIST = {
+    "letters": LETTERS,
+    "balanced": _MERGED,
+    "byclass": (*DIGITS, *CAPITALS, *string.ascii_lowercase),
+    "bymerge": _MERGED,
+    "digits": DIGITS,
+    "mnist": DIGITS,
+}
+
+
+def of_file(name: str) -> tuple[str, ...]:
+    """Returns the classes of the EMNIST dataset that a file is named after; () if it is not."""
+    start, *rest = name.lower().split("-")
+    return EMNIST.get(rest[0].partition(".")[0], ()) if start == "emnist" and rest else ()
+
+
+def of_mapping(rows: list[list[int]]) -> tuple[str, ...]:
+    """Returns the classes that NIST's mapping says.
+
+    Args:
+        rows: a label, the code of its character, and perhaps that of its lower-case letter.
+
+    Raises:
+        ValueError: the labels are not those from 0 or 1 up, each once, or a code is of no character.
+    """
+    classes = {label: chr(code) for label, code, *_ in rows}
+    first = min(classes)
+    if first not in (0, 1) or sorted(classes) != list(range(first, first + len(rows))):
+        raise ValueError("a mapping whose labels are not 0 or 1 and up, each once")
+    if not all(name.isprintable() and not name.isspace() for name in classes.values()):
+        raise ValueError("a mapping with codes of no characters")
+    return (UNUSED,) * first + tuple(classes[label] for label in sorted(classes))
