@@ -34,6 +34,8 @@ def fit(
     if how in CHARACTERS:
         return _character(picture, size, how)
     height, width = picture.shape[:2]
+    if (height, width) == tuple(size):
+        return picture
     if how == "pad":
         blank = np.full((*size, *picture.shape[2:]), _paper(picture)).astype(np.uint8)
         return centred(_resized(picture, _within((height, width), size)), blank)
@@ -50,10 +52,10 @@ def grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return picture if picture.ndim == 2 else np.asarray(Image.fromarray(picture).convert("L"))
 
 
-def has_dark_ink(picture: NDArray[np.uint8]) -> bool | None:
-    """Returns whether what is in a grey picture is darker than its border, None where nothing is."""
-    above = float(picture.mean() - _paper(picture))
-    return above < 0 if np.ptp(picture) >= _LEAST and above else None
+def darkness(picture: NDArray[np.uint8]) -> int:
+    """Returns 1 if what is in a grey picture is darker than its border, -1 if lighter, 0 if nothing is."""
+    below = float(_paper(picture) - picture.mean())
+    return int(np.sign(below)) if np.ptp(picture) >= _LEAST else 0
 
 
 def centred(
@@ -64,8 +66,8 @@ def centred(
     Args:
         ink: `[h, w]` or `[h, w, 3]`.
         canvas: at least as high and wide; it is changed.
-        mass: `[h, w]`, whose centre is to lie in the middle rather than that of the box: to the next pixel, and
-            as far as nothing is cut off.
+        mass: `[h, w]`, whose centre is to lie in the middle rather than that of the box: to the next pixel,
+            and as far as nothing is cut off.
     """
     room = [outer - inner for outer, inner in zip(canvas.shape[:2], ink.shape[:2], strict=True)]
     start = [spare // 2 for spare in room]
@@ -93,8 +95,12 @@ def _character(picture: NDArray[np.uint8], size: tuple[int, ...], how: str) -> N
         box = tuple(slice(a, b + 1) for a, b in zip(written.min(0), written.max(0), strict=True))
         room = _within(ink[box].shape, tuple(max(round(s * side / _CANVAS), 1) for s in size))
         # One channel after the other: Pillow resizes no colours of floats.
-        planes = [_resized(plane[box], room) for plane in (ink, *np.atleast_3d(above).transpose(2, 0, 1))]
-        small = planes[0] * 255 / planes[0].max() if picture.ndim == 2 else np.stack(planes[1:], axis=2)
+        planes = [
+            _resized(plane[box], room) for plane in (ink, *np.atleast_3d(above).transpose(2, 0, 1))
+        ]
+        small = (
+            planes[0] * 255 / planes[0].max() if picture.ndim == 2 else np.stack(planes[1:], axis=2)
+        )
         centred(small, canvas, planes[0] if by_mass else None)
     return np.rint(np.clip(canvas + paper, 0, 255)).astype(np.uint8)
 
@@ -126,7 +132,7 @@ def _resized(
     size: tuple[int, ...],
     box: tuple[float, float, float, float] | None = None,
 ) -> NDArray[Any]:
-    """Returns a picture, or a box of it, resampled; what has the size already, as it is.
+    """Returns a picture, or a box of it, resampled.
 
     Neither filter has negative weights, so nothing becomes brighter or darker than it was.
     """
