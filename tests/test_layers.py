@@ -46,7 +46,9 @@ LAYERS = [
         "data.digests",
         "data.idx",
         "data.mat",
+        "data.orientation",
         "data.provenance",
+        "data.resize",
         "data.scan",
         "data.sampling",
         "data.sketch",
@@ -79,6 +81,7 @@ LAYERS = [
         "reader",
         "report",
         "saving",
+        "sources",
         "trained",
         "usercode",
         "weights",
@@ -117,7 +120,8 @@ def without_methods(tree):
 
 
 MODULES = dict(modules())
-MODULES["config"] = without_methods(MODULES["config"])
+for name in ("config", "sources"):
+    MODULES[name] = without_methods(MODULES[name])
 
 
 def home(name):

@@ -65,13 +65,13 @@ class _Seen(NamedTuple):
     """What was found out about pictures.
 
     Attributes:
-        count: how many were decoded, or could not be.
+        total: how many were decoded, or could not be.
         damaged: the paths of those that could not.
         resized: how many had another size.
         coloured: how many were in colour.
     """
 
-    count: int
+    total: int
     damaged: tuple[str, ...]
     resized: int
     coloured: int
@@ -107,7 +107,11 @@ def info(config: ImageFolder) -> DatasetInfo:
     """
     found = _listed(config)
     look = _look(config, found)
-    skipped = [f"{_SKIPPED[k]}: {_some(found.root, paths)}." for k, paths in found.skipped.items()]
+    skipped = [
+        f"{sentence}: {_some(found.root, paths)}."
+        for kind, sentence in _SKIPPED.items()
+        if (paths := found.skipped[kind])
+    ]
     read = [_read[config, split] for split in found.splits if (config, split) in _read]
     told = _told(config, found.root, read or [look.seen])
     shape = _shape(config)
@@ -229,7 +233,7 @@ def _look(config: ImageFolder, found: _Listing) -> _Look:
 
 def _told(config: ImageFolder, root: str, seen: list[_Seen]) -> Iterator[str]:
     """Yields what was found out about pictures, a sentence each."""
-    of = f"of {sum(each.count for each in seen):,} pictures looked at"
+    of = f"of {sum(each.total for each in seen):,} pictures looked at"
     if damaged := [path for each in seen for path in each.damaged]:
         yield f"{len(damaged):,} {of} cannot be read and were left out: {_some(root, damaged)}."
     if resized := sum(each.resized for each in seen):

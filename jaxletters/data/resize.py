@@ -10,9 +10,9 @@ from PIL import Image
 # that of its box: Cohen et al. 2017, section II; LeCun, Cortes, Burges: The MNIST database.
 CHARACTERS = {"emnist": (24, False), "mnist": (20, True)}
 _CANVAS = 28
-# Ink is what differs from paper by this share of the greatest difference, by so many times what the borders
-# do among themselves, and by so much of 255.
-_SHARE, _TIMES, _LEAST = 0.1, 3, 20
+# Ink differs from paper by such a share of the greatest difference, on clean paper and on what is
+# photographed or compressed, and somewhere by so much of 255.
+_SHARES, _LEAST = (0.1, 0.35), 20
 
 
 def fit(
@@ -66,13 +66,13 @@ def centred(
     Args:
         ink: `[h, w]` or `[h, w, 3]`.
         canvas: at least as high and wide; it is changed.
-        mass: `[h, w]`, whose centre is to lie in the middle rather than that of the box: to the next pixel,
-            and as far as nothing is cut off.
+        mass: `[h, w]`, not 0 everywhere, whose centre is to lie in the middle rather than that of the box: to
+            the next pixel, and as far as nothing is cut off.
     """
     room = [outer - inner for outer, inner in zip(canvas.shape[:2], ink.shape[:2], strict=True)]
     start = [spare // 2 for spare in room]
-    for axis in (0, 1) if mass is not None and mass.any() else ():
-        line = mass.sum(1 - axis, dtype=np.float64)
+    lines = () if mass is None else (mass.sum(1, np.float64), mass.sum(0, np.float64))
+    for axis, line in enumerate(lines):
         middle = line @ np.arange(len(line)) / line.sum()
         start[axis] = int(np.clip(round((canvas.shape[axis] - 1) / 2 - middle), 0, room[axis]))
     top, left = start
@@ -88,20 +88,17 @@ def _character(picture: NDArray[np.uint8], size: tuple[int, ...], how: str) -> N
     if picture.ndim == 2:
         paper, above = np.float64(0), np.clip(above, 0, None)
     ink = np.abs(np.atleast_3d(above)).max(axis=2)
-    noise = np.quantile(_border(ink), 0.9)
-    written = np.argwhere(ink > max(_SHARE * ink.max(), _TIMES * noise))
+    written = np.argwhere(ink > _SHARES[bool(_border(ink).any())] * ink.max())
     canvas = np.zeros((*size, *picture.shape[2:]), np.float32)
     if len(written) and ink.max() >= _LEAST:
         box = tuple(slice(a, b + 1) for a, b in zip(written.min(0), written.max(0), strict=True))
         room = _within(ink[box].shape, tuple(max(round(s * side / _CANVAS), 1) for s in size))
-        # One channel after the other: Pillow resizes no colours of floats.
-        planes = [
-            _resized(plane[box], room) for plane in (ink, *np.atleast_3d(above).transpose(2, 0, 1))
-        ]
-        small = (
-            planes[0] * 255 / planes[0].max() if picture.ndim == 2 else np.stack(planes[1:], axis=2)
-        )
-        centred(small, canvas, planes[0] if by_mass else None)
+        small = _resized(ink[box], room)
+        mass = small if by_mass else None
+        if picture.ndim == 2:
+            centred(small * 255 / small.max(), canvas, mass)
+        for channel in range(canvas.ndim > 2 and 3):  # Pillow resizes no colours of floats
+            centred(_resized(above[box][..., channel], room), canvas[..., channel], mass)
     return np.rint(np.clip(canvas + paper, 0, 255)).astype(np.uint8)
 
 
