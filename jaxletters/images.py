@@ -14,7 +14,7 @@ from jaxletters.errors import UserError, shown
 # A telephone's pictures are smaller; what is larger would take seconds and gigabytes.
 MOST_BYTES = 2**25
 _MOST_PIXELS = 60_000_000
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
 
@@ -41,12 +41,12 @@ def in_folder(folder: Path) -> list[Path]:
         UserError: there is none, or the folder cannot be read.
     """
     try:
-        found = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+        found = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror}); check the path") from error
     if not found:
         raise UserError(
-            f"{folder}: expected pictures in the folder ({', '.join(_SUFFIXES)}), found none; name them"
+            f"{folder}: expected pictures in the folder ({', '.join(SUFFIXES)}), found none; name them"
         )
     return found
 
@@ -79,7 +79,7 @@ def of(picture: Any, name: str) -> NDArray[np.uint8]:
     width, height = picture.size
     _check_size(width, height, name)
     try:
-        return np.array(_on_white(ImageOps.exif_transpose(picture)))
+        return in_colour(_layers(ImageOps.exif_transpose(picture)))
     # Pillow decodes a file that it opened only now.
     except Exception as error:
         raise UserError(
@@ -105,19 +105,33 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
     Raises:
         UserError: it is none, damaged, or too large.
     """
+    with warnings.catch_warnings(action="ignore"):
+        return in_colour(layers(data, name))
+
+
+def layers(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Returns the picture in the bytes of a file as it is: uint8 `[h, w]`, `[h, w, 3]` or `[h, w, 4]`.
+
+    Grey has no third axis, and only what is not opaque has a fourth channel. Warnings are left to the caller,
+    because ignoring them concerns all threads.
+
+    Args:
+        data: as for `decode`.
+        name: what an error calls it.
+
+    Raises:
+        UserError: it is none, damaged, or too large.
+    """
     name = shown(name)
     if len(data) > MOST_BYTES:
         raise UserError(
             f"{name}: expected a picture of at most {MOST_BYTES >> 20} MiB, found a larger file; reduce it"
         )
     try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(data), formats=_FORMATS) as image,
-        ):
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             width, height = image.size
             _check_size(width, height, name)
-            return np.array(_on_white(ImageOps.exif_transpose(image)))
+            return _layers(ImageOps.exif_transpose(image))
     except UserError:
         raise
     except Image.DecompressionBombError as error:
@@ -131,12 +145,32 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         ) from error
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def on_paper(picture: NDArray[np.uint8], paper: str) -> NDArray[np.uint8]:
+    """Returns what `layers` does, transparent parts with the paper's colour, as Pillow calls it."""
+    if picture.shape[2:] != (4,):
+        return picture
+    layered = Image.fromarray(picture)
+    sheet = Image.new("RGBA", layered.size, paper)
+    return np.array(Image.alpha_composite(sheet, layered).convert("RGB"))
+
+
+def in_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns what `layers` does on white paper, in colour: uint8 `[h, w, 3]`."""
+    opaque = on_paper(picture, "white")
+    return opaque if opaque.ndim == 3 else np.repeat(opaque[..., None], 3, axis=2)
+
+
+def _layers(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith(("I", "F")):
-        grey = np.asarray(image, np.float64)
-        low, high = grey.min(), grey.max()
-        return Image.fromarray(np.uint8(255 * (grey - low) / max(high - low, 1e-9))).convert("RGB")
+        return _eight_bits(np.nan_to_num(np.asarray(image, np.float64)), image.mode == "F")
     if image.has_transparency_data:
-        layered = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layered).convert("RGB")
-    return image.convert("RGB")
+        layered = np.array(image.convert("RGBA"))
+        return layered if (layered[..., 3] < 255).any() else layered[..., :3].copy()
+    return np.array(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+
+
+def _eight_bits(grey: NDArray[np.float64], shares: bool) -> NDArray[np.uint8]:
+    """Returns pixels of more bits as 0 to 255: of 12 or 16 bits, or of shares of 1, whichever holds them."""
+    limits = (1, 255, 4095, 65535) if shares else (255, 4095, 65535)
+    white = next((limit for limit in limits if grey.max() <= limit), grey.max())
+    return np.rint(255 * np.clip(grey / white, 0, 1)).astype(np.uint8)

@@ -22,9 +22,7 @@ def finished(observers: Sequence[Observer], folder: Path, result: Mapping[str, A
     _tell(observers, folder, lambda observer: observer.finished(folder, copy.deepcopy(result)))
 
 
-def _tell(
-    observers: Sequence[Observer], folder: Path, action: Callable[[Observer], None]
-) -> None:
+def _tell(observers: Sequence[Observer], folder: Path, action: Callable[[Observer], None]) -> None:
     for observer in observers:
         if (observer, folder) in _failed:
             continue

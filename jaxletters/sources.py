@@ -230,6 +230,12 @@ class ImageFolder(Source):
 
         return folder.read(self, split)
 
+    def is_here(self) -> bool:
+        """Returns whether there is the folder."""
+        from jaxletters import files
+
+        return files.expanded(self.path).is_dir()
+
 
 @dataclasses.dataclass(frozen=True)
 class Tfds(Source):
@@ -276,6 +282,12 @@ class Tfds(Source):
         from jaxletters.data import prepared
 
         return prepared.read(self, split)
+
+    def is_here(self) -> bool:
+        """Returns whether TFDS has prepared it."""
+        from jaxletters.data import prepared
+
+        return prepared.is_here(self)
 
 
 # What a setting begins with that stands for an array in memory.
@@ -350,6 +362,12 @@ class Arrays(Source):
         from jaxletters.data import arrays
 
         return arrays.load(self).splits[split]
+
+    def is_here(self) -> bool:
+        """Returns whether there are the files, or the arrays are still in memory."""
+        from jaxletters.data import arrays
+
+        return arrays.are_here(self)
 
 
 def _size_problems(size: tuple[int, ...]) -> Iterator[str]:

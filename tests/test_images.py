@@ -33,11 +33,13 @@ def test_other_modes_are_colours(mode):
     assert (found.shape, found.dtype) == ((3, 4, 3), np.uint8)
 
 
-def test_sixteen_bits_keep_their_order():
-    grey = np.linspace(1000, 60000, 12).astype(np.uint16).reshape(3, 4)
-    found = images.decode(encoded(Image.fromarray(grey)), "scan")[..., 0]
-    assert (np.diff(found.ravel().astype(int)) > 0).all()
-    assert (found.min(), found.max()) == (0, 255)
+@pytest.mark.parametrize(("white", "kind"), [(65535, "PNG"), (4095, "PNG"), (65535, "TIFF")])
+def test_twelve_and_sixteen_bits_become_eight(white, kind):
+    grey = np.linspace(0, white, 12).astype(np.uint16).reshape(3, 4)
+    found = images.decode(encoded(Image.fromarray(grey), kind), "scan")[..., 0]
+    np.testing.assert_array_equal(found, np.rint(grey * (255 / white)))
+    blank = images.decode(encoded(Image.fromarray(np.full_like(grey, white)), kind), "scan")
+    assert (blank == 255).all()
 
 
 def test_what_is_transparent_is_white():

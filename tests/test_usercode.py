@@ -367,7 +367,9 @@ def test_an_import_that_could_be_neither_kept_nor_installed_is_refused(tmp_path,
     (elsewhere / "lent.py").write_text("WIDTH = 4\n")
     monkeypatch.syspath_prepend(elsewhere)
     text = CONFIG.replace("import jaxletters as jl\n", "import jaxletters as jl\nimport lent\n")
-    with pytest.raises(UserError, match=r"found .*lent\.py; install it, or move it there") as caught:
+    with pytest.raises(
+        UserError, match=r"found .*lent\.py; install it, or move it there"
+    ) as caught:
         configfile.load(written(tmp_path / "mine", text))
     assert len(str(caught.value).splitlines()) == 1
     # Beside the config it is kept.

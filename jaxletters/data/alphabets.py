@@ -4,6 +4,7 @@ import string
 
 # What a label that never occurs is called.
 UNUSED = "N/A"
+_SIZE = (28, 28)
 DIGITS = tuple(string.digits)
 CAPITALS = tuple(string.ascii_uppercase)
 LETTERS = (UNUSED, *CAPITALS)
@@ -17,6 +18,19 @@ EMNIST = {
     "digits": DIGITS,
     "mnist": DIGITS,
 }
+
+
+def fit(names: tuple[str, ...], shape: tuple[int, ...], emnist: bool = False) -> str:
+    """Returns how a picture becomes an image of such classes and shape: one of `parts.FITS`.
+
+    Args:
+        names: of the classes.
+        shape: of the images.
+        emnist: whether they are known to be EMNIST's: its digits are centred otherwise than MNIST's.
+    """
+    if shape != _SIZE or names not in (CAPITALS, *EMNIST.values()):
+        return "stretch"
+    return "mnist" if names == DIGITS and not emnist else "emnist"
 
 
 def of_file(name: str) -> tuple[str, ...]:

@@ -14,8 +14,6 @@ from jaxletters.errors import UserError, shown
 from jaxletters.parts import DatasetInfo
 from jaxletters.sources import MEMORY, Arrays
 
-_SIZE = (28, 28)
-
 
 class Loaded(NamedTuple):
     """A dataset.
@@ -43,6 +41,16 @@ def load(config: Arrays) -> Loaded:
     """
     given = (config.images, config.labels, config.test_images, config.test_labels)
     return _load(config, tuple(_stamp(setting) for setting in given))
+
+
+def are_here(config: Arrays) -> bool:
+    """Returns whether all arrays of a config can be read."""
+    given = (config.images, config.labels, config.test_images, config.test_labels)
+    return all(
+        memory.is_held(at) if at.startswith(MEMORY) else files.expanded(at).exists()
+        for at in given
+        if at
+    )
 
 
 def _stamp(setting: str) -> _Stamp:
@@ -94,7 +102,7 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
         said.append("Ink is dark; the images are inverted.")
     shape = splits["train"][0].shape[1:]
     remarks = tuple(dict.fromkeys([*remarks, *said, *classes.remarks]))
-    fit = _fit(classes.names, shape, "emnist" if contents.class_names else "")
+    fit = alphabets.fit(classes.names, shape, emnist=bool(contents.class_names))
     info = DatasetInfo(tuple(splits), classes.names, shape, fit, config.ink == "dark", remarks)
     return Loaded(info, splits)
 
@@ -120,13 +128,3 @@ def _contents(images_at: str, labels_at: str, prefix: str) -> Contents:
 
 def _is_emnists(at: str) -> bool:
     return not at.startswith(MEMORY) and formats.is_emnists(Path(at))
-
-
-def _fit(names: tuple[str, ...], shape: tuple[int, ...], known: str) -> str:
-    """Returns how a picture becomes an image: as the dataset did it that has such classes and images."""
-    if shape != _SIZE:
-        return "stretch"
-    if names == alphabets.DIGITS:
-        return known or "mnist"
-    alike = names in (alphabets.CAPITALS, *alphabets.EMNIST.values())
-    return known or ("emnist" if alike else "stretch")

@@ -45,6 +45,11 @@ def hold(value: Any) -> Held:
     )
 
 
+def is_held(token: str) -> bool:
+    """Returns whether an array is still in this process's memory."""
+    return token in _held
+
+
 def _array(value: Any) -> np.ndarray:
     try:
         array = np.array(value)

@@ -15,7 +15,7 @@ from PIL import Image
 from tensorflow_datasets.core import constants
 
 from jaxletters import files
-from jaxletters.data import cache, orientation
+from jaxletters.data import alphabets, cache, orientation, resize
 from jaxletters.data.builders import base
 from jaxletters.errors import UserError, shown
 from jaxletters.parts import DatasetInfo
@@ -57,13 +57,23 @@ def info(config: Tfds) -> DatasetInfo:
         UserError: it is not prepared, or has no images with one class each.
     """
     found = _open(config)
+    names = tuple(found.builder.info.features[found.label].names)
     return DatasetInfo(
         splits=tuple(found.splits),
-        class_names=tuple(found.builder.info.features[found.label].names),
+        class_names=names,
         image_shape=found.image_shape,
-        fit=config.fit if config.size else "stretch",
+        fit=config.fit if config.size else alphabets.fit(names, found.image_shape),
         remarks=tuple(_remarks(config, found)),
     )
+
+
+def is_here(config: Tfds) -> bool:
+    """Returns whether a dataset is prepared."""
+    try:
+        _find(config)
+    except UserError:
+        return False
+    return True
 
 
 def read(config: Tfds, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -146,8 +156,6 @@ def _pixels(value: Any, config: Tfds, shape: tuple[int, ...]) -> np.ndarray:
     image = np.asarray(value.convert(mode))
     if not config.size:
         return image
-    from jaxletters.data import resize
-
     return resize.fit(image, config.size, 3 if mode == "RGB" else 1, config.fit)
 
 

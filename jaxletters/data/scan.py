@@ -1,4 +1,4 @@
-"""From a photograph or a scan of letters in a row to images like EMNIST's."""
+"""From a photograph or a scan of letters in a row to images like EMNIST's or MNIST's."""
 
 from typing import Any, NamedTuple
 
@@ -7,16 +7,32 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from jaxletters.data import resize
+
 Floats = NDArray[np.floating[Any]]
 Box = tuple[int, int, int, int]
 
 # Pixels of a letter's image, and of the finer one that it is the mean of.
 SIDE, _FINE = 28, 4
-# Blank pixels around a letter, as EMNIST has them (Cohen et al. 2017, section II), before it is blurred.
-_MARGIN = 3
+
+
+class Canvas(NamedTuple):
+    """How a dataset's authors placed what is written.
+
+    Attributes:
+        margin: blank pixels around it, before it is blurred.
+        strokes: how wide strokes are, in pixels of a letter's image: nine of ten are.
+        by_mass: whether the centre of mass is in the middle rather than that of the box.
+    """
+
+    margin: int
+    strokes: tuple[float, float]
+    by_mass: bool
+
+
+# By the names that `resize.CHARACTERS` has.
+CANVASES = {"emnist": Canvas(3, (2.2, 4.0), False), "mnist": Canvas(4, (1.8, 3.3), True)}
 _BLUR = 0.5
-# How wide strokes are, in pixels of a letter's image: nine of ten in EMNIST are.
-_STROKES = (2.2, 4.0)
 # A photograph is reduced to so many pixels along its longer side; more tell nothing of a letter.
 _LONGEST = 1000
 # Pixels that tell the colour of paper.
@@ -40,14 +56,14 @@ class Letter(NamedTuple):
 
     Attributes:
         box: (left, top, right, bottom) in the photograph's pixels, the last two exclusive.
-        image: uint8 `[28, 28]`, 0 = paper and 255 = ink, as EMNIST's.
+        image: uint8 `[28, 28]`, 0 = paper and 255 = ink, as EMNIST's or MNIST's.
     """
 
     box: Box
     image: NDArray[np.uint8]
 
 
-def letters(photograph: NDArray[np.uint8]) -> list[Letter]:
+def letters(photograph: NDArray[np.uint8], canvas: str = "emnist") -> list[Letter]:
     """Returns the letters in a photograph from left to right, none where nothing is written.
 
     Paper is what most of it is, light or dark, and may be lit unevenly; ink is what differs from it in
@@ -55,6 +71,8 @@ def letters(photograph: NDArray[np.uint8]) -> list[Letter]:
 
     Args:
         photograph: uint8 `[h, w, 3]`.
+        canvas: whose images the network learned from, one of CANVASES: EMNIST's letters have their box in the
+            middle, MNIST's digits are smaller and have their centre of mass there.
     """
     step = -(-max(photograph.shape[:2]) // _LONGEST)
     if min(photograph.shape[:2]) < step:
@@ -69,7 +87,7 @@ def letters(photograph: NDArray[np.uint8]) -> list[Letter]:
         own = np.isin(labels[inside], [part.label for part in group])
         # A stroke's soft edge is the letter's as well, but not what belongs to another.
         own = ndimage.binary_dilation(own, iterations=2)
-        image = _centred(np.where(own, ink[inside], 0))
+        image = _centred(np.where(own, ink[inside], 0), CANVASES[canvas])
         box = (step * left, step * top, step * right, step * bottom)
         found.append(Letter(box, image))
     return sorted(found, key=lambda letter: letter.box[0] + letter.box[2])
@@ -213,30 +231,31 @@ def _overlap(one: _Part, other: _Part) -> bool:
     return -one.gap(other, 0) >= _OVERLAP * min(one.width, other.width)
 
 
-def _centred(ink: Floats) -> NDArray[np.uint8]:
-    """Returns a letter as EMNIST has it, its strokes as wide as is usual there: uint8 `[28, 28]`."""
-    mask = _placed(ink, 0.0)
+def _centred(ink: Floats, canvas: Canvas) -> NDArray[np.uint8]:
+    """Returns a letter as a canvas has it, its strokes as wide as is usual there: uint8 `[28, 28]`."""
+    room = _FINE * (SIDE - 2 * canvas.margin)
+    mask = _placed(ink, room)
     width = _stroke_width(mask) / _FINE
-    wider = _FINE * (np.clip(width, *_STROKES) - width) / 2
+    wider = _FINE * (np.clip(width, *canvas.strokes) - width) / 2
     if wider > 0:
-        mask = _placed(ink, wider)
+        mask = _placed(ink, room - 2 * wider)
         mask = _depth(~mask) <= wider
     elif wider < 0:
         mask = _depth(mask) > -wider
+    if canvas.by_mass and mask.any():
+        box = ndimage.find_objects(mask.astype(np.uint8))[0]
+        mask = resize.centred(mask[box], np.zeros_like(mask), mask[box])
     fine = mask.reshape(SIDE, _FINE, SIDE, _FINE)
     soft = ndimage.gaussian_filter(fine.mean((1, 3)), _BLUR)
     return np.rint(255 * soft / max(soft.max(), 1e-6)).astype(np.uint8)
 
 
-def _placed(ink: Floats, spare: float) -> NDArray[np.bool_]:
-    """Returns where a letter's ink is in the middle of the finer image, `spare` pixels less on each side."""
-    room = _FINE * (SIDE - 2 * _MARGIN) - 2 * spare
+def _placed(ink: Floats, room: float) -> NDArray[np.bool_]:
+    """Returns where a letter's ink is in the middle of the finer image, its longer side of `room` pixels."""
     height, width = (max(round(size * room / max(ink.shape)), 1) for size in ink.shape)
     sized = Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR)
     canvas = np.zeros((_FINE * SIDE, _FINE * SIDE), bool)
-    top, left = (_FINE * SIDE - height) // 2, (_FINE * SIDE - width) // 2
-    canvas[top : top + height, left : left + width] = np.asarray(sized) > 0.5
-    return canvas
+    return resize.centred(np.asarray(sized) > 0.5, canvas)
 
 
 def _stroke_width(mask: NDArray[np.bool_]) -> float:

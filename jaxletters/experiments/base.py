@@ -75,8 +75,10 @@ def check_unseen(base: Base, what: str, hashes: np.ndarray, also_validated: bool
     Raises:
         UserError: the base has learned from some of them.
     """
-    trained = int(np.isin(hashes, base.seen.trained).sum())
-    validated = int(np.isin(hashes, base.seen.validated).sum()) if also_validated else 0
+    trained = int(np.isin(hashes, base.seen.trained, kind="sort").sum())
+    validated = (
+        int(np.isin(hashes, base.seen.validated, kind="sort").sum()) if also_validated else 0
+    )
     if not trained and not validated:
         return
     uses = []

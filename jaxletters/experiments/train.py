@@ -83,7 +83,7 @@ def _claim(
     tested = source.hashes(portions.test(source, config.split, config.seed))
     if begin.base is not None:
         # An image that is in the run's own training examples, too, is a duplicate in the data.
-        unseen = tested[~np.isin(tested, learned)]
+        unseen = tested[~np.isin(tested, learned, kind="sort")]
         only_validated = config.split.test_on == "validation"
         base.check_unseen(begin.base, "test", unseen, also_validated=not only_validated)
         base.check_unseen(begin.base, "validation", validated, also_validated=False)

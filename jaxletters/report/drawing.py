@@ -43,7 +43,8 @@ def style() -> Iterator[None]:
     """The context to make and render figures in, whatever style the caller has set."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE | {"font.family": list(_families())})
+        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams["font.family"] = list(_families())
         yield
 
 

@@ -166,3 +166,17 @@ def test_photographs_of_letters_hold_one_letter_each():
     pictures = photographs.photographs(5)
     alone = [len(scan.letters(picture.image)) == 1 for picture in pictures]
     assert np.mean(alone) >= 0.95
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(WHOLE), st.integers(4, 12))
+def test_on_mnists_canvas_a_sign_is_smaller_and_its_mass_in_the_middle(index, times):
+    picture = placed([(50, 60, enlarged(SKETCHES[index], times))], (420, 410))
+    (letter,) = scan.letters(picture, "mnist")
+    (usual,) = scan.letters(picture)
+    assert letter.box == usual.box
+    longer = [np.ptp(np.argwhere(each.image > 127), axis=0).max() + 1 for each in (letter, usual)]
+    assert 18 <= longer[0] <= 21
+    assert longer[0] <= longer[1]
+    mass = ndimage.center_of_mass(letter.image)
+    np.testing.assert_allclose(mass, 13.5, atol=0.35)
