@@ -112,7 +112,8 @@ IMPURE_NAMES = {"open", "print", "input", "exec", "eval"}
 def modules():
     """Every module's dotted name, without the package's, and its syntax tree."""
     files = [*PACKAGE.rglob("*.py"), ROOT / "launch.py"]
-    for file in files:
+    # A template is a user's file.
+    for file in (file for file in files if "templates" not in file.parts):
         path = file.relative_to(PACKAGE if file.is_relative_to(PACKAGE) else ROOT)
         parts = path.with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

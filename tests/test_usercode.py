@@ -203,7 +203,7 @@ def test_a_user_s_batch_norm_in_a_frozen_layer_works_as_in_evaluation(within):
             "config.model: Own.problems fails: ZeroDivisionError",
         ),
         (("self.width, num_classes", "self.width, num_classes + 1"), r"found float32 \[1, 28\]"),
-        (("from network import Net", "from network import Nett"), "own.py, line 13: ImportError"),
+        (("from network import Net", "from network import Nett"), "own.py, line 14: ImportError"),
         (
             ("rate: float = -1", "rate: float = float('inf')"),
             "model.rate: expected a finite number",
@@ -374,5 +374,5 @@ def test_an_import_that_could_be_neither_kept_nor_installed_is_refused(tmp_path,
     assert len(str(caught.value).splitlines()) == 1
     # Beside the config it is kept.
     (tmp_path / "mine" / "lent.py").write_text("WIDTH = 4\n")
-    config = configfile.load(tmp_path / "mine" / "mine.py")
+    config = configfile.load(tmp_path / "mine" / "own.py")
     assert "lent.py" in usercode.files(config)

@@ -8,7 +8,7 @@ from jaxletters import commandline, console, files
 from jaxletters.errors import UserError
 
 HELP = "write a config file with a network and a folder of pictures of your own"
-_TEMPLATE = Path(__file__).with_name("new_config.py")
+_TEMPLATE = Path(__file__).parent / "templates" / "config.py"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxletters import data
-from jaxletters.config import DatasetConfig
+
 from jaxletters.data import checks, digests, orientation, sketch
+from jaxletters.sources import AlphaDigits, Mnist
 
 LETTERS = ("N/A", *string.ascii_uppercase)
 SETTINGS = {"orientation": "upright", "ink": "auto"}
@@ -200,8 +201,8 @@ def test_real_letters_and_digits(real_archives, real_emnist, tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("checked"))
     for config in (
         real_emnist,
-        DatasetConfig("alpha_letters", archives=str(real_archives), data_dir=folder),
-        DatasetConfig("mnist", archives=str(real_archives), data_dir=folder),
+        AlphaDigits(archives=str(real_archives), data_dir=folder),
+        Mnist(archives=str(real_archives), data_dir=folder),
     ):
         images, labels, names = data.load(config, "train")
         some = slice(None, None, max(len(labels) // 2000, 1))

@@ -12,11 +12,11 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from jaxletters import data
-from jaxletters.config import DatasetConfig
+
 from jaxletters.data import prepared
 from jaxletters.data.builders import base
 from jaxletters.errors import UserError
-from jaxletters.sources import Tfds
+from jaxletters.sources import Mnist, Tfds
 
 NAMES = ("circle", "square", "star")
 
@@ -351,7 +351,7 @@ def test_tfds_own_emnist_is_said_to_be_transposed_and_incomplete(tmp_path, turne
 
 def test_the_own_datasets_are_the_same_by_either_way(tmp_path, write_mnist):
     write_mnist(tmp_path / "archives")
-    own = DatasetConfig("mnist", archives=str(tmp_path / "archives"), data_dir=str(tmp_path))
+    own = Mnist(archives=str(tmp_path / "archives"), data_dir=str(tmp_path))
     for split in ("train", "test"):
         expected = data.load(own, split)
         images, labels = prepared.read(Tfds("jaxletters_mnist", data_dir=str(tmp_path)), split)
