@@ -142,7 +142,8 @@ def _guessed(labels: _Flat) -> _Coding:
     """Returns what labels mean, as they say themselves."""
     occurring = np.unique(labels.values).tolist()
     count = len(occurring)
-    if count > _MOST_CLASSES or (count == len(labels.values) and not labels.columns):
+    each = count == len(labels.values) and not labels.columns
+    if max(count, labels.columns) > _MOST_CLASSES or each:
         raise UserError(
             f"{labels.name}: expected several images of a class and at most {_MOST_CLASSES:,} classes, found "
             f"{count:,} different labels of {len(labels.values):,} images; is it a quantity to predict, or a "
@@ -150,8 +151,10 @@ def _guessed(labels: _Flat) -> _Coding:
         )
     if labels.values.dtype.kind == "U":
         names = sorted(occurring, key=_natural)
-        if not all(name.strip() for name in names):
-            raise UserError(f"{labels.name}: expected a name per image, found empty ones; add them")
+        if bad := [name for name in names if not name.strip() or not name.isprintable()]:
+            raise UserError(
+                f"{labels.name}: expected names of classes, found {bad[0]!r}; correct it"
+            )
         return _Coding(tuple(names), {name: i for i, name in enumerate(names)})
     low, high = occurring[0], occurring[-1]
     letters = len(alphabets.CAPITALS)
@@ -177,8 +180,8 @@ def _guessed(labels: _Flat) -> _Coding:
     if low in (0, 1) and count == high - low + 1:
         return _coding_of(range(low, high + 1))
     remark = (
-        f"Between the labels {low} and {high} some do not occur; there are {count:,} classes, called by the "
-        f"labels that do; set class_names=(...) to keep the others."
+        f"Labels do not count up from 0 or 1; the classes are the {count:,} that occur from {low} to {high}, "
+        "called by their numbers; set class_names=(...) to have others."
     )
     return _coding_of(occurring)._replace(remark=remark)
 
