@@ -109,7 +109,7 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         return in_colour(layers(data, name))
 
 
-def layers(data: bytes, name: str) -> NDArray[np.uint8]:
+def layers(data: bytes, name: str, least: int = 0) -> NDArray[np.uint8]:
     """Returns the picture in the bytes of a file as it is: uint8 `[h, w]`, `[h, w, 3]` or `[h, w, 4]`.
 
     Grey has no third axis, and only what is not opaque has a fourth channel. Warnings are left to the caller,
@@ -118,6 +118,8 @@ def layers(data: bytes, name: str) -> NDArray[np.uint8]:
     Args:
         data: as for `decode`.
         name: what an error calls it.
+        least: unless 0, a JPEG is decoded in an eighth, a quarter or half of its size, which is quicker, if
+            height and width are at least so many pixels then.
 
     Raises:
         UserError: it is none, damaged, or too large.
@@ -131,6 +133,8 @@ def layers(data: bytes, name: str) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             width, height = image.size
             _check_size(width, height, name)
+            if least:
+                image.draft(None, (least, least))
             return _layers(ImageOps.exif_transpose(image))
     except UserError:
         raise

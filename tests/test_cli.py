@@ -50,6 +50,9 @@ def on_images(digest):
         "note": "",
         "class_names": list("0123456789"),
         "image_shape": [28, 28],
+        "fit": "emnist",
+        "inverted": False,
+        "remarks": [],
         "splits": splits,
         "division": "",
     }

@@ -41,6 +41,8 @@ _SKIPPED = {
 _LOOKED_AT, _AGREE = 64, 0.8
 # How many threads decode pictures if their files are so large; smaller ones are slower in threads.
 _THREADS, _LARGE = 8, 2**14
+# How many times finer than an image a photograph is decoded at least; what is cut to its ink, finer still.
+_FINER = (8, 32)
 
 Skipped = dict[str, list[str]]
 
@@ -140,10 +142,11 @@ def read(config: ImageFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
     resized, coloured, damaged = np.zeros((3, len(examples)), bool)
 
     def fill(i: int) -> None:
-        try:
-            pixels[i], resized[i], coloured[i] = _image(config, _layers(examples[i][1]), look)
-        except UserError:
+        layers = _layers(config, examples[i][1])
+        if layers is None:
             damaged[i] = True
+        else:
+            pixels[i], resized[i], coloured[i] = _image(config, layers, look)
 
     _each(fill, range(len(examples)), [path for _, path in examples])
     kept = np.flatnonzero(~damaged)
@@ -162,12 +165,23 @@ def _shape(config: ImageFolder) -> tuple[int, ...]:
     return config.size if config.channels == 1 else (*config.size, config.channels)
 
 
-def _layers(path: str) -> np.ndarray:
+def _layers(config: ImageFolder, path: str) -> np.ndarray | None:
+    """Returns the picture in a file as `images.layers` does, None if there is none, or it is damaged.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     try:
         with open(path, "rb") as file:
-            return images.layers(file.read(images.MOST_BYTES + 1), path)
+            data = file.read(images.MOST_BYTES + 1)
     except OSError as error:
-        raise UserError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+        raise UserError(
+            f"{shown(path)}: expected a file that can be read, found {error.strerror}; check its rights"
+        ) from error
+    least = max(config.size) * (_FINER[config.fit in resize.CHARACTERS])
+    with contextlib.suppress(UserError):
+        return images.layers(data, path, least)
+    return None
 
 
 def _image(config: ImageFolder, layers: np.ndarray, look: _Look) -> tuple[np.ndarray, bool, bool]:
@@ -201,9 +215,8 @@ def _look(config: ImageFolder, found: _Listing) -> _Look:
 
     def glance(path: str) -> list[int]:
         """Light on transparent, dark on white, on black: 1, -1, or 0 for neither; resized; in colour."""
-        try:
-            layers = _layers(path)
-        except UserError:
+        layers = _layers(config, path)
+        if layers is None:
             return []
         white, black = (resize.grey(images.on_paper(layers, paper)) for paper in ("white", "black"))
         # Both differ by 255 where nothing is.

@@ -84,7 +84,7 @@ def _character(picture: NDArray[np.uint8], size: tuple[int, ...], how: str) -> N
     """Returns a character in the middle of an image of black, or, in colour, of its paper."""
     side, by_mass = CHARACTERS[how]
     paper = _paper(picture)
-    above = np.float32(picture - paper)
+    above = (picture - paper).astype(np.float32)
     if picture.ndim == 2:
         paper, above = np.float64(0), np.clip(above, 0, None)
     ink = np.abs(np.atleast_3d(above)).max(axis=2)

@@ -454,7 +454,7 @@ def test_a_look_decodes_some_of_many(tmp_path, monkeypatch):
     two_classes(tmp_path, 150)
     decoded = []
     layers = folder._layers
-    monkeypatch.setattr(folder, "_layers", lambda path: decoded.append(path) or layers(path))
+    monkeypatch.setattr(folder, "_layers", lambda c, path: decoded.append(path) or layers(c, path))
     ImageFolder(str(tmp_path)).info()
     assert 32 <= len(decoded) <= 64
     assert {path.split(os.sep)[-2] for path in decoded} == {"a", "b"}
@@ -466,3 +466,30 @@ def test_large_pictures_are_decoded_in_threads_to_the_same_images(tmp_path):
     images, labels = ImageFolder(str(tmp_path), size=(300, 400)).read("train")
     np.testing.assert_array_equal(images, [digit(i, (300, 400)) for i in range(4)])
     assert labels.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("how", ["pad", "emnist"])
+def test_a_large_photograph_is_read_as_a_small_one(how, tmp_path):
+    y, x = np.mgrid[:1920, :1600]
+    picture = np.uint8(220 - 190 * (np.hypot(y - 900, x - 800) < 500) + 20 * (x / 1600))
+    for name in "ab":
+        save(tmp_path / "large" / name / "0.jpg", picture, quality=90)
+        save(tmp_path / "small" / name / "0.png", picture[::2, ::2].copy())
+    large, small = (
+        ImageFolder(str(tmp_path / name), fit=how).read("train")[0] for name in ("large", "small")
+    )
+    assert np.abs(large.astype(int) - small).mean() < 2
+
+
+def test_a_file_that_cannot_be_read_is_no_damaged_picture(tmp_path, monkeypatch):
+    two_classes(tmp_path)
+    opened = open
+
+    def refuse(path, *rest):
+        if str(path).endswith(os.path.join("b", "1.png")):
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(path, *rest)
+
+    monkeypatch.setattr(folder, "open", refuse, raising=False)
+    with pytest.raises(UserError, match=r"1\.png: .*Input/output error"):
+        ImageFolder(str(tmp_path)).read("train")
