@@ -16,6 +16,7 @@ from jaxletters import data
 from jaxletters.data import prepared
 from jaxletters.data.builders import base
 from jaxletters.errors import UserError
+from jaxletters.parts import DatasetInfo
 from jaxletters.sources import Mnist, Tfds
 
 NAMES = ("circle", "square", "star")
@@ -107,7 +108,7 @@ def test_any_dataset_is_read_by_name(shapes):
     folder, splits = shapes
     config = Tfds("shapes", data_dir=str(folder))
     about = prepared.info(config)
-    assert about == (("train", "test"), NAMES, (32, 32, 3), "stretch", ())
+    assert about == DatasetInfo(("train", "test"), NAMES, (32, 32, 3))
     for _ in range(2):  # from the records, then from the copy
         for split, (images, labels) in splits.items():
             found = prepared.read(config, split)
