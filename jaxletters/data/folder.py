@@ -282,22 +282,20 @@ def _listed(config: ImageFolder) -> _Listing:
         classes = _classes(folder, above, skipped)
         if split == "train" and len(classes) < 2:
             raise _too_few_classes(folder, classes, skipped)
-        if strange := [
-            shown(name) for name in classes if name not in pictures.get("train", classes)
-        ]:
+        if strange := [name for name in classes if name not in pictures.get("train", classes)]:
+            names = ", ".join(map(shown, strange))
             raise UserError(
-                f"{shown(folder)}: expected only classes that train has, found also {', '.join(strange)}; "
-                "move them away, or add training pictures of them"
+                f"{shown(folder)}: expected only classes that train has, found also {names}; move them away, "
+                "or add training pictures of them"
             )
         if classes:
             pictures[split] = classes
     names = tuple(pictures["train"])
     splits = {
-        split: _ordered(
-            [(i, path) for i, name in enumerate(names) for path in classes.get(name, ())]
-        )
+        split: [(i, path) for i, name in enumerate(names) for path in classes.get(name, ())]
         for split, classes in pictures.items()
     }
+    splits = {split: _ordered(examples) for split, examples in splits.items()}
     return _Listing(root, names, splits, skipped)
 
 

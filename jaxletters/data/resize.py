@@ -97,7 +97,8 @@ def _character(picture: NDArray[np.uint8], size: tuple[int, ...], how: str) -> N
         mass = small if by_mass else None
         if picture.ndim == 2:
             centred(small * 255 / small.max(), canvas, mass)
-        for channel in range(canvas.ndim > 2 and 3):  # Pillow resizes no colours of floats
+        # One channel after the other: Pillow resizes no colours of floats.
+        for channel in range(3) if picture.ndim == 3 else ():
             centred(_resized(above[box][..., channel], room), canvas[..., channel], mass)
     return np.rint(np.clip(canvas + paper, 0, 255)).astype(np.uint8)
 

@@ -128,7 +128,7 @@ def test_a_digit_is_placed_as_mnist_does(height, width, corner):
     assert 18 <= np.ptp(ink, axis=0).max() + 1 <= 20
     off = np.array(ndimage.center_of_mass(found)) - 13.5
     at_the_edge = (ink.min(0) <= 1) | (ink.max(0) >= 26)
-    assert (np.abs(off) <= 0.5 + 1e-6)[~at_the_edge].all()
+    assert (np.abs(off) <= 0.51)[~at_the_edge].all()  # half a pixel, but for rounding to 8 bits
 
 
 @pytest.mark.parametrize("how", ["emnist", "mnist"])
