@@ -205,6 +205,10 @@ class ImageFolder(Source):
     ink: str = setting("auto", choices=INKS)
     orientation: str = setting("upright", choices=ORIENTATIONS)
 
+    def __post_init__(self) -> None:
+        """Takes a `Path` for a string."""
+        object.__setattr__(self, "path", _as_text(self.path))
+
     def problems(self) -> Iterator[str]:
         """Yields what is wrong with several settings together."""
         if not self.path:
@@ -326,10 +330,9 @@ class Arrays(Source):
         """Keeps arrays of the caller's; the settings have their SHA-256, so equal arrays are one config."""
         kept = []
         for name in ("images", "labels", "test_images", "test_labels"):
-            value: Any = getattr(self, name)
-            if hasattr(value, "__fspath__"):
-                object.__setattr__(self, name, value.__fspath__())
-            elif not isinstance(value, str) or value.startswith(MEMORY):
+            value = _as_text(getattr(self, name))
+            object.__setattr__(self, name, value)
+            if not isinstance(value, str) or value.startswith(MEMORY):
                 from jaxletters.data import memory
 
                 kept.append(memory.hold(value))
@@ -368,6 +371,10 @@ class Arrays(Source):
         from jaxletters.data import arrays
 
         return arrays.are_here(self)
+
+
+def _as_text(path: Any) -> Any:
+    return path.__fspath__() if hasattr(path, "__fspath__") else path
 
 
 def _size_problems(size: tuple[int, ...]) -> Iterator[str]:

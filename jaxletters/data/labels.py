@@ -168,7 +168,7 @@ def _guessed(labels: _Flat) -> _Coding:
     if labels.columns == letters or (not labels.columns and (low, high) == (0, letters - 1)):
         remark = (
             "Labels 0 to 25 are taken for A to Z, which is a guess: labels begin at 0 here, at 1 in EMNIST "
-            f"Letters; {_SET_NAMES}."
+            f"Letters (add 1 to each for its numbering); {_SET_NAMES}."
         )
         return _Coding(alphabets.CAPITALS, {i: i for i in range(letters)}, remark)
     if labels.columns:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxletters import data
-
 from jaxletters.data import checks, digests, orientation, sketch
 from jaxletters.sources import AlphaDigits, Mnist
 

@@ -12,7 +12,6 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from jaxletters import data
-
 from jaxletters.data import prepared
 from jaxletters.data.builders import base
 from jaxletters.errors import UserError

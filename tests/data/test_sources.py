@@ -1,0 +1,124 @@
+"""A dataset is what it holds, whatever it lies in, and everything works for any of them."""
+
+import csv
+import gzip
+import shutil
+
+import numpy as np
+import pytest
+from inputs import idx
+from PIL import Image
+
+from jaxletters import manifest, usercode
+from jaxletters.config import Config, MLPConfig, TrainingConfig
+from jaxletters.experiments import dispatch
+from jaxletters.sources import Arrays, ImageFolder, Mnist, Split, Tfds
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Training and test images like MNIST's, in no order of their classes."""
+    hand = np.random.default_rng(0)
+    shapes = np.kron(hand.integers(0, 2, (10, 7, 7)), np.ones((4, 4), int))
+    labels = {"train": hand.permutation(np.arange(120) % 10), "test": np.arange(40) % 10}
+    images = {
+        split: np.clip(180 * shapes[of] + hand.integers(0, 75, (len(of), 28, 28)), 0, 255)
+        for split, of in labels.items()
+    }
+    for each in images.values():
+        each[:, [0, -1]] = each[:, :, [0, -1]] = 0
+    return {
+        split: (images[split].astype(np.uint8), labels[split].astype(np.uint8)) for split in labels
+    }
+
+
+def as_mnist(folder, digits):
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        for array, kind in zip(digits[split], ("images-idx3", "labels-idx1"), strict=True):
+            (folder / f"{prefix}-{kind}-ubyte.gz").write_bytes(gzip.compress(idx(array)))
+    return Mnist(archives=str(folder), data_dir=str(folder / "tfds"))
+
+
+def as_idx(folder, digits):
+    paths = []
+    for split in ("train", "test"):
+        for array, name in zip(digits[split], ("images", "labels"), strict=True):
+            paths.append(folder / f"{split}-{name}")
+            paths[-1].write_bytes(idx(array))
+    images, labels, test_images, test_labels = map(str, paths)
+    return Arrays(images, labels, test_images=test_images, test_labels=test_labels)
+
+
+def as_npz(folder, digits):
+    arrays = {
+        f"{name}_{split}": array
+        for split in digits
+        for name, array in zip("xy", digits[split], strict=True)
+    }
+    np.savez(folder / "mnist.npz", **arrays)
+    return Arrays(folder / "mnist.npz")
+
+
+def as_csv(folder, digits):
+    for split, (images, labels) in digits.items():
+        rows = np.column_stack([labels, images.reshape(len(images), -1)])
+        with (folder / f"mnist_{split}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["label", *(f"pixel{i}" for i in range(784))])
+            writer.writerows(rows.tolist())
+    return Arrays(folder / "mnist_train.csv", test_images=folder / "mnist_test.csv")
+
+
+def as_folder(folder, digits):
+    for split, (images, labels) in digits.items():
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            place = folder / "mnist" / split / str(label)
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(place / f"{i}.png")
+    return ImageFolder(folder / "mnist")
+
+
+def as_tfds(folder, digits):
+    own = as_mnist(folder, digits)
+    own.read("train")
+    return Tfds("jaxletters_mnist", data_dir=str(folder / "tfds"))
+
+
+def in_memory(folder, digits):
+    (images, labels), (test_images, test_labels) = digits["train"], digits["test"]
+    return Arrays(images, labels, test_images=test_images, test_labels=test_labels)
+
+
+def trained(source, folder):
+    config = Config(
+        dataset=source,
+        split=Split(validation_per_class=2),
+        model=MLPConfig(hidden=(8,)),
+        training=TrainingConfig(batch_size=20, epochs=2),
+    )
+    return dispatch.run(config, folder), manifest.read(folder)
+
+
+@pytest.mark.parametrize("make", [as_idx, as_npz, as_csv, as_folder, as_tfds, in_memory])
+def test_the_same_images_are_the_same_data_and_the_same_bits(make, digits, tmp_path):
+    (tmp_path / "mnist").mkdir()
+    expected, about = trained(as_mnist(tmp_path / "mnist", digits), tmp_path / "own")
+    (tmp_path / "other").mkdir()
+    result, found = trained(make(tmp_path / "other", digits), tmp_path / "run")
+    for name in ("splits", "division", "class_names", "image_shape"):
+        assert found.data[name] == about.data[name], name
+    for name in ("weights", "test_accuracy", "test_loss", "best_step"):
+        assert result[name] == expected[name], name
+
+
+@pytest.mark.parametrize("make", [as_npz, as_folder, as_tfds])
+def test_a_finished_run_stays_finished_where_its_data_are_gone(make, digits, tmp_path):
+    (tmp_path / "data").mkdir()
+    source = make(tmp_path / "data", digits)
+    result, _ = trained(source, tmp_path / "run")
+    shutil.rmtree(tmp_path / "data")
+    again, _ = trained(source, tmp_path / "run")
+    assert again == result
+    assert usercode.files(source) == {}
