@@ -86,7 +86,7 @@ def as_tfds(folder, digits):
     return Tfds("jaxletters_mnist", data_dir=str(folder / "tfds"))
 
 
-def in_memory(folder, digits):
+def in_memory(_, digits):
     (images, labels), (test_images, test_labels) = digits["train"], digits["test"]
     return Arrays(images, labels, test_images=test_images, test_labels=test_labels)
 
