@@ -201,3 +201,37 @@ def test_all_pictures_of_a_folder_are_read_whatever_their_names(
     assert sorted(shown) == sorted(names)
     written = {os.fsencode(file.name) for file in tmp_path.glob("*_read.png")}
     assert written == {b"plain_read.png", "caf\xe9_read.png".encode(), b"caf\xe9_read.png"}
+
+
+def test_new_writes_a_config_that_trains_on_a_folder_of_one_s_own(tmp_path):
+    script = str(runs.ROOT / "examples" / "own_images.py")
+    subprocess.run([sys.executable, script, "mine"], cwd=tmp_path, check=True)
+    done = runs.jaxletters("new", "kana", "--images", "mine", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    sheet = runs.jaxletters("inspect", "kana.py", cwd=tmp_path)
+    assert sheet.returncode == 0, sheet.stderr
+    assert "ぬ" in sheet.stdout
+    # As the pictures are dark on light and of several sizes, both of which is said.
+    assert sheet.stdout.count("Look: ") == 2
+    words = ("--config=kana.py", "--config.training.epochs=1", "--config.model.width=4")
+    launch = [sys.executable, str(runs.ROOT / "launch.py"), *words]
+    trained = subprocess.run(launch, cwd=tmp_path, capture_output=True, text=True)
+    assert trained.returncode == 0, trained.stderr
+    read = runs.jaxletters("predict", "checkpoints/kana", "mine/ba/001.png", cwd=tmp_path)
+    assert read.returncode == 0, read.stderr
+    demo = runs.jaxletters("demo", "checkpoints/kana", "--port", "0", cwd=tmp_path)
+    runs.assert_is_to_mend(demo, "expected a network that reads handwriting")
+    again = runs.jaxletters("new", "kana", cwd=tmp_path)
+    runs.assert_is_to_mend(again, "kana.py: expected a new file, found one")
+
+
+def test_inspect_says_what_looks_wrong_with_any_file(tmp_path):
+    images, labels = sketch.draw(520, "train", 0)
+    np.savez(tmp_path / "mine.npz", images=255 - images.transpose(0, 2, 1), labels=labels)
+    done = runs.jaxletters("inspect", "mine.npz", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "config.dataset.orientation=transposed" in done.stdout
+    assert "config.dataset.ink=dark" in done.stdout
+    words = ("--config.dataset.orientation=transposed", "--config.dataset.ink=dark")
+    done = runs.jaxletters("inspect", "mine.npz", *words, cwd=tmp_path)
+    assert "orientation=" not in done.stdout

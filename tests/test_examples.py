@@ -15,13 +15,20 @@ from jaxletters import reader
 from jaxletters.data import sketch
 
 SHORT = (
-    "--config.dataset.size=390",
     "--config.split.validation_per_class=2",
     "--config.training.batch_size=32",
     "--config.training.epochs=2",
     "--config.log_every_steps=1",
     "--config.checkpoint.every_steps=1",
 )
+
+
+def drawn(file):
+    """What makes the dataset of an example small; the pictures of own_images.py are drawn first."""
+    if file.name != "own_images.py":
+        return "--config.dataset.size=390"
+    subprocess.run([sys.executable, file, file.parent / "letters"], cwd=runs.ROOT, check=True)
+    return f"--config.dataset.path={file.parent / 'letters'}"
 
 
 @pytest.mark.parametrize(
@@ -31,9 +38,10 @@ def test_an_example_keeps_every_promise_of_a_run(name, tmp_path):
     file = tmp_path / "elsewhere" / name
     file.parent.mkdir()
     shutil.copy(runs.ROOT / "examples" / name, file)
+    words = (*SHORT, drawn(file))
 
     def command(folder):
-        return [sys.executable, "launch.py", f"--config={file}", *SHORT, f"--workdir={folder}"]
+        return [sys.executable, "launch.py", f"--config={file}", *words, f"--workdir={folder}"]
 
     def finish(folder):
         done = subprocess.run(command(folder), cwd=runs.ROOT, capture_output=True, text=True)

@@ -110,4 +110,4 @@ def _print(found: "Reading") -> None:
         (letter, share), *others = guesses
         rows.append((str(i), letter, f"{share:.1%}", "  ".join(f"{n} {p:.1%}" for n, p in others)))
     console.result_table({found.name: found.text})
-    console.table(("letter", "read", "probability", "or else"), rows, left=2)
+    console.table(("", "read", "probability", "or else"), rows, left=2)

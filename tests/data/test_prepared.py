@@ -11,12 +11,14 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from jaxletters import data
+from jaxletters import data, pictures, reader
+from jaxletters.config import AugmentConfig, Config, SimpleConvNetConfig, TrainingConfig
 from jaxletters.data import prepared
 from jaxletters.data.builders import base
 from jaxletters.errors import UserError
+from jaxletters.experiments import dispatch
 from jaxletters.parts import DatasetInfo
-from jaxletters.sources import Mnist, Tfds
+from jaxletters.sources import Mnist, Split, Tfds
 
 NAMES = ("circle", "square", "star")
 
@@ -114,6 +116,26 @@ def test_any_dataset_is_read_by_name(shapes):
             np.testing.assert_array_equal(found[0], images)
             np.testing.assert_array_equal(found[1], labels)
             assert (found[0].dtype, found[1].dtype) == (np.uint8, np.int32)
+
+
+def test_it_trains_by_name_and_reads_pictures(shapes, tmp_path, no_pictures):
+    config = Config(
+        dataset=Tfds("shapes", data_dir=str(shapes[0])),
+        split=Split(validation_per_class=1),
+        model=SimpleConvNetConfig(widths=(4, 8)),
+        augment=AugmentConfig(rotation=10, shift=2, elastic=0.5, erase=4),
+        training=TrainingConfig(batch_size=10, epochs=1),
+        test_shift=1,
+    )
+    result = dispatch.run(config, tmp_path / "run")
+    assert (result["dataset"], result["test_examples"]) == ("shapes", 12)
+    network = reader.load(tmp_path / "run")
+    assert network.class_names == NAMES
+    # Whatever its size, a picture is one image to this network.
+    picture = np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)
+    (letter,) = pictures.read(network, picture, "a picture").letters
+    assert letter.image.shape == (32, 32, 3)
+    assert letter.box == (0, 0, 40, 50)
 
 
 FRESH = """

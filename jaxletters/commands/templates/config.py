@@ -27,7 +27,7 @@ class Network(nn.Module):
         x = images
         for i in range(3):
             x = jl.Conv(self.width * 2**i, (3, 3), strides=(2, 2))(x)
-            x = nn.relu(nn.BatchNorm(use_running_average=not train)(x))
+            x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9)(x))
         return nn.Dense(self.num_classes)(x.mean((1, 2)))
 
 
@@ -45,7 +45,8 @@ class NetworkConfig(jl.ModelConfig):
 def get_config() -> jl.Config:
     """Returns the experiment."""
     return jl.Config(
-        dataset=jl.ImageFolder("IMAGES", size=(28, 28)),
+        # A single character on each picture: fit="emnist" centres it. In colour: channels=3.
+        dataset=jl.ImageFolder("IMAGES", size=(28, 28), fit="pad"),
         split=jl.Split(validation_per_class=50, test_share=0.2),
         model=NetworkConfig(),
         augment=jl.AugmentConfig(rotation=10, shear=0.1, scale=0.1, shift=2),
