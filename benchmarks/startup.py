@@ -29,7 +29,7 @@ import sys, time
 from jaxletters import data
 from jaxletters.sources import Source
 began = time.perf_counter()
-parts = [data.load(DatasetConfig(name="emnist_letters"), split) for split in ("train", "test")]
+parts = [data.load(Emnist(), split) for split in ("train", "test")]
 # Every byte is touched, because a memory map is not read before.
 assert all(p.images.any(axis=(1, 2)).all() for p in parts)
 print(sum(len(p.labels) for p in parts), time.perf_counter() - began)

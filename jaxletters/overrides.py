@@ -52,14 +52,17 @@ def source(given: str) -> Source:
 
 def _other_dataset(config: T, words: Sequence[str]) -> tuple[T, list[str]]:
     """Returns the config with the dataset that the words name, if one does, and the other words."""
-    rest = []
-    for word in words:
-        if not (path := re.match("--?config[.]dataset=(.+)", word)) or not hasattr(
-            config, "dataset"
-        ):
-            rest.append(word)
+    rest = list(words)
+    for i, word in enumerate(words):
+        flag, equals, name = word.partition("=")
+        if flag.lstrip("-") != "config.dataset" or not hasattr(config, "dataset"):
             continue
-        config = dataclasses.replace(cast(Any, config), dataset=source(path[1]))
+        if not equals and i + 1 < len(words):
+            name = words[i + 1]
+        if name:
+            config = dataclasses.replace(cast(Any, config), dataset=source(name))
+            rest[i : i + 1 + (not equals)] = ()
+            return _other_dataset(config, rest)
     return config, rest
 
 

@@ -42,7 +42,7 @@ def data_replaced(draw: random.Random, place: Place) -> Iterator[Trial]:
         def restore() -> None:
             shutil.copy(place.configs / "letters.npz", file)
 
-        words = (f"--config.dataset.npz={file}",)
+        words = (f"--config.dataset.images={file}",)
         expected = ("expected the data that this run began with",)
         why = _tried(draw, place, subject, folder / "run", words, replace, restore, expected)
         yield Trial(f"data replaced: {name}", why)

@@ -23,17 +23,18 @@ _HEAD = '''"""A small experiment."""
 from pathlib import Path
 
 from jaxletters.config import *
+from jaxletters.sources import *
 
 HERE = Path(__file__).parent
 NETWORK = DeeperConfig(widths=(4, 8), kernel_sizes=(3, 3), depths=(1, 1), dropout=0.25)
-DATA = DatasetConfig("sketch_letters", size=1040, validation_per_class=5)
-LETTERS = DatasetConfig(
-    "emnist_letters", npz=str(HERE / "letters.npz"), validation_per_class=5
-)
+DATA = SketchLetters(size=1040)
+LETTERS = Arrays(HERE / "letters.npz")
+HELD_OUT, NONE = Split(validation_per_class=5), Split(validation_per_class=0)
 TRAINING = TrainingConfig(batch_size=32, epochs=6, ema_decay=0.9, max_skips=4)
 SAVING = CheckpointConfig(every_steps=20)
 CONFIG = Config(
     dataset=DATA,
+    split=HELD_OUT,
     model=NETWORK,
     augment=AugmentConfig(rotation=10, shift=1),
     optimizer=OptimizerConfig(learning_rate=5e-3),
@@ -57,18 +58,16 @@ KINDS = {
     "base=BaseConfig(config=str(HERE / 'full.py'), workdir=str(HERE / 'base'), take='stage'), "
     "stages=(StageConfig('logits', 3), "
     "StageConfig('.*', 3, OptimizerConfig('adamw', 1e-3, weight_decay=0.1))))",
-    "crossval": "cross_validated(dataclasses.replace(CONFIG, dataset=dataclasses.replace(DATA, "
-    "validation_per_class=0)), folds=3)",
+    "crossval": "cross_validated(dataclasses.replace(CONFIG, split=NONE), folds=3)",
     "sweep": "SweepConfig(**{**vars(CONFIG), 'training': dataclasses.replace(TRAINING, epochs=2)}, "
     "variations=grid('rate', {'optimizer.learning_rate': (0.001, 0.02)}))",
 }
 # Those whose data or base a trial of its own may exchange.
 EXCHANGEABLE = {
     "npz": "dataclasses.replace(CONFIG, dataset=LETTERS)",
-    "npz folds": "cross_validated(dataclasses.replace(CONFIG, dataset=dataclasses.replace(LETTERS, "
-    "validation_per_class=0)), folds=2)",
+    "npz folds": "cross_validated(dataclasses.replace(CONFIG, dataset=LETTERS, split=NONE), folds=2)",
     "transfer folds": "cross_validated(dataclasses.replace(CONFIG, "
-    "dataset=dataclasses.replace(LETTERS, validation_per_class=0), "
+    "dataset=LETTERS, split=NONE, "
     "optimizer=OptimizerConfig(), training=TrainingConfig(batch_size=32), "
     "base=BaseConfig(config=str(HERE / 'full.py'), workdir=str(HERE / 'base'), take='stage'), "
     "stages=(StageConfig('logits', 2), StageConfig('.*', 2))), folds=2)",

@@ -118,7 +118,8 @@ def test_any_dataset_is_read_by_name(shapes):
             assert (found[0].dtype, found[1].dtype) == (np.uint8, np.int32)
 
 
-def test_it_trains_by_name_and_reads_pictures(shapes, tmp_path, no_pictures):
+@pytest.mark.usefixtures("no_pictures")
+def test_it_trains_by_name_and_reads_pictures(shapes, tmp_path):
     config = Config(
         dataset=Tfds("shapes", data_dir=str(shapes[0])),
         split=Split(validation_per_class=1),
