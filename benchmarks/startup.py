@@ -27,7 +27,7 @@ WARMUP = 20
 _LOAD = """
 import sys, time
 from jaxletters import data
-from jaxletters.sources import Source
+from jaxletters.sources import Emnist
 began = time.perf_counter()
 parts = [data.load(Emnist(), split) for split in ("train", "test")]
 # Every byte is touched, because a memory map is not read before.

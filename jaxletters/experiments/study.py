@@ -203,10 +203,14 @@ def _shortened(experiment: Single) -> Single:
 
 def _sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
     """Returns some images of every dataset in the study, as its networks see them."""
-    sheets = {}
+    sheets, drawn = {}, set()
     for experiment in experiments:
-        if experiment.dataset.name not in sheets:
-            split = experiment.split if isinstance(experiment, Config) else Split()
-            examples = portions.sample(experiment.dataset, split, experiment.seed)
-            sheets[experiment.dataset.name] = examples
+        dataset = experiment.dataset
+        # The data of what finished earlier may be gone.
+        if dataset in drawn or not dataset.is_here():
+            continue
+        drawn.add(dataset)
+        split = experiment.split if isinstance(experiment, Config) else Split()
+        title = dataset.name if dataset.name not in sheets else f"{dataset.name}, {len(drawn)}"
+        sheets[title] = portions.sample(dataset, split, experiment.seed)
     return sheets

@@ -169,9 +169,10 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         drawn = {"comparison": (charts.comparison(compared.rows, compared.baseline), _ACCURACY)}
         if compared.histories:
             drawn["learning_curves"] = charts.several_curves(compared.histories), "Learning curves"
-        for name, dataset in compared.sheets.items():
+        for i, (name, dataset) in enumerate(compared.sheets.items(), 1):
             caption = f"{name}: each row must show the class at its left"
-            drawn[name] = mosaics.contact_sheet(dataset), caption
+            # Not called as the dataset, whose name may be that of no file.
+            drawn[f"contact_sheet{i}"] = mosaics.contact_sheet(dataset), caption
         files = {
             f"{name}.png": drawing.png(figure, compared.title)
             for name, (figure, _) in drawn.items()
