@@ -11,17 +11,18 @@ if TYPE_CHECKING:
 
 EMNIST_SUBSETS = ("letters", "balanced", "byclass", "bymerge", "digits", "mnist")
 RESIZINGS = ("none", "area", "bilinear")
-# As `data.orientation` has them, which imports NumPy.
-ORIENTATIONS = (
-    "upright",
-    "transposed",
-    "mirrored",
-    "upside_down",
-    "rotated_180",
-    "rotated_left",
-    "rotated_right",
-    "anti_transposed",
-)
+# What undoes each: whether rows and columns are exchanged, then the order of rows, then that of columns.
+UPRIGHT, TRANSPOSED = "upright", "transposed"
+ORIENTATIONS = {
+    UPRIGHT: (False, 1, 1),
+    TRANSPOSED: (True, 1, 1),
+    "mirrored": (False, 1, -1),
+    "upside_down": (False, -1, 1),
+    "rotated_180": (False, -1, -1),
+    "rotated_left": (True, 1, -1),
+    "rotated_right": (True, -1, 1),
+    "anti_transposed": (True, -1, -1),
+}
 INKS = ("auto", "bright", "dark")
 TEST_ON = ("test", "validation")
 _MOST_PIXELS = 4096
@@ -203,7 +204,7 @@ class ImageFolder(Source):
     fit: str = setting("pad", choices=FITS)
     channels: int = setting(1, low=1, high=3)
     ink: str = setting("auto", choices=INKS)
-    orientation: str = setting("upright", choices=ORIENTATIONS)
+    orientation: str = setting(UPRIGHT, choices=tuple(ORIENTATIONS))
 
     def __post_init__(self) -> None:
         """Takes a `Path` for a string."""
@@ -259,7 +260,7 @@ class Tfds(Source):
     size: tuple[int, ...] = setting((), low=1, high=_MOST_PIXELS)
     fit: str = setting("pad", choices=FITS)
     channels: int = setting(0, low=0, high=3)
-    orientation: str = setting("upright", choices=ORIENTATIONS)
+    orientation: str = setting(UPRIGHT, choices=tuple(ORIENTATIONS))
 
     def problems(self) -> Iterator[str]:
         """Yields what is wrong with several settings together."""
@@ -323,7 +324,7 @@ class Arrays(Source):
     class_names: tuple[str, ...] = ()
     test_images: str = setting("", identity=False)
     test_labels: str = setting("", identity=False)
-    orientation: str = setting("upright", choices=ORIENTATIONS)
+    orientation: str = setting(UPRIGHT, choices=tuple(ORIENTATIONS))
     ink: str = setting("auto", choices=INKS)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxletters import files
+from jaxletters import files, sources
 from jaxletters.data import alphabets, formats, labels, memory, orientation, pixels
 from jaxletters.data.formats import Contents
 from jaxletters.data.pixels import Named
@@ -90,8 +90,8 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
     splits = {}
     for split, (at, _) in found.items():
         turned = orientation.upright(images[split], config.orientation)
-        if config.orientation == orientation.UPRIGHT and _is_emnists(at):
-            turned = orientation.upright(turned, orientation.TRANSPOSED)
+        if config.orientation == sources.UPRIGHT and _is_emnists(at):
+            turned = orientation.upright(turned, sources.TRANSPOSED)
             said.append(
                 f"{Path(at).name} holds transposed images, as EMNIST's files do; they are turned."
             )

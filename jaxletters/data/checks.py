@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxletters import sources
 from jaxletters.data import canvas, glyphs, orientation
 
 # How many examples of a class its mean is taken of, and of a split, of which all classes are judged.
@@ -188,8 +189,8 @@ def _taken_otherwise(
     best = _certain(ways)
     if best is None:
         return
-    if best.orientation != orientation.UPRIGHT:
-        as_they_are = next(w for w in ways if w[1:] == (orientation.UPRIGHT, best.shift))
+    if best.orientation != sources.UPRIGHT:
+        as_they_are = next(w for w in ways if w[1:] == (sources.UPRIGHT, best.shift))
         remedy = "turn them where they are read"
         if "orientation" in settings:
             turned = orientation.both(str(settings["orientation"]), best.orientation)
@@ -206,7 +207,7 @@ def _taken_otherwise(
             f"train: the labels look too {size} by one: what is labelled {label} ({names[label]}) looks like "
             f"{names[label + best.shift]}, and so on; {remedy} each label, or correct the class names"
         )
-    elif best.orientation == orientation.UPRIGHT:
+    elif best.orientation == sources.UPRIGHT:
         for a, b in glyphs.exchanged({label: means[label] for label in many}, names, _GAIN):
             yield (
                 f"train: the classes {names[a]} and {names[b]} look exchanged; compare their labels, {a} and "

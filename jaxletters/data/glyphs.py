@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from jaxletters import sources
 from jaxletters.data import canvas, orientation, sketch
 from jaxletters.data.strokes import LETTERS
 
@@ -72,7 +73,7 @@ def matches(means: Mapping[int, Floats], names: tuple[str, ...]) -> list[Match]:
             continue
         wanted = _contrasts(np.stack([templates[label + shift] for label in labels]))
         given = np.stack([images[label] for label in labels])
-        for lies in orientation.ORIENTATIONS:
+        for lies in sources.ORIENTATIONS:
             agreement = (_contrasts(orientation.upright(given, lies)) * wanted).sum(axis=1).mean()
             found.append(Match(float(agreement), lies, shift))
     return sorted(found, reverse=True)

@@ -2,19 +2,7 @@
 
 import numpy as np
 
-UPRIGHT, TRANSPOSED = "upright", "transposed"
-# Undoes each: transposed or not, then the order of rows, then that of columns.
-_UNDO = {
-    UPRIGHT: (False, 1, 1),
-    TRANSPOSED: (True, 1, 1),
-    "mirrored": (False, 1, -1),
-    "upside_down": (False, -1, 1),
-    "rotated_180": (False, -1, -1),
-    "rotated_left": (True, 1, -1),
-    "rotated_right": (True, -1, 1),
-    "anti_transposed": (True, -1, -1),
-}
-ORIENTATIONS = tuple(_UNDO)
+from jaxletters.sources import ORIENTATIONS
 
 
 def upright(images: np.ndarray, orientation: str) -> np.ndarray:
@@ -25,7 +13,7 @@ def upright(images: np.ndarray, orientation: str) -> np.ndarray:
         orientation: how they lie now, one of ORIENTATIONS. "transposed": rows are columns, as in EMNIST's
             own files; "rotated_left": by a quarter, counterclockwise; "upside_down": rows from the bottom up.
     """
-    transposed, down, right = _UNDO[orientation]
+    transposed, down, right = ORIENTATIONS[orientation]
     turned = images.swapaxes(1, 2) if transposed else images
     return np.ascontiguousarray(turned[:, ::down, ::right])
 

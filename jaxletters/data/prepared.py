@@ -1,6 +1,5 @@
 """Datasets that TFDS has prepared, whether or not the code that prepared them can be imported here."""
 
-import contextlib
 import fnmatch
 import io
 import json
@@ -14,7 +13,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core import constants
 
-from jaxletters import files
+from jaxletters import files, sources
 from jaxletters.data import alphabets, cache, orientation, resize
 from jaxletters.data.builders import base
 from jaxletters.errors import UserError, shown
@@ -25,6 +24,7 @@ from jaxletters.validation import nearest
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.+-]+))?(:(?P<version>[\d.*]+))?", re.ASCII)
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _FORMAT = "array_record"
+_AGAIN = "prepare it again"
 # What TFDS's datasets call each split.
 _SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 _READ_AT_ONCE = 1000
@@ -97,7 +97,7 @@ def read(config: Tfds, split: str) -> tuple[np.ndarray, np.ndarray]:
     name = split
     if config.size or config.channels:
         name += f"-{'x'.join(map(str, found.image_shape))}-{config.fit}"
-    with _sound(found.folder):
+    with base.prepared(found.folder, _AGAIN):
         records = cache.key(base.record_files(found.builder, found.splits[split]))
         arrays = cache.read(folder, name, records)
         if arrays is None:
@@ -161,7 +161,7 @@ def _pixels(value: Any, config: Tfds, shape: tuple[int, ...]) -> np.ndarray:
 
 def _open(config: Tfds) -> _Prepared:
     folder = _find(config)
-    with base.quiet(), _sound(folder):
+    with base.quiet(), base.prepared(folder, _AGAIN):
         builder: Any = tfds.builder_from_directory(folder)
         formats = {each.value for each in builder.info.available_file_formats()}
         if _FORMAT not in formats:
@@ -242,7 +242,7 @@ def _remarks(config: Tfds, found: _Prepared) -> Iterator[str]:
     if channels > 2 and len(found.image_shape) == 2:
         yield "The images' colours were turned into grey."
     if about.name == "emnist":
-        if config.orientation == orientation.UPRIGHT:
+        if config.orientation == sources.UPRIGHT:
             yield (
                 "TFDS's EMNIST lies transposed: set config.dataset.orientation=transposed to turn it upright."
             )
@@ -306,20 +306,6 @@ def _default_config(folder: Path) -> str:
         ]
     except (OSError, ValueError, KeyError):
         return ""
-
-
-@contextlib.contextmanager
-def _sound(folder: Path) -> Iterator[None]:
-    """Turns exceptions, of which TFDS and array_record raise nearly any, into a UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(
-            f"{folder}: expected a sound dataset in {_FORMAT} format, found: {reason}; prepare it again"
-        ) from error
 
 
 def _text(shape: tuple[int, ...]) -> str:

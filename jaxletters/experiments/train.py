@@ -136,8 +136,10 @@ def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
 def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int) -> float:
     """Returns the accuracy of the mean probabilities over each image and four shifts of it."""
     total = np.exp(metrics.log_probabilities(logits))
-    height, width = test.images.shape[1:]
-    padded = np.pad(test.images, ((0, 0), (pixels, pixels), (pixels, pixels)))
+    height, width = test.images.shape[1:3]
+    around = [(0, 0)] * test.images.ndim
+    around[1:3] = [(pixels, pixels)] * 2
+    padded = np.pad(test.images, around)
     for top, left in ((0, 1), (2, 1), (1, 0), (1, 2)):
         rows, columns = slice(top * pixels, None), slice(left * pixels, None)
         moved = padded[:, rows, columns][:, :height, :width]

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from jaxletters import data
 from jaxletters.data import checks, digests, orientation, sketch
-from jaxletters.sources import AlphaDigits, Mnist
+from jaxletters.sources import ORIENTATIONS, AlphaDigits, Mnist
 
 LETTERS = ("N/A", *string.ascii_uppercase)
 SETTINGS = {"orientation": "upright", "ink": "auto"}
+
+WRONG = tuple(ORIENTATIONS)[1:]
 
 
 def examples(images, labels):
@@ -30,7 +32,7 @@ def lying(images, way):
     probe = np.arange(4).reshape(1, 2, 2)
     (back,) = (
         other
-        for other in orientation.ORIENTATIONS
+        for other in ORIENTATIONS
         if (orientation.upright(orientation.upright(probe, other), way) == probe).all()
     )
     return orientation.upright(images, back)
@@ -53,7 +55,7 @@ def test_what_is_as_it_should_be_is_not_talked_about(letters):
     assert said(np.repeat(images[..., None], 3, axis=3), labels) == []
 
 
-@pytest.mark.parametrize("way", orientation.ORIENTATIONS[1:])
+@pytest.mark.parametrize("way", WRONG)
 def test_letters_that_lie_otherwise(letters, way):
     images, labels = letters
     turned = lying(images, way)
@@ -70,8 +72,8 @@ def test_letters_that_lie_otherwise(letters, way):
     assert line.endswith(f"orientation={way}")
 
 
-@pytest.mark.parametrize("current", orientation.ORIENTATIONS)
-@pytest.mark.parametrize("way", orientation.ORIENTATIONS)
+@pytest.mark.parametrize("current", ORIENTATIONS)
+@pytest.mark.parametrize("way", ORIENTATIONS)
 def test_the_remedy_takes_what_is_set_into_account(letters, current, way):
     stored = lying(letters[0][:52], way)
     read = orientation.upright(stored, current)
@@ -208,6 +210,6 @@ def test_real_letters_and_digits(real_archives, real_emnist, tmp_path_factory):
         images, labels = images[some], labels[some]
         assert said(images, labels, names) == []
         assert ["dark ink" in line for line in said(255 - images, labels, names)] == [True]
-        for way in orientation.ORIENTATIONS[1:]:
+        for way in WRONG:
             (line,) = said(lying(images, way), labels, names)
             assert line.endswith(f"orientation={way}")

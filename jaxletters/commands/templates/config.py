@@ -22,11 +22,10 @@ class Network(nn.Module):
     num_classes: int
 
     @nn.compact
-    def __call__(self, images: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps float32 images `[b, h, w, c]`, from 0 to 1, to logits `[b, num_classes]`."""
-        x = images
-        for i in range(3):
-            x = jl.Conv(self.width * 2**i, (3, 3), strides=(2, 2))(x)
+        for width in (self.width, 2 * self.width, 4 * self.width):
+            x = jl.Conv(width, (3, 3), strides=(2, 2))(x)
             x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9)(x))
         return nn.Dense(self.num_classes)(x.mean((1, 2)))
 

@@ -125,18 +125,21 @@ def read_records(builder: ArraysBuilder, split: str) -> tuple[np.ndarray, np.nda
 
 
 @contextlib.contextmanager
-def prepared(folder: Path) -> Iterator[None]:
+def prepared(
+    folder: Path, remedy: str = "delete that folder, and the next run prepares it again"
+) -> Iterator[None]:
     """Turns any exception into a UserError: what is prepared in the folder is damaged or foreign.
 
     TFDS and array_record raise nearly anything then: KeyError, RuntimeError, protobuf's own.
     """
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"{folder}: expected a sound dataset in array_record format, found: {reason}; "
-            "delete that folder, and the next run prepares it anew"
+            f"{folder}: expected a sound dataset in array_record format, found: {reason}; {remedy}"
         ) from error
 
 
