@@ -1,7 +1,7 @@
 """A dataset's splits as arrays in memory."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from jaxletters.data.checks import Examples
 from jaxletters.errors import UserError
 from jaxletters.parts import FITS, DatasetInfo, Source, SplitDigest
 from jaxletters.types import Dataset
+
+T = TypeVar("T")
 
 
 class Part(NamedTuple):
@@ -119,27 +121,29 @@ def load(source: Source, split: str) -> Dataset:
     return splits.take(splits.whole(split))
 
 
-_CHANNELS = (1, 3)
-
-
 def info(source: Source) -> DatasetInfo:
     """Returns what there is of a dataset, once it is found to make sense.
 
     Raises:
         UserError: there is no such dataset, or a user's own source fails.
     """
-    found = _call(source, source.info)
+    found = _call(source, lambda: _with_tuples(source.info()))
     where = f"config.dataset: {type(source).__name__}.info"
     if not isinstance(found, DatasetInfo):
-        raise UserError(f"{where}: expected a DatasetInfo, found {type(found).__name__}")
+        raise UserError(
+            f"{where}: expected a DatasetInfo, found {type(found).__name__}; correct its code"
+        )
     problems = []
-    if "train" not in found.splits or not {*found.splits} <= {"train", "validation", "test"}:
+    if (
+        not isinstance(found.splits, tuple)
+        or "train" not in found.splits
+        or not {*found.splits} <= {"train", "validation", "test"}
+    ):
         problems.append(f'"train", perhaps "validation" and "test", found {found.splits}')
     names = found.class_names
     if not names or len({*names}) < len(names) or not all(isinstance(n, str) for n in names):
         problems.append("class_names that differ, at least one")
-    height, width, *channels = (*found.image_shape, 0, 0)[: max(2, len(found.image_shape))]
-    if min(height, width) < 1 or (channels and channels[0] not in _CHANNELS) or len(channels) > 1:
+    if not _is_shape(found.image_shape):
         problems.append(
             f"an image_shape (height, width) or (height, width, 3), found {found.image_shape}"
         )
@@ -150,11 +154,28 @@ def info(source: Source) -> DatasetInfo:
     return found
 
 
+def _with_tuples(found: Any) -> Any:
+    if not isinstance(found, DatasetInfo):
+        return found
+    return DatasetInfo(*(tuple(x) if isinstance(x, list) else x for x in found))
+
+
+def _is_shape(shape: Any) -> bool:
+    sizes = isinstance(shape, tuple) and all(isinstance(n, int) and n > 0 for n in shape)
+    return sizes and (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3))
+
+
 def _read(source: Source, split: str, about: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = _call(source, lambda: source.read(split))
+    found = _call(source, lambda: source.read(split))
     if source.defined_by is not None:
-        images, labels = np.asarray(images), np.asarray(labels)
-        _check(f"config.dataset: {type(source).__name__}.read({split!r})", images, labels, about)
+        where = f"config.dataset: {type(source).__name__}.read({split!r})"
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise UserError(
+                f"{where}: expected images and labels, found {type(found).__name__}; correct its code"
+            )
+        found = np.asarray(found[0]), np.asarray(found[1])
+        _check(where, *found, about)
+    images, labels = found
     return images, np.asarray(labels, np.int32)
 
 
@@ -162,7 +183,7 @@ def _check(where: str, images: np.ndarray, labels: np.ndarray, about: DatasetInf
     """Raises a UserError unless a user's own source gave what its info says."""
     if images.dtype != np.uint8:
         found = f"{images.dtype} images"
-    elif images.ndim < 2 or not len(images):
+    elif images.shape[1:] != about.image_shape or not len(images):
         found = f"images {list(images.shape)}"
     elif labels.shape != (len(images),) or labels.dtype.kind not in "iu":
         found = f"{labels.dtype} labels {list(labels.shape)}"
@@ -176,7 +197,7 @@ def _check(where: str, images: np.ndarray, labels: np.ndarray, about: DatasetInf
     )
 
 
-def _call(source: Source, action):  # noqa: ANN001, ANN202
+def _call(source: Source, action: Callable[[], T]) -> T:
     """Runs a method of a source; what a user's own raises becomes one line."""
     if source.defined_by is None:
         return action()

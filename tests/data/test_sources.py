@@ -9,9 +9,12 @@ import pytest
 from inputs import idx
 from PIL import Image
 
-from jaxletters import manifest, usercode
+from jaxletters import configfile, exporting, manifest, overrides, pictures, reader, usercode
+from jaxletters import trained as trained_run
 from jaxletters.config import Config, MLPConfig, TrainingConfig
+from jaxletters.errors import UserError
 from jaxletters.experiments import dispatch
+from jaxletters.identity import fingerprint
 from jaxletters.sources import Arrays, ImageFolder, Mnist, Split, Tfds
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -122,3 +125,92 @@ def test_a_finished_run_stays_finished_where_its_data_are_gone(make, digits, tmp
     again, _ = trained(source, tmp_path / "run")
     assert again == result
     assert usercode.files(source) == {}
+
+
+OWN = """
+import dataclasses
+import numpy as np
+import jaxletters as jl
+
+@dataclasses.dataclass(frozen=True)
+class Tiles(jl.Source):
+    each: int = jl.setting(12, low=1)
+    place: str = jl.setting("anywhere", identity=False)
+
+    def info(self):
+        return jl.DatasetInfo(("train", "test"), ("red", "green", "blue"), (24, 20, 3), fit="crop")
+
+    def read(self, split):
+        hand = np.random.default_rng(split == "test")
+        labels = np.arange(3 * self.each) % 3
+        images = hand.integers(0, 100, (len(labels), 24, 20, 3))
+        images[np.arange(len(labels)), :, :, labels] += 150
+        return images.astype(np.uint8), labels
+
+def get_config():
+    return jl.Config(
+        dataset=Tiles(),
+        split=jl.Split(validation_per_class=2),
+        model=jl.SimpleConvNetConfig(widths=(4, 8)),
+        training=jl.TrainingConfig(batch_size=6, epochs=3),
+    )
+"""
+
+
+def own(folder, *changes):
+    text = OWN
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "tiles.py").write_text(text)
+    return configfile.load(folder / "tiles.py")
+
+
+def test_a_source_of_one_s_own_goes_all_the_way(tmp_path):
+    result = dispatch.run(own(tmp_path), tmp_path / "run")
+    assert (result["dataset"], result["test_examples"]) == ("Tiles", 36)
+    (tmp_path / "tiles.py").unlink()
+    picture = np.full((60, 90, 3), (30, 200, 30), np.uint8)
+    exporting.write(trained_run.load(tmp_path / "run"), tmp_path / "bundle")
+    for place in ("run", "bundle"):
+        network = reader.load(tmp_path / place)
+        assert network.image_shape == (24, 20, 3)
+        assert pictures.read(network, picture, "a picture").text == "green"
+
+
+def test_a_setting_outside_the_identity_is_so_in_a_source_of_one_s_own(tmp_path):
+    config = own(tmp_path)
+    moved = overrides.apply(config, ["--config.dataset.place=elsewhere"])
+    other = overrides.apply(config, ["--config.dataset.each=11"])
+    assert fingerprint(config) == fingerprint(moved) != fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("images.astype(np.uint8)", "images", "found int64 images"),
+        ("images.astype(np.uint8)", "images[:, :9].astype(np.uint8)", r"found images \[36, 9, 20"),
+        ("np.uint8), labels", "np.uint8), labels + 1", "found labels 1 to 3"),
+        ("np.uint8), labels", "np.uint8), labels[1:]", r"labels \[35\]"),
+        ("np.uint8), labels", "np.uint8)", "expected images and labels"),
+        ("hand = np", "hand = 1 / 0 or np", "ZeroDivisionError"),
+        ("return jl.DatasetInfo", "return 1 / 0, jl.DatasetInfo", "ZeroDivisionError"),
+        ('("red", "green", "blue")', '("red", "green", "red")', "class_names that differ"),
+        ('("train", "test")', '("training", "test")', '"train", perhaps'),
+        ("(24, 20, 3)", "(24, 20, 2)", "an image_shape"),
+        ("(24, 20, 3)", "24", "an image_shape"),
+        ('fit="crop"', 'fit="whole"', "as fit"),
+        (
+            "return jl.DatasetInfo",
+            "return 3 or jl.DatasetInfo",
+            "expected a DatasetInfo, found int",
+        ),
+        ("def info(self)", "def about(self)", r"does not define info\(\)"),
+    ],
+)
+def test_what_is_wrong_with_a_source_of_one_s_own_is_one_line(old, new, words, tmp_path):
+    with pytest.raises(UserError, match=words) as caught:
+        dispatch.run(own(tmp_path, (old, new)), tmp_path / "run")
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("config.dataset")
+    assert not (tmp_path / "run").exists()
