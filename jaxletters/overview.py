@@ -44,6 +44,7 @@ def of(folder: Path) -> Run:
     Raises:
         UserError: a file in it cannot be read.
     """
+    read_json(folder / "config.json")  # so that a damaged one is told of
     file, result = folder / "manifest.json", workdir.result(folder)
     about = read_json(file) if file.exists() else None
     data = about.get("data") if isinstance(about, dict) else None

@@ -53,17 +53,17 @@ class Reader:
         name: of the run.
         class_names: one per label.
         image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
+        call: from uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`.
         fit: how a picture becomes such an image, one of `parts.FITS`.
         inverted: whether it is inverted for that.
-        call: from uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`.
     """
 
     name: str
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
-    fit: str
-    inverted: bool
     call: Callable[[np.ndarray], jax.Array]
+    fit: str = "emnist"
+    inverted: bool = False
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Returns the logits of images, or of a single one: float32 `[n, classes]`.

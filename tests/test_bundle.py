@@ -91,12 +91,12 @@ DAMAGES = {
     "a card that is a list": (
         CARD,
         lambda path: path.write_text("[]"),
-        "format 1 to 3, found None",
+        "format 1 to 4, found None",
     ),
     "a later format": (
         CARD,
-        lambda p: edit(p, lambda c: c.update(format=4)),
-        "format 1 to 3, found 4",
+        lambda p: edit(p, lambda c: c.update(format=5)),
+        "format 1 to 4, found 5",
     ),
     "a path in the card": (CARD, lambda p: edit(p, with_path), "no other"),
     "no files in the card": (CARD, lambda p: edit(p, lambda c: c.pop("files")), "images.shape"),

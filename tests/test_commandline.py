@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jaxletters import commandline
-from jaxletters.config import AugmentConfig, Config, DeeperConfig, OptimizerConfig, ScheduleConfig
+from jaxletters.config import AugmentConfig, Config, OptimizerConfig, ScheduleConfig
 from jaxletters.errors import UserError
 from jaxletters.settings import leaves
 from jaxletters.sources import Mnist
@@ -221,7 +221,7 @@ def test_wrong_types_in_a_config_file_are_a_line_each(tmp_path):
     ]
 
 
-KEYS = [key for key, *_ in leaves(Config(model=DeeperConfig()))]
+KEYS = [key for key, *_ in leaves(LOADED)]
 
 
 @pytest.mark.filterwarnings(
@@ -243,7 +243,7 @@ KEYS = [key for key, *_ in leaves(Config(model=DeeperConfig()))]
 @example("model.widths", "(" * 300)
 @example("optimizer.schedule.milestones", "(" + "9" * 400 + ",)")
 @example("training.epochs", "9" * 5000)
-@example("dataset.archives", "--flagfile=/nowhere")
+@example("dataset.data_dir", "--flagfile=/nowhere")
 @example("seed", "\0")
 def test_whatever_is_given_is_a_config_or_a_line_about_it(file, key, value):
     try:

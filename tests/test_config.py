@@ -46,8 +46,8 @@ def test_a_config_from_before_a_setting_has_it_at_its_default():
     old = configured.to_dict(config)
     for key in ("stages", "base"):
         del old[key]
-    del old["dataset"]["npz"]
-    assert configured.from_dict(old, Config()) == config
+    del old["dataset"]["archives"]
+    assert configured.from_dict(old, Config(dataset=Mnist())) == config
 
 
 def test_stages_have_keys_of_their_own():

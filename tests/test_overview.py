@@ -23,6 +23,7 @@ def test_every_run_says_how_far_it_is(tmp_path):
     for step in (7, 1200):
         (tmp_path / "stopped" / "steps" / str(step)).mkdir(parents=True)
     write_json(tmp_path / "finished" / "report" / "result.json", {"test_accuracy": 0.5})
+    write_json(tmp_path / "finished" / "manifest.json", {"data": {"dataset": "mnist"}})
     (tmp_path / "not a run").mkdir()
     with workdir.locked(tmp_path / "running"):
         assert states(tmp_path) == {

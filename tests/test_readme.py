@@ -31,4 +31,6 @@ def test_every_config_line_uses_settings_that_exist():
     )
     assert len(lines) >= 2
     for line in lines:
-        commandline.parse(line.split())
+        # Of the config that `jaxletters new` writes, tests/test_cli.py has a test.
+        if "--config kana.py" not in line:
+            commandline.parse(line.split())

@@ -15,7 +15,7 @@ from jaxletters import (
     workdir,
 )
 from jaxletters.config import ZeroShotConfig
-from jaxletters.data import Splits, portions, splits
+from jaxletters.data import Splits, alphabets, portions, splits
 from jaxletters.errors import UserError, pixels
 from jaxletters.experiments import base, outcome
 from jaxletters.parts import DatasetInfo
@@ -47,8 +47,8 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
         return finished
     origin = base.load(config.base, folder)
     source = Splits(config.dataset)
+    _check_fit(source.info, origin.run)
     part = portions.unseen(source)
-    _check_fit(source.info, source.raw(part.split).labels, origin.run)
     base.check_unseen(origin, "test", source.hashes(part))
     about = manifest.describe_data(
         source, manifest.splits_used(config, source.names), (source.hashes(part),)
@@ -82,8 +82,8 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     return result
 
 
-def _check_fit(info: DatasetInfo, labels: np.ndarray, origin: Trained) -> None:
-    """Raises a UserError unless a network reads images of this size and knows all classes that occur."""
+def _check_fit(info: DatasetInfo, origin: Trained) -> None:
+    """Raises a UserError unless a network reads images of this size and knows all classes by their names."""
     seen, here = origin.image_shape, info.image_shape
     if seen != here:
         raise UserError(
@@ -91,8 +91,8 @@ def _check_fit(info: DatasetInfo, labels: np.ndarray, origin: Trained) -> None:
             f"{origin.folder}; bring the images to its size (config.dataset.resize or size), or name another "
             "base"
         )
-    occurring = [info.class_names[label] for label in np.unique(labels)]
-    if unknown := [name for name in occurring if name not in origin.class_names]:
+    known = {*origin.class_names, alphabets.UNUSED}
+    if unknown := [name for name in info.class_names if name not in known]:
         raise UserError(
             f"config.base: expected a network that knows the classes {', '.join(unknown[:5])}"
             f"{' ...' if len(unknown) > 5 else ''}, found one of {len(origin.class_names)} classes in "

@@ -94,7 +94,7 @@ FORMS = {
     "flat": (X.reshape(len(X), 784), GUESS),
     "columns": (X.reshape(len(X), 784).T, "Each column is read as an image"),
 }
-FROM_0 = "labels begin at 0 here, at 1 in EMNIST Letters; set class_names"
+FROM_0 = "labels begin at 0 here, at 1 in EMNIST Letters"
 LABELS = {
     "labels_from_0": (Y - 1, Y - 1, CAPITALS, FROM_0),
     "labels_letters": (np.array([chr(64 + i) for i in Y]), Y - 1, CAPITALS, ""),

@@ -245,7 +245,7 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
         ("crossval", ["--config.test_shift=1"], "tests images as they are"),
         ("zero_shot", ["--config.split.limit=9"], "config.split.limit: no such setting"),
         ("study", ["--config.budget=tiny"], "one of full, quick"),
-        ("zero_shot", ["--config.dataset=mnist"], "10 classes"),
+        ("zero_shot", ["--config.dataset=mnist"], "the classes 0, 1"),
         (
             "crossval",
             [

@@ -43,12 +43,14 @@ def test_a_bundle_has_three_checked_forms_and_a_card(written):
 
 def test_the_card_tells_what_the_network_is_and_how_well_it_reads(written):
     run, _, card = written
-    assert (card["format"], card["name"], len(card["class_names"])) == (3, "small", 27)
+    assert (card["format"], card["name"], len(card["class_names"])) == (4, "small", 27)
     assert card["images"] == {
         "shape": (28, 28),
         "dtype": "uint8",
         "paper": 0,
         "ink": 255,
+        "fit": "emnist",
+        "inverted": False,
         "orientation": "upright",
     }
     facts = (
