@@ -157,7 +157,8 @@ def info(source: Source) -> DatasetInfo:
 def _with_tuples(found: Any) -> Any:
     if not isinstance(found, DatasetInfo):
         return found
-    return DatasetInfo(*(tuple(x) if isinstance(x, list) else x for x in found))
+    values: Any = (tuple(x) if isinstance(x, list) else x for x in found)
+    return DatasetInfo(*values)
 
 
 def _is_shape(shape: Any) -> bool:
