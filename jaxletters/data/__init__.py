@@ -1,5 +1,6 @@
 """A dataset's splits as arrays in memory."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -95,7 +96,7 @@ class Splits:
         """Returns what a user should know of some splits before they are used, a line each.
 
         Args:
-            names: of the splits, "train" first; no other is read.
+            names: of the splits, the one that is learned from or read first; no other is read.
 
         Raises:
             UserError: nothing can be learned from them.
@@ -105,8 +106,12 @@ class Splits:
         }
         if problems := checks.problems(self.info.class_names, examples):
             raise UserError("\n".join(f"config.dataset: {line}" for line in problems))
-        found = checks.warnings(self.info.class_names, examples, vars(self.source))
-        return [*self.info.remarks, *found]
+        first = next(iter(examples))
+        as_train = {"train" if name == first else name: each for name, each in examples.items()}
+        found = checks.warnings(self.info.class_names, as_train, vars(self.source))
+        # Read again, because reading may have told more.
+        remarks = _call(self.source, self.source.info).remarks
+        return [*remarks, *(re.sub("^train:", f"{first}:", line) for line in found)]
 
 
 def load(source: Source, split: str) -> Dataset:

@@ -9,9 +9,19 @@ import pytest
 from inputs import idx
 from PIL import Image
 
-from jaxletters import configfile, exporting, manifest, overrides, pictures, reader, usercode
+from jaxletters import (
+    configfile,
+    console,
+    exporting,
+    manifest,
+    overrides,
+    pictures,
+    reader,
+    usercode,
+)
 from jaxletters import trained as trained_run
-from jaxletters.config import Config, MLPConfig, TrainingConfig
+from jaxletters.config import BaseConfig, Config, MLPConfig, TrainingConfig, ZeroShotConfig
+from jaxletters.data import alphabets, sketch
 from jaxletters.errors import UserError
 from jaxletters.experiments import dispatch
 from jaxletters.identity import fingerprint
@@ -214,3 +224,55 @@ def test_what_is_wrong_with_a_source_of_one_s_own_is_one_line(old, new, words, t
     (line,) = str(caught.value).splitlines()
     assert line.startswith("config.dataset")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_test_split_that_is_read_alone_is_looked_at(tmp_path):
+    images, labels = sketch.draw(520, "train", 0)
+    others, tested = sketch.draw(520, "test", 1)
+    base = Config(
+        dataset=Arrays(images, labels),
+        split=Split(validation_per_class=0, test_share=0.2),
+        model=MLPConfig(hidden=(8,)),
+        training=TrainingConfig(epochs=1),
+    )
+    dispatch.run(base, tmp_path / "base")
+    turned = Arrays(
+        np.zeros_like(images[:2]) + np.arange(2, dtype=np.uint8)[:, None, None] * images[:2],
+        labels[:2],
+        alphabets.LETTERS,
+        test_images=others.transpose(0, 2, 1),
+        test_labels=tested,
+    )
+    asked = ZeroShotConfig(
+        dataset=turned, base=BaseConfig("base.py", str(tmp_path / "base")), folds=2
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        said = []
+        patch.setattr(console, "notice", said.append)
+        dispatch.run(asked, tmp_path / "zero_shot")
+    (line,) = [line for line in said if "orientation" in line]
+    assert line.startswith("Look: test: ")
+    assert "config.dataset.orientation=transposed" in line
+
+
+def test_classes_are_known_by_their_names_whatever_their_numbers(tmp_path):
+    images, labels = sketch.draw(520, "train", 0)
+    others, tested = sketch.draw(260, "test", 1)
+    base = Config(
+        dataset=Arrays(images, labels),
+        split=Split(validation_per_class=0, test_share=0.2),
+        model=MLPConfig(hidden=(32,)),
+        training=TrainingConfig(epochs=6),
+    )
+    dispatch.run(base, tmp_path / "base")
+    results = []
+    # From 1, as the base's, and as letters, of which A is the first.
+    for i, named in enumerate((tested, [alphabets.LETTERS[label] for label in tested])):
+        source = Arrays(others, named)
+        asked = ZeroShotConfig(
+            dataset=source, base=BaseConfig("base.py", str(tmp_path / "base")), folds=2
+        )
+        results.append(dispatch.run(asked, tmp_path / f"zero_shot{i}"))
+    one, two = results
+    assert one["test_accuracy"] == two["test_accuracy"] > 0.1
+    assert one["class_accuracy"] == two["class_accuracy"]
