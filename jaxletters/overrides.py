@@ -44,10 +44,21 @@ def apply(config: T, words: Sequence[str]) -> T:
 
 
 def source(given: str) -> Source:
-    """Returns the dataset of a name in BUILTIN, in a folder of pictures, or in a file of arrays."""
+    """Returns the dataset of a name in BUILTIN, in a folder of pictures, or in a file of arrays.
+
+    Raises:
+        UserError: it is neither the name of a dataset nor the path of anything.
+    """
     if given in BUILTIN:
         return BUILTIN[given]
-    return ImageFolder(given) if files.expanded(given).is_dir() else Arrays(given)
+    path = files.expanded(given)
+    # A path may be that of data that are gone, which a finished run does not need.
+    if re.fullmatch(r"\w+", given) and not path.exists():
+        raise UserError(
+            f"config.dataset: expected a folder, a file or the name of a dataset, found {shown(given)!r}"
+            f"{nearest(given, BUILTIN)}; there are {', '.join(BUILTIN)}"
+        )
+    return ImageFolder(given) if path.is_dir() else Arrays(given)
 
 
 def _other_dataset(config: T, words: Sequence[str]) -> tuple[T, list[str]]:

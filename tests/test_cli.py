@@ -139,7 +139,7 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
         (["inspect", "emnist_leters"], "emnist_leters"),
         (["inspekt", "mnist"], "inspekt"),
         (["inspect", "sketch_letters", "--config.dataset.sise=3"], "did you mean 'dataset.size'"),
-        (["inspect", "nowhere.npz"], "nowhere.npz: expected a config file"),
+        (["inspect", "nowhere.npz"], "nowhere.npz: expected a file"),
         (["runs", "~nobody_of_that_name/x"], "expected ~nobody_of_that_name to be a home folder"),
         (["predict", "~nobody_of_that_name/x", "a.png"], "~nobody_of_that_name/x: expected"),
         (

@@ -7,7 +7,6 @@ from pathlib import Path
 from jaxletters import commandline, configfile, console, files, overrides, sources
 from jaxletters.config import Config, StudyConfig
 from jaxletters.errors import UserError
-from jaxletters.validation import nearest
 
 HELP = "draw a dataset's images beside their labels, count its classes, and say what looks wrong"
 
@@ -84,9 +83,4 @@ def _config(given: str) -> Config:
                 f"{given}: expected the config of an experiment, found a study; name one in it"
             )
         return Config(dataset=experiment.dataset)
-    if given not in sources.BUILTIN and not files.expanded(given).exists():
-        raise UserError(
-            f"{given}: expected a config file, a folder of pictures, a file of arrays or a dataset's name, "
-            f"found none{nearest(given, sources.BUILTIN)}; there are {', '.join(sources.BUILTIN)}"
-        )
     return Config(dataset=overrides.source(given))

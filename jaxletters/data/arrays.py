@@ -73,7 +73,7 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
     if "train" not in contents.splits:
         raise UserError(
             f"{images_at}: expected training images, found those of a test alone; name the file as "
-            "dataset.test_images"
+            "config.dataset.test_images"
         )
     found = {split: (images_at, pair) for split, pair in contents.splits.items()}
     remarks = list(contents.remarks)
@@ -112,15 +112,15 @@ def _contents(images_at: str, labels_at: str, prefix: str) -> Contents:
         if not images_at.startswith(MEMORY):
             return formats.read(Path(images_at))
         raise UserError(
-            f"dataset.{prefix}labels: expected the labels of dataset.{prefix}images, found none; give them"
+            f"config.dataset.{prefix}labels: expected the labels of {prefix}images, found none; give them"
         )
     images, labels = (
         Named(name, memory.hold(at).array)
         if at.startswith(MEMORY)
         else formats.read_array(Path(at))
         for at, name in (
-            (images_at, f"dataset.{prefix}images"),
-            (labels_at, f"dataset.{prefix}labels"),
+            (images_at, f"config.dataset.{prefix}images"),
+            (labels_at, f"config.dataset.{prefix}labels"),
         )
     )
     return Contents({"train": (images, labels)}, alphabets.of_file(Path(images_at).name))

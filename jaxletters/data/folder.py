@@ -239,7 +239,7 @@ def _look(config: ImageFolder, found: _Listing) -> _Look:
         done, other = ("were inverted", "bright") if inverted else ("were left as they are", "dark")
         remarks.append(
             f"In {dark} of {clear} pictures looked at, strokes are darker than the border, so pictures "
-            f"{done}; if this guess is wrong, set dataset.ink to {other!r}."
+            f"{done}; if this guess is wrong, set config.dataset.ink={other}."
         )
     looked = _Seen(len(some), damaged, int(seen[:, 3].sum()), int(seen[:, 4].sum()))
     return _Look(paper, inverted and config.channels == 1, tuple(remarks), looked)
@@ -252,7 +252,10 @@ def _told(config: ImageFolder, root: str, seen: list[_Seen]) -> Iterator[str]:
         yield f"{len(damaged):,} {of} cannot be read and were left out: {_some(root, damaged)}."
     if resized := sum(each.resized for each in seen):
         size = "x".join(map(str, config.size))
-        yield f"{resized:,} {of} have another size and were brought to {size} (dataset.fit={config.fit!r})."
+        yield (
+            f"{resized:,} {of} have another size and were brought to {size} "
+            f"(config.dataset.fit={config.fit})."
+        )
     if config.channels == 1 and (coloured := sum(each.coloured for each in seen)):
         yield f"{coloured:,} {of} are in colour and were made grey."
 
@@ -309,7 +312,7 @@ def _too_few_classes(folder: str, classes: dict[str, list[str]], skipped: Skippe
         found = f"{len(loose):,} pictures in none; move those of a class into a folder called as it"
     else:
         found = f"only {_some(folder, left_out)}" if left_out else "nothing"
-        found += f"; check dataset.path, and save pictures as {', '.join(images.SUFFIXES)}"
+        found += f"; check config.dataset.path, and save pictures as {', '.join(images.SUFFIXES)}"
     return UserError(
         f"{shown(folder)}: expected a folder of pictures for each of two or more classes, found {found}"
     )
@@ -386,7 +389,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     except OSError as error:
         raise UserError(
             f"{shown(folder)}: expected a folder with a folder of pictures for each class, found none that "
-            f"can be read ({error.strerror}); check dataset.path"
+            f"can be read ({error.strerror}); check config.dataset.path"
         ) from error
 
 

@@ -74,7 +74,7 @@ def read(path: Path) -> Contents:
             return Contents({"train": pair}, alphabets.of_file(path.name))
         raise UserError(
             f"{file.name}: expected a file of images and labels, found a single array; name the other: "
-            "dataset.images=..., dataset.labels=..."
+            "config.dataset.images=..., config.dataset.labels=..."
         )
 
 
@@ -99,8 +99,8 @@ def read_array(path: Path) -> Named:
                     return Named(file.name, _member(file, archive, *members))
             found = _listed(members)
         raise UserError(
-            f"{file.name}: expected one array, found {found}; leave dataset.labels empty if the file holds "
-            "them, too"
+            f"{file.name}: expected one array, found {found}; leave config.dataset.labels empty if the file "
+            "holds them, too"
         )
 
 

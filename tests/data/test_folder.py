@@ -221,7 +221,7 @@ def test_dark_strokes_are_inverted_and_that_is_said(tmp_path):
     config = ImageFolder(str(tmp_path))
     np.testing.assert_array_equal(config.read("train")[0], [digit(0), digit(1)])
     assert "guess" in told(config)
-    assert "set dataset.ink to 'bright'" in told(config)
+    assert "set config.dataset.ink=bright" in told(config)
     kept = ImageFolder(str(tmp_path), ink="bright")
     np.testing.assert_array_equal(kept.read("train")[0], [255 - digit(0), 255 - digit(1)])
     assert kept.info().remarks == ()
@@ -241,7 +241,7 @@ def test_where_pictures_disagree_nothing_is_inverted_but_said(tmp_path):
     config = ImageFolder(str(tmp_path))
     np.testing.assert_array_equal(config.read("train")[0][2], 255 - digit(7))
     assert "In 2 of 6" in told(config)
-    assert "set dataset.ink to 'dark'" in told(config)
+    assert "set config.dataset.ink=dark" in told(config)
 
 
 @pytest.mark.parametrize("how", ["transposed", "rotated_left", "mirrored"])
@@ -266,7 +266,7 @@ def test_other_sizes_and_colour_are_said(tmp_path):
     config = ImageFolder(str(tmp_path), fit="crop")
     assert config.read("train")[0].shape == (5, 28, 28)
     assert "1 of 5 pictures looked at have another size and were brought to 28x28" in told(config)
-    assert "dataset.fit='crop'" in told(config)
+    assert "config.dataset.fit=crop" in told(config)
     assert "1 of 5 pictures looked at are in colour" in told(config)
 
 
