@@ -33,6 +33,7 @@ from jaxletters.config import ZeroShotConfig as ZeroShotConfig
 from jaxletters.config import cross_validated as cross_validated
 from jaxletters.config import grid as grid
 from jaxletters.config import plain as plain
+from jaxletters.errors import UserError as UserError
 from jaxletters.parts import Augmentation as Augmentation
 from jaxletters.parts import DatasetInfo as DatasetInfo
 from jaxletters.parts import Loss as Loss

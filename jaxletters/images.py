@@ -99,7 +99,7 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
 
     Args:
         data: PNG, JPEG, or another common format; of several pictures the first. What is transparent is
-            white.
+            as `in_colour` makes it.
         name: what an error calls it.
 
     Raises:
@@ -158,9 +158,21 @@ def on_paper(picture: NDArray[np.uint8], paper: str) -> NDArray[np.uint8]:
     return np.array(Image.alpha_composite(sheet, layered).convert("RGB"))
 
 
+def is_light(picture: NDArray[np.uint8]) -> bool:
+    """Returns whether a picture of `layers` has transparent parts, and the others are light on average."""
+    if picture.shape[2:] != (4,):
+        return False
+    opacity = picture[..., 3].mean(dtype=np.float64)
+    black = on_paper(picture, "black").mean(dtype=np.float64)
+    return bool(2 * black > opacity)
+
+
 def in_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns what `layers` does on white paper, in colour: uint8 `[h, w, 3]`."""
-    opaque = on_paper(picture, "white")
+    """Returns what `layers` does, in colour: uint8 `[h, w, 3]`.
+
+    What is transparent is white, or black where what is not is light, so that strokes can be seen.
+    """
+    opaque = on_paper(picture, "black" if is_light(picture) else "white")
     return opaque if opaque.ndim == 3 else np.repeat(opaque[..., None], 3, axis=2)
 
 

@@ -6,6 +6,7 @@ the weights depend on, so that another run which begins with them is not tested 
 
 import hashlib
 import io
+import shlex
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from jaxletters.data import Splits, provenance
 from jaxletters.errors import UserError
 from jaxletters.files import read_json, write_bytes, write_json
 from jaxletters.parts import FITS, Source, SplitDigest
-from jaxletters.sources import Builtin
+from jaxletters.sources import MEMORY, Builtin
 
 FILE, _EXAMPLES = "manifest.json", "examples.npz"
 _SCHEMA = 2
@@ -310,8 +311,14 @@ def find_data(dataset: Source, splits: tuple[str, ...]) -> Facts | None:
     """Returns what identifies splits of a dataset as it is now, None where it is not here any more."""
     if not dataset.is_here():
         return None
-    source = Splits(dataset)
-    return describe_data(source, [split for split in splits if split in source.names])
+    try:
+        source = Splits(dataset)
+        return describe_data(source, [split for split in splits if split in source.names])
+    except UserError as error:
+        # A user's own source need not say that its files are gone.
+        if dataset.defined_by is not None and isinstance(error.__cause__, OSError):
+            return None
+        raise
 
 
 def _check_data(folder: Path, before: Manifest, now: Facts | None) -> None:
@@ -362,11 +369,11 @@ def _where(folder: Path) -> str:
     """Returns which data a run began with, as far as its config says, as advice."""
     dataset = read_json(folder / "config.json")["dataset"]
     named = [
-        f"--config.dataset.{name}={dataset[name]}"
+        f"--config.dataset.{name}={shlex.quote(str(dataset[name]))}"
         for name in identity.outside(dataset)
-        if dataset[name]
+        if dataset[name] and not str(dataset[name]).startswith(MEMORY)
     ]
-    return f"restore them ({' '.join(named)})" if named else "restore them"
+    return f"restore them ({' '.join(named)})" if named else "give those that it began with"
 
 
 def _check_base(folder: Path, before: Manifest, now: Facts | None) -> None:

@@ -43,6 +43,10 @@ def apply(config: T, words: Sequence[str]) -> T:
     return config
 
 
+# Of the files of `Arrays`, by which a path of nothing is told from one of a folder.
+_ARRAYS = (".npz", ".npy", ".csv", ".mat", ".gz")
+
+
 def source(given: str) -> Source:
     """Returns the dataset of a name in BUILTIN, in a folder of pictures, or in a file of arrays.
 
@@ -58,7 +62,8 @@ def source(given: str) -> Source:
             f"config.dataset: expected a folder, a file or the name of a dataset, found {shown(given)!r}"
             f"{nearest(given, BUILTIN)}; there are {', '.join(BUILTIN)}"
         )
-    return ImageFolder(given) if path.is_dir() else Arrays(given)
+    is_file = path.is_file() or (not path.is_dir() and path.suffix.lower() in _ARRAYS)
+    return Arrays(given) if is_file else ImageFolder(given)
 
 
 def _other_dataset(config: T, words: Sequence[str]) -> tuple[T, list[str]]:
@@ -66,9 +71,9 @@ def _other_dataset(config: T, words: Sequence[str]) -> tuple[T, list[str]]:
     rest = list(words)
     for i, word in enumerate(words):
         flag, equals, name = word.partition("=")
-        if flag.lstrip("-") != "config.dataset" or not hasattr(config, "dataset"):
+        if not re.fullmatch("--?config[.]dataset", flag) or not hasattr(config, "dataset"):
             continue
-        if not equals and i + 1 < len(words):
+        if not equals and i + 1 < len(words) and not words[i + 1].startswith("--"):
             name = words[i + 1]
         if name:
             config = dataclasses.replace(cast(Any, config), dataset=source(name))

@@ -60,7 +60,7 @@ def setting(
         duration: whether it is a length of time, such as "1h30m".
         required: whether it may not be empty.
         identity: whether runs that differ in it are different experiments. False for what says where
-            things lie, or how often they are saved or shown; of a user's part, every setting counts.
+            things lie, or how often they are saved or shown.
     """
     rule = Rule(low, high, choices, duration, required)
     return dataclasses.field(default=default, metadata={"rule": rule, "identity": identity})
@@ -135,9 +135,10 @@ class DatasetInfo(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-# How a picture is brought to the size of a network's images: a single character centred as EMNIST or MNIST
-# centres it; the whole picture, padded or cropped to the proportions, or stretched.
-FITS = ("emnist", "mnist", "pad", "crop", "stretch")
+# How a picture is brought to the size of a network's images. "emnist", "mnist": every character in it is
+# found and made like those of EMNIST or MNIST; "single_...": the picture is of one character, which is centred
+# as theirs; else the whole picture is padded or cropped to the proportions, or stretched.
+FITS = ("emnist", "mnist", "single_emnist", "single_mnist", "pad", "crop", "stretch")
 
 
 class SplitDigest(NamedTuple):

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from jaxletters.data import resize, scan
 from jaxletters.data.scan import Letter
-from jaxletters.errors import UserError, pixels
+from jaxletters.errors import UserError
 from jaxletters.reading import Predictions, Reader
 
 _GUESSES = 5
@@ -57,35 +57,30 @@ class Reading(NamedTuple):
 
 
 def is_handwriting(network: Reader) -> bool:
-    """Returns whether a network reads single characters on EMNIST's or MNIST's canvas."""
-    return network.fit in scan.CANVASES
-
-
-def check(network: Reader) -> None:
-    """Raises a UserError if pictures cannot be brought to the size of a network's images."""
-    if is_handwriting(network) and network.image_shape != (scan.SIDE, scan.SIDE):
-        raise UserError(
-            f"{network.name}: expected a network for {scan.SIDE}x{scan.SIDE} pixels, found one for "
-            f"{pixels(network.image_shape)}; name a run on EMNIST Letters"
-        )
+    """Returns whether a network reads single characters, ink on paper, on EMNIST's or MNIST's canvas."""
+    return network.fit in scan.CANVASES and len(network.image_shape) == 2
 
 
 def letters(network: Reader, picture: NDArray[np.uint8]) -> list[Letter]:
     """Returns what there is to read in a picture, as a network sees it.
 
     Args:
-        network: one that `check` let pass.
+        network: a trained network.
         picture: uint8 `[h, w, 3]`.
 
     Returns:
         of handwriting the characters found, perhaps none; else the whole picture.
     """
     if is_handwriting(network):
-        return scan.letters(picture, network.fit)
+        return [
+            Letter(box, resize.fit(image, network.image_shape, 1, "stretch"))
+            for box, image in scan.letters(picture, network.fit)
+        ]
     size, channels = network.image_shape[:2], 3 if network.image_shape[2:] else 1
-    image = resize.fit(picture, size, channels, network.fit)
-    box = (0, 0, picture.shape[1], picture.shape[0])
-    return [Letter(box, 255 - image if network.inverted else image)]
+    if channels == 1:
+        picture = resize.grey(picture)
+    image = resize.fit(~picture if network.inverted else picture, size, channels, network.fit)
+    return [Letter((0, 0, picture.shape[1], picture.shape[0]), image)]
 
 
 def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
@@ -97,9 +92,8 @@ def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
         name: what the reading, and an error, calls it.
 
     Raises:
-        UserError: nothing is written, the array is no picture, or the network reads images of another size.
+        UserError: nothing is written, or the array is no picture.
     """
-    check(network)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         raise UserError(
             f"{name}: expected a picture as uint8 [h, w, 3], 0 to 255, found {picture.dtype} "
@@ -117,8 +111,9 @@ def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
 def annotated(picture: NDArray[np.uint8], found: Reading) -> bytes:
     """Returns a PNG of a picture with a box round each letter; below, what the network saw and read."""
     boxed = _boxed(picture, found.letters)
+    names = found.predictions.class_names
     cards = [
-        _card(letter, guesses)
+        _card(letter, [(names.index(name), share) for name, share in guesses], names)
         for letter, guesses in zip(found.letters, found.predictions.best(2), strict=True)
     ]
     columns = _WIDTH // _CARD[0]
@@ -143,12 +138,33 @@ def _boxed(picture: NDArray[np.uint8], letters: list[Letter]) -> Image.Image:
     return shown
 
 
-def _card(letter: Letter, guesses: list[tuple[str, float]]) -> Image.Image:
+def _card(letter: Letter, guesses: list[tuple[int, float]], names: tuple[str, ...]) -> Image.Image:
     card = Image.new("RGB", _CARD, "white")
     seen = Image.fromarray(letter.image).resize((_SEEN, _SEEN), Image.Resampling.NEAREST)
     card.paste(seen, (_GAP // 2, 0))
     draw = ImageDraw.Draw(card)
-    for (name, share), (size, below, colour) in zip(guesses, _LINES, strict=True):
-        font = ImageFont.load_default(size)
-        draw.text((_GAP // 2, _SEEN + below), f"{name} {share:.0%}", fill=colour, font=font)
+    for (label, share), (size, below, colour) in zip(guesses, _LINES, strict=False):
+        text = f"{_shown(names, label)} {share:.0%}"
+        font = _font(text, size)
+        # What is too long for the card is set smaller.
+        if (width := font.getlength(text)) > _SEEN:
+            font = _font(text, int(size * _SEEN / width))
+        draw.text((_GAP // 2, _SEEN + below), text, fill=colour, font=font)
     return card
+
+
+def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    if text.isascii():
+        return ImageFont.load_default(size)
+    from jaxletters.report import drawing
+
+    return ImageFont.truetype(drawing.font_of(text), size)
+
+
+def _shown(names: tuple[str, ...], label: int) -> str:
+    if len(names[label]) == 1 and names[label].isascii():
+        return names[label]
+    # Matplotlib, which knows the system's fonts, takes half a second to import.
+    from jaxletters.report import drawing
+
+    return drawing.class_name(names, label)

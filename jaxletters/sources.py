@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jaxletters.parts import FITS, DatasetInfo, Part, Source, SplitDigest, setting
+from jaxletters.parts import DatasetInfo, Part, Source, SplitDigest, setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,8 @@ ORIENTATIONS = {
     "rotated_right": (True, -1, 1),
     "anti_transposed": (True, -1, -1),
 }
+# Of pictures that are of one thing each: "emnist" and "mnist" centre a character as theirs are.
+FITS = ("emnist", "mnist", "pad", "crop", "stretch")
 INKS = ("auto", "bright", "dark")
 TEST_ON = ("test", "validation")
 _MOST_PIXELS = 4096
@@ -221,7 +223,9 @@ class ImageFolder(Source):
     @property
     def name(self) -> str:
         """The folder's name."""
-        return self.path.rstrip("/").rpartition("/")[2] or "folder"
+        from jaxletters import files
+
+        return files.expanded(self.path).absolute().name or "folder"
 
     def info(self) -> DatasetInfo:
         """Returns what the folder holds; see the base class."""
@@ -239,7 +243,9 @@ class ImageFolder(Source):
         """Returns whether there is the folder."""
         from jaxletters import files
 
-        return files.expanded(self.path).is_dir()
+        folder = files.expanded(self.path)
+        # An empty one may be where a disk is not mounted.
+        return folder.is_dir() and any(folder.iterdir())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -338,6 +344,8 @@ class Arrays(Source):
 
                 kept.append(memory.hold(value))
                 object.__setattr__(self, name, kept[-1].token)
+        if not isinstance(self.class_names, str):
+            object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
         # Equal configs share their arrays, which go when the last of them goes.
         object.__setattr__(self, "_kept", tuple(kept))
 

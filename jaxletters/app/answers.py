@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxletters import images, pictures
-from jaxletters.data import scan
 from jaxletters.pictures import Reading
 from jaxletters.reading import Reader
 
@@ -18,7 +17,7 @@ def answer(network: Reader, picture: bytes) -> dict[str, Any]:
     """Returns what is written in a picture, ready for JSON; that nothing is written yet is no error here.
 
     Args:
-        network: that reads 28x28 pixels; it is called once for all letters.
+        network: that reads handwriting; it is called once for all letters.
         picture: the bytes of a picture file.
 
     Returns:
@@ -30,7 +29,7 @@ def answer(network: Reader, picture: bytes) -> dict[str, Any]:
     """
     letters = pictures.letters(network, images.decode(picture, "picture"))
     seen = np.array([letter.image for letter in letters], np.uint8)
-    predictions = network.predict(seen.reshape(-1, scan.SIDE, scan.SIDE))
+    predictions = network.predict(seen.reshape(-1, *network.image_shape))
     found = Reading("picture", letters, predictions).as_dict()
     shown = [
         {**read, "seen": _url(image)} for read, image in zip(found["letters"], seen, strict=True)

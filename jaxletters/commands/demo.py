@@ -47,7 +47,6 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     # A port that is taken should not cost the time that a network needs.
     with serving.listen(known.host, known.port) as listening:
         network = reader.load(known.run)
-        pictures.check(network)
         if not pictures.is_handwriting(network):
             raise UserError(
                 f"{network.name}: expected a network that reads handwriting, found one for pictures of "

@@ -1,5 +1,6 @@
 """A dataset's splits as arrays in memory."""
 
+import operator
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
@@ -14,6 +15,7 @@ from jaxletters.parts import FITS, DatasetInfo, Source, SplitDigest
 from jaxletters.types import Dataset
 
 T = TypeVar("T")
+_SPLITS = ("train", "validation", "test")
 
 
 class Part(NamedTuple):
@@ -132,22 +134,19 @@ def info(source: Source) -> DatasetInfo:
     Raises:
         UserError: there is no such dataset, or a user's own source fails.
     """
-    found = _call(source, lambda: _with_tuples(source.info()))
+    found = _call(source, lambda: _normal(source.info()))
     where = f"config.dataset: {type(source).__name__}.info"
     if not isinstance(found, DatasetInfo):
         raise UserError(
             f"{where}: expected a DatasetInfo, found {type(found).__name__}; correct its code"
         )
     problems = []
-    if (
-        not isinstance(found.splits, tuple)
-        or "train" not in found.splits
-        or not {*found.splits} <= {"train", "validation", "test"}
-    ):
-        problems.append(f'"train", perhaps "validation" and "test", found {found.splits}')
-    names = found.class_names
-    if not names or len({*names}) < len(names) or not all(isinstance(n, str) for n in names):
-        problems.append("class_names that differ, at least one")
+    splits, names = found.splits, found.class_names
+    if not {"train"} <= {*splits} <= {*_SPLITS} or len({*splits}) < len(splits):
+        problems.append(f"splits of {', '.join(_SPLITS)}, the first among them, found {splits}")
+    if not names or len({*names}) < len(names) or not all(n.isprintable() and n for n in names):
+        few = f"{names[:5]}" if len(names) < 6 else f"{names[:5]} ..."
+        problems.append(f"class_names that differ and can be printed, found {few}")
     if not _is_shape(found.image_shape):
         problems.append(
             f"an image_shape (height, width) or (height, width, 3), found {found.image_shape}"
@@ -159,11 +158,16 @@ def info(source: Source) -> DatasetInfo:
     return found
 
 
-def _with_tuples(found: Any) -> Any:
+def _normal(found: Any) -> Any:
+    """Returns what a user's own source gave, with the declared types; raises whatever cannot have them."""
     if not isinstance(found, DatasetInfo):
         return found
-    values: Any = (tuple(x) if isinstance(x, list) else x for x in found)
-    return DatasetInfo(*values)
+    texts = (found.splits, found.class_names, found.remarks)
+    if any(isinstance(each, str) for each in texts):
+        raise TypeError("splits, class_names and remarks are tuples of text, not one text")
+    splits, names, remarks = (tuple(map(str, each)) for each in texts)
+    shape = tuple(map(operator.index, found.image_shape))
+    return DatasetInfo(splits, names, shape, found.fit, bool(found.inverted), remarks)
 
 
 def _is_shape(shape: Any) -> bool:
@@ -172,15 +176,16 @@ def _is_shape(shape: Any) -> bool:
 
 
 def _read(source: Source, split: str, about: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
-    found = _call(source, lambda: source.read(split))
+    found: Any = _call(source, lambda: source.read(split))
     if source.defined_by is not None:
         where = f"config.dataset: {type(source).__name__}.read({split!r})"
         if not isinstance(found, tuple) or len(found) != 2:
             raise UserError(
                 f"{where}: expected images and labels, found {type(found).__name__}; correct its code"
             )
-        found = np.asarray(found[0]), np.asarray(found[1])
-        _check(where, *found, about)
+        given = found
+        found = _call(source, lambda: (np.asarray(given[0]), np.asarray(given[1])))
+        _check(where, found[0], found[1], about)
     images, labels = found
     return images, np.asarray(labels, np.int32)
 
@@ -212,7 +217,8 @@ def _call(source: Source, action: Callable[[], T]) -> T:
             return action()
     except UserError:
         raise
-    except Exception as error:  # its type differs with what the source does
+    # The type differs with what the source does.
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"config.dataset: {type(source).__name__} fails: {usercode.blame(error)}"
         ) from error

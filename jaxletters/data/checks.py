@@ -77,7 +77,7 @@ def warnings(
     names = tuple(class_names)
     train = splits["train"]
     chosen = _chosen(train.labels, _OF_A_CLASS) if glyphs.are_named(names) else {}
-    means = {label: _grey(train.images[of]).mean(axis=0) for label, of in chosen.items()}
+    means = {label: _mean(train.images[of]) for label, of in chosen.items()}
     inverted = {label: 255 - mean for label, mean in means.items()}
     dark = _has_bright_paper(train.images) or (
         _certain(glyphs.matches(means, names)) is None
@@ -226,7 +226,12 @@ def _random(train: Examples) -> Iterator[str]:
     if train.images.ndim > 3 or len(chosen) < 2 or judged < max(_JUDGED, 9 * (len(chosen) - 1)):
         return
     down, right = (canvas.areas(size, glyphs.SIDE) for size in train.images.shape[1:])
-    small = [(down @ _grey(train.images[of]) @ right.T).reshape(len(of), -1) for of in chosen]
+    small = [
+        np.stack(
+            [(down @ image.astype(np.float32) @ right.T).reshape(-1) for image in train.images[of]]
+        )
+        for of in chosen
+    ]
     means = np.stack([images[::2].mean(axis=0) for images in small])
     offsets = (means**2).sum(axis=1)
     nearest = [(offsets - 2 * images[1::2] @ means.T).argmin(axis=1) for images in small]
@@ -250,18 +255,21 @@ def _chosen(labels: np.ndarray, most: int) -> dict[int, np.ndarray]:
     }
 
 
-def _grey(images: np.ndarray) -> np.ndarray:
-    """Returns float32 `[n, h, w]`."""
-    return images.astype(np.float32) if images.ndim == 3 else images.mean(axis=3, dtype=np.float32)
+def _mean(images: np.ndarray) -> np.ndarray:
+    """Returns the mean of images in grey: float32 `[h, w]`."""
+    mean = images.mean(axis=0, dtype=np.float32)
+    return mean if mean.ndim == 2 else mean.mean(axis=2)
 
 
 def _has_bright_paper(images: np.ndarray) -> bool:
-    some = _grey(images[:: -(-len(images) // _OF_A_SPLIT)])
+    if images.ndim > 3:
+        return False
+    some = images[:: -(-len(images) // _OF_A_SPLIT)]
     border = np.concatenate(
         [some[:, [0, -1]].reshape(len(some), -1), some[:, 1:-1, 0], some[:, 1:-1, -1]], 1
     )
     bright = (border > _MIDDLE).mean(axis=1) > _BRIGHT
-    darker_inside = some.mean(axis=(1, 2)) < border.mean(axis=1)
+    darker_inside = some.mean(axis=(1, 2), dtype=np.float32) < border.mean(axis=1)
     return bool((bright & darker_inside).mean() > _IN_MOST)
 
 

@@ -119,7 +119,8 @@ def info(config: ImageFolder) -> DatasetInfo:
     shape = _shape(config)
     remarks = (*skipped, *look.remarks, *told)
     splits = tuple(found.splits)
-    return DatasetInfo(splits, found.classes, shape, config.fit, look.inverted, remarks)
+    fit = resize.single(config.fit)
+    return DatasetInfo(splits, found.classes, shape, fit, look.inverted, remarks)
 
 
 def read(config: ImageFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -305,9 +306,8 @@ def _listed(config: ImageFolder) -> _Listing:
 def _too_few_classes(folder: str, classes: dict[str, list[str]], skipped: Skipped) -> UserError:
     left_out = [path for paths in skipped.values() for path in paths]
     if classes:
-        found = (
-            f"{', '.join(map(shown, classes))} alone; add the others, or name that if it holds them"
-        )
+        found = ", ".join(repr(shown(name)) for name in classes)
+        found += " alone; add the others, or name that if it holds them"
     elif loose := skipped["picture"]:
         found = f"{len(loose):,} pictures in none; move those of a class into a folder called as it"
     else:

@@ -73,7 +73,9 @@ def _flat(labels: Named) -> _Flat:
         except UnicodeDecodeError as error:
             raise UserError(f"{name}: expected text in UTF-8, found {error}; save it so") from error
     text = values.dtype.kind == "U"
-    if not values.size or values.dtype.kind not in "buifU":
+    if not values.size:
+        raise UserError(f"{name}: expected labels, found none; give one per image")
+    if values.dtype.kind not in "buifU":
         first = shown(f"{values.reshape(-1)[:1].tolist()!r:.40}")
         raise UserError(
             f"{name}: expected labels as numbers or text, found {values.dtype} {first}; save one number or "
@@ -129,7 +131,8 @@ def _given(labels: _Flat, names: tuple[str, ...]) -> _Coding:
         )
     remark = ""
     if from_one:
-        remark = f"Labels begin at 1; 1 is {names[0]}, the first of class_names."
+        guess = "" if low == 1 else ", which is a guess, because no label is 1"
+        remark = f"Labels begin at 1; 1 is {names[0]}, the first of class_names{guess}."
     elif low > 0 and not unused:
         remark = (
             f"No label is 0, so no image is of {names[0]}; if labels begin at 1, set class_names to those "

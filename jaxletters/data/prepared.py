@@ -62,7 +62,7 @@ def info(config: Tfds) -> DatasetInfo:
         splits=tuple(found.splits),
         class_names=names,
         image_shape=found.image_shape,
-        fit=config.fit if config.size else alphabets.fit(names, found.image_shape),
+        fit=resize.single(config.fit) if config.size else alphabets.fit(names, found.image_shape),
         remarks=tuple(_remarks(config, found)),
     )
 

@@ -31,7 +31,7 @@ def fit(
             grey picture is of one character, bright on dark; in colour, it is what differs from the border.
     """
     picture = grey(picture) if channels == 1 else _colour(picture)
-    if how in CHARACTERS:
+    if (how := how.removeprefix("single_")) in CHARACTERS:
         return _character(picture, size, how)
     height, width = picture.shape[:2]
     if (height, width) == tuple(size):
@@ -45,6 +45,11 @@ def fit(
         edges = (width - right, height - down, width + right, height + down)
         return _resized(picture, size, tuple(edge / 2 for edge in edges))
     return _resized(picture, size)
+
+
+def single(how: str) -> str:
+    """Returns what a source that brings pictures of one character to its size so has as `DatasetInfo.fit`."""
+    return f"single_{how}" if how in CHARACTERS else how
 
 
 def grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

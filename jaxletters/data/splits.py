@@ -38,10 +38,11 @@ def hold_out_test(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarr
 
     Args:
         labels: int32 `[n]`.
-        share: of each class to test on, rounded to whole examples, at least one.
+        share: of each class to test on, rounded to whole examples, at least one; none of a single example.
         seed: of the choice.
     """
-    quotas = np.maximum(1, np.rint(share * np.bincount(labels)))
+    counts = np.bincount(labels)
+    quotas = np.minimum(np.maximum(1, np.rint(share * counts)), counts - 1)
     return _split(_ranks(labels, seed, rng.Stream.TEST) < quotas[labels])
 
 
@@ -68,8 +69,13 @@ def folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
         UserError: there would be folds without an example of some class.
     """
     classes, members = np.unique(labels, return_counts=True)
+    rarest = classes[members.argmin()]
+    if members.min() < 2:
+        raise UserError(
+            f"config.folds: expected two examples or more of each class, found one of label {rarest}; add "
+            "some, or leave the class out"
+        )
     if not 2 <= count <= members.min():
-        rarest = classes[members.argmin()]
         raise UserError(
             f"config.folds: expected 2 to {members.min()}, the examples of the smallest class (label "
             f"{rarest}), found {count}; choose fewer folds"

@@ -74,7 +74,7 @@ def write(
             environment=about.environment,
             changes=about.changes,
             augmented=_augmented(config, seen) if isinstance(config, Config) else None,
-            kernels=None if variables is None else _first_kernels(variables),
+            kernels=_first_kernels(variables) if variables and seen.images.ndim == 3 else None,
         )
     )
     pictures = {name: files[f"{name}.png"] for name in _SHOWN if f"{name}.png" in files}

@@ -73,7 +73,11 @@ def _shown(run: RunReport, result: dict[str, Any]) -> tuple[dict[str, bytes], li
     predicted = run.test_logits.argmax(axis=1)
     with drawing.style():
         drawn = [
-            ("class_accuracy", charts.class_accuracy(labels, predicted, names), _CLASSES),
+            (
+                "class_accuracy",
+                charts.class_accuracy(labels, predicted, names),
+                _CLASSES._replace(text=drawing.legend(names)),
+            ),
             (
                 "confusion_matrix",
                 charts.confusion_matrix(labels, predicted, names),
@@ -92,11 +96,18 @@ def _shown(run: RunReport, result: dict[str, Any]) -> tuple[dict[str, bytes], li
             drawn.append(("kernels", mosaics.kernels(run.kernels), _KERNELS))
         caption = f"{run.name} ({run.dataset_note})" if run.dataset_note else run.name
         files = {f"{name}.png": drawing.png(figure, caption) for name, figure, _ in drawn}
+    colour = _IMAGES if run.test.images.ndim > 3 else ()
     sections = [
-        section._replace(file=f"{name}.png", width=drawing.css_width(figure))
+        section._replace(
+            file=f"{name}.png", width=drawing.css_width(figure), pictures=name in colour
+        )
         for name, figure, section in drawn
     ]
     return files, sections
+
+
+# The figures that are made of the data's own images.
+_IMAGES = ("worst_mistakes", "contact_sheet", "augmentation")
 
 
 _CLASSES = page.Section("Class by class")

@@ -56,17 +56,44 @@ def _families() -> tuple[str, ...]:
     return ("DejaVu Sans", *others)
 
 
+@functools.cache
+def _paths() -> tuple[str, ...]:
+    return tuple(font_manager.findfont(family) for family in _families())
+
+
+def _has(path: str, character: str) -> bool:
+    return bool(font_manager.get_font(path).get_char_index(ord(character)))
+
+
+def font_of(text: str) -> str:
+    """Returns the file of the first font that has a whole text, or else of the first."""
+    whole = (path for path in _paths() if all(_has(path, character) for character in text))
+    return next(whole, _paths()[0])
+
+
 def class_name(names: Sequence[str], label: int) -> str:
     """Returns a class's name as a figure can show it: shortened; its number where no font has its script."""
     name = names[label]
-    paths = [font_manager.findfont(family) for family in _families()]
-    fonts = [font_manager.get_font(path) for path in paths]
-    if not all(any(font.get_char_index(ord(c)) for font in fonts) for c in name):
+    if not all(any(_has(path, character) for path in _paths()) for character in name):
         return f"#{label}"
     if len(name) <= _LONGEST_NAME:
         return name
     half = _LONGEST_NAME // 2
     return f"{name[:half]}…{name[-half + 1 :]}"
+
+
+def legend(names: Sequence[str]) -> str:
+    """Returns which classes figures call by their numbers, "" for none."""
+    numbered = {f"#{i}": i for i in range(len(names))}
+    found = [
+        f"{number} is {names[i]}"
+        for number, i in numbered.items()
+        if class_name(names, i) == number
+    ]
+    if not found:
+        return ""
+    more = " ..." if len(found) > MOST_CLASSES else ""
+    return f"In figures, for want of a font: {', '.join(found[:MOST_CLASSES])}{more}."
 
 
 def turn_long_names(axes: Axes, names: Sequence[str]) -> None:

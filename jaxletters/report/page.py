@@ -22,6 +22,7 @@ class Section(NamedTuple):
         width: of its picture, in CSS pixels.
         heading: of the table's columns.
         rows: of the table.
+        pictures: whether its picture shows images in colour, which a dark page must not invert.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Section(NamedTuple):
     width: int = 0
     heading: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+    pictures: bool = False
 
 
 class Fact(NamedTuple):

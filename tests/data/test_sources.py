@@ -6,12 +6,14 @@ import shutil
 
 import numpy as np
 import pytest
+import runs
 from inputs import idx
 from PIL import Image
 
 from jaxletters import (
     configfile,
     console,
+    data,
     exporting,
     manifest,
     overrides,
@@ -19,6 +21,7 @@ from jaxletters import (
     reader,
     usercode,
 )
+from jaxletters import images as pictures_of
 from jaxletters import trained as trained_run
 from jaxletters.config import BaseConfig, Config, MLPConfig, TrainingConfig, ZeroShotConfig
 from jaxletters.data import alphabets, sketch
@@ -203,12 +206,17 @@ def test_a_setting_outside_the_identity_is_so_in_a_source_of_one_s_own(tmp_path)
         ("np.uint8), labels", "np.uint8), labels + 1", "found labels 1 to 3"),
         ("np.uint8), labels", "np.uint8), labels[1:]", r"labels \[35\]"),
         ("np.uint8), labels", "np.uint8)", "expected images and labels"),
+        ("np.uint8), labels", "np.uint8), [[1], [1, 2]]", "Tiles fails: ValueError"),
+        ("hand = np", "raise SystemExit(3)\n        hand = np", "SystemExit"),
+        ('("red", "green", "blue")', '"rgb"', "not one text"),
+        ('("red", "green", "blue")', '("red", "green", "b\\nlue")', "can be printed, found"),
+        ('("train", "test")', '("train", "train")', "splits of train"),
         ("hand = np", "hand = 1 / 0 or np", "ZeroDivisionError"),
         ("return jl.DatasetInfo", "return 1 / 0, jl.DatasetInfo", "ZeroDivisionError"),
         ('("red", "green", "blue")', '("red", "green", "red")', "class_names that differ"),
-        ('("train", "test")', '("training", "test")', '"train", perhaps'),
+        ('("train", "test")', '("training", "test")', "splits of train"),
         ("(24, 20, 3)", "(24, 20, 2)", "an image_shape"),
-        ("(24, 20, 3)", "24", "an image_shape"),
+        ("(24, 20, 3)", "24", "Tiles fails: TypeError"),
         ('fit="crop"', 'fit="whole"', "as fit"),
         (
             "return jl.DatasetInfo",
@@ -276,3 +284,71 @@ def test_classes_are_known_by_their_names_whatever_their_numbers(tmp_path):
     one, two = results
     assert one["test_accuracy"] == two["test_accuracy"] > 0.1
     assert one["class_accuracy"] == two["class_accuracy"]
+
+
+def test_what_numpy_gives_is_taken_for_what_it_is(tmp_path):
+    config = own(
+        tmp_path,
+        ('("red", "green", "blue")', 'np.array(["red", "green", "blue"])'),
+        ("(24, 20, 3)", "np.array([24, 20, 3])"),
+    )
+    about = data.info(config.dataset)
+    assert about.class_names == ("red", "green", "blue")
+    assert about.image_shape == (24, 20, 3)
+
+
+def test_a_run_of_an_own_source_whose_files_are_gone_stays_finished(tmp_path):
+    reads = "hand = np.random.default_rng(len(__import__("pathlib").Path(self.place).read_text()))"
+    config = own(tmp_path, ('hand = np.random.default_rng(split == "test")', reads))
+    there = tmp_path / "there.txt"
+    there.write_text("some")
+    config = overrides.apply(config, [f"--config.dataset.place={there}"])
+    result = dispatch.run(config, tmp_path / "run")
+    there.unlink()
+    assert dispatch.run(config, tmp_path / "run") == result
+    with pytest.raises(UserError, match="FileNotFoundError"):
+        dispatch.run(config, tmp_path / "another")
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_strokes_on_transparent_are_read_as_they_are_learned(ink, tmp_path):
+    for label in range(3):
+        (tmp_path / "mine" / str(label)).mkdir(parents=True)
+        for i in range(20):
+            picture = np.full((28, 28, 4), ink, np.uint8)
+            picture[..., 3] = 0
+            picture[4 + 8 * label : 9 + 8 * label, 3 + i % 4 : 24, 3] = 255
+            Image.fromarray(picture).save(tmp_path / "mine" / str(label) / f"{i}.png")
+    config = Config(
+        dataset=ImageFolder(tmp_path / "mine"),
+        split=Split(validation_per_class=0, test_share=0.2),
+        model=MLPConfig(hidden=(16,)),
+        training=TrainingConfig(batch_size=12, epochs=15),
+    )
+    assert dispatch.run(config, tmp_path / "run")["test_accuracy"] == 1
+    network = reader.load(tmp_path / "run")
+    for label in range(3):
+        file = tmp_path / "mine" / str(label) / "3.png"
+        assert pictures.read(network, pictures_of.read(file), "a picture").text == str(label)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_are_read_as_they_were_learned_from(channels, tmp_path):
+    script = (runs.ROOT / "examples" / "own_images.py").read_text()
+    names = {"__name__": "own_images"}
+    exec(script, names)
+    names["draw"](tmp_path / "mine", each=15)
+    config = Config(
+        dataset=ImageFolder(tmp_path / "mine", size=(36, 32), fit="emnist", channels=channels),
+        split=Split(validation_per_class=0, test_share=0.2),
+        model=MLPConfig(hidden=(32,)),
+        training=TrainingConfig(batch_size=12, epochs=2),
+    )
+    dispatch.run(config, tmp_path / "run")
+    network = reader.load(tmp_path / "run")
+    images, labels = config.dataset.read("train")
+    names = config.dataset.info().class_names
+    files = [file for name in names for file in sorted((tmp_path / "mine" / name).iterdir())]
+    read = [pictures.read(network, pictures_of.read(file), "a picture").text for file in files]
+    assert tuple(read) == network.predict(images).names
+    assert [file.parent.name for file in files] == [names[label] for label in labels]

@@ -152,3 +152,10 @@ def test_a_limit_takes_from_all_classes_alike(values, most, seed):
     # Only a class that is used up has fewer than another.
     for label in np.flatnonzero(taken < there):
         assert taken[label] >= taken.max() - 1
+
+
+def test_a_class_of_one_example_is_learned_and_not_tested():
+    train, tested = splits.hold_out_test(np.array([0, 1, 1, 1, 1, 1, 2, 2]), 0.2, seed=0)
+    labels = np.array([0, 1, 1, 1, 1, 1, 2, 2])
+    assert np.bincount(labels[train]).tolist() == [1, 4, 1]
+    assert np.bincount(labels[tested], minlength=3).tolist() == [0, 1, 1]
