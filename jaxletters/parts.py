@@ -136,8 +136,8 @@ class DatasetInfo(NamedTuple):
 
 
 # How a picture is brought to the size of a network's images. "emnist", "mnist": every character in it is
-# found and made like those of EMNIST or MNIST; "single_...": the picture is of one character, which is centred
-# as theirs; else the whole picture is padded or cropped to the proportions, or stretched.
+# found and made like those of EMNIST or MNIST; "single_...": the picture is of one character, which is
+# centred as theirs; else the whole picture is padded or cropped to the proportions, or stretched.
 FITS = ("emnist", "mnist", "single_emnist", "single_mnist", "pad", "crop", "stretch")
 
 

@@ -142,6 +142,7 @@ def test_a_finished_run_stays_finished_where_its_data_are_gone(make, digits, tmp
 
 OWN = """
 import dataclasses
+import pathlib
 import numpy as np
 import jaxletters as jl
 
@@ -298,7 +299,7 @@ def test_what_numpy_gives_is_taken_for_what_it_is(tmp_path):
 
 
 def test_a_run_of_an_own_source_whose_files_are_gone_stays_finished(tmp_path):
-    reads = "hand = np.random.default_rng(len(__import__("pathlib").Path(self.place).read_text()))"
+    reads = "hand = np.random.default_rng(len(pathlib.Path(self.place).read_text()))"
     config = own(tmp_path, ('hand = np.random.default_rng(split == "test")', reads))
     there = tmp_path / "there.txt"
     there.write_text("some")
