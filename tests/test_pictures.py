@@ -71,10 +71,21 @@ def test_an_array_that_is_no_picture_is_told_from_an_empty_one(by_likeness, pict
         pictures.read(by_likeness, picture, "array")
 
 
-def test_a_network_for_other_images_is_refused(by_likeness):
-    other = Reader("small", NAMES, (20, 16), by_likeness.call)
-    with pytest.raises(UserError, match="expected a network for 28x28 pixels, found one for 20x16"):
-        pictures.read(other, picture_of("A"), "letter.png")
+def test_a_network_for_other_images_gets_characters_of_its_size(by_likeness):
+    seen = []
+
+    def call(images):
+        seen.append(images)
+        return np.zeros((len(images), len(NAMES)), np.float32)
+
+    other = Reader("small", NAMES, (20, 16), call)
+    found = pictures.read(other, picture_of("SON"), "letter.png")
+    assert len(found.letters) == 3
+    assert seen[0].shape[1:] == (20, 16)
+    whole = pictures.read(by_likeness, picture_of("SON"), "letter.png")
+    for small, large in zip(found.letters, whole.letters, strict=True):
+        assert small.box == large.box
+        assert small.image.mean() == pytest.approx(large.image.mean(), rel=0.1)
 
 
 def pixels(png):

@@ -43,14 +43,16 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
 
     from jaxletters import app, pictures, reader
     from jaxletters.app import serving
+    from jaxletters.data import scan
 
     # A port that is taken should not cost the time that a network needs.
     with serving.listen(known.host, known.port) as listening:
         network = reader.load(known.run)
-        if not pictures.is_handwriting(network):
+        side = scan.SIDE
+        if not pictures.is_handwriting(network) or network.image_shape != (side, side):
             raise UserError(
-                f"{network.name}: expected a network that reads handwriting, found one for pictures of "
-                f"{pixels(network.image_shape)}; read pictures with jaxletters predict"
+                f"{network.name}: expected a network that reads handwriting of {side}x{side} pixels, found "
+                f"one for pictures of {pixels(network.image_shape)}; read pictures with jaxletters predict"
             )
         # Compiled now, so that the first stroke is answered at once.
         network.predict(np.zeros(network.image_shape, np.uint8))

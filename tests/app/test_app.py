@@ -273,7 +273,5 @@ def test_what_is_no_run_is_refused():
 
 def test_a_network_of_other_images_is_refused(monkeypatch):
     monkeypatch.setattr(reader, "load", lambda _: Reader("low", NAMES, (20, 16), InOrder()))
-    with pytest.raises(
-        UserError, match="low: expected a network for 28x28 pixels, found one for 20x16"
-    ):
+    with pytest.raises(UserError, match="low: expected a network that reads handwriting of 28x28"):
         demo.run(argparse.Namespace(run=Path("low"), host="127.0.0.1", port=0), [])
