@@ -15,6 +15,11 @@ def shown(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
+def one_line(error: BaseException) -> str:
+    """Returns what an error says, or else its type, on one line."""
+    return shown(" ".join(str(error).split()) or type(error).__name__)
+
+
 def pixels(shape: Sequence[int]) -> str:
     """Returns how a message calls the size of images, (height, width) or (height, width, 3)."""
     height, width, *channels = shape

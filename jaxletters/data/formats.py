@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxletters.data import alphabets, idx, mat
 from jaxletters.data.pixels import Named
-from jaxletters.errors import UserError, shown
+from jaxletters.errors import UserError, one_line, shown
 
 # A split's arrays, as Keras and its users, scikit-learn and this project's course call them.
 _WORDS = {
@@ -129,10 +129,9 @@ def _opened(path: Path) -> Iterator[tuple[_File, str]]:
         raise
     # What NumPy and zipfile raise on a damaged file is nearly anything.
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"{name}: expected a sound .npz, .npy, .csv, idx or EMNIST's .mat file, found "
-            f"{shown(reason)}; fetch it again, or save it in one of these formats"
+            f"{one_line(error)}; fetch it again, or save it in one of these formats"
         ) from error
 
 

@@ -69,11 +69,9 @@ def info(config: Tfds) -> DatasetInfo:
 
 def is_here(config: Tfds) -> bool:
     """Returns whether a dataset is prepared."""
-    try:
-        _find(config)
-    except UserError:
-        return False
-    return True
+    with contextlib.suppress(UserError):
+        return _find(config) is not None
+    return False
 
 
 def read(config: Tfds, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from absl import logging
 from jaxletters.data import idx
 from jaxletters.data.archives import Archive, Source, sources
 from jaxletters.data.builders import Spec
-from jaxletters.errors import UserError
+from jaxletters.errors import UserError, one_line
 
 _READ_AT_ONCE = 1000
 
@@ -137,9 +137,9 @@ def prepared(
     except UserError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        found = f"found: {one_line(error)}; {remedy}"
         raise UserError(
-            f"{folder}: expected a sound dataset in array_record format, found: {reason}; {remedy}"
+            f"{folder}: expected a sound dataset in array_record format, {found}"
         ) from error
 
 
