@@ -1,5 +1,6 @@
 """Datasets that TFDS has prepared, whether or not the code that prepared them can be imported here."""
 
+import contextlib
 import fnmatch
 import io
 import json
