@@ -366,7 +366,7 @@ def a_flat_folder(root):
 
 def one_class(root):
     save(root / "a" / "0.png", digit())
-    return "found a alone"
+    return "found 'a' alone"
 
 
 def damage_alone(root):
