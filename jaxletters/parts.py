@@ -165,7 +165,7 @@ class Source(Slot):
         return type(self).__name__
 
     def info(self) -> DatasetInfo:
-        """Returns what there is; may look into files, but need not read all of them.
+        """Returns the description of the dataset; may look into files, but need not read all of them.
 
         Raises:
             UserError: there is no such dataset.

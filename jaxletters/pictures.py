@@ -62,7 +62,7 @@ def is_handwriting(network: Reader) -> bool:
 
 
 def letters(network: Reader, picture: NDArray[np.uint8]) -> list[Letter]:
-    """Returns what there is to read in a picture, as a network sees it.
+    """Returns the characters of a picture, or the picture, as a network sees them.
 
     Args:
         network: a trained network.

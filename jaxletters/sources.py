@@ -73,7 +73,7 @@ class Builtin(Source):
     data_dir: str = setting("", identity=False)
 
     def info(self) -> DatasetInfo:
-        """Returns what there is; see the base class."""
+        """Returns the description of the dataset; see the base class."""
         from jaxletters.data import builtin
 
         return builtin.info(self.name)
@@ -198,7 +198,8 @@ class ImageFolder(Source):
         channels: 1 for grey, 3 for colour.
         ink: whether strokes are "bright" or "dark" on their paper in grey pictures: dark ones are inverted;
             "auto" to decide by the borders of the pictures.
-        orientation: how the pictures lie, one of ORIENTATIONS.
+        orientation: how these pictures lie, one of ORIENTATIONS; those that `jaxletters predict` reads are
+            expected upright.
     """
 
     path: str = setting("", identity=False)
@@ -215,7 +216,7 @@ class ImageFolder(Source):
     def problems(self) -> Iterator[str]:
         """Yields what is wrong with several settings together."""
         if not self.path:
-            yield "path: expected the folder of the pictures, found none; name it"
+            yield "path: expected the folder of the pictures, found an empty text; name it"
         if self.channels == 2:
             yield "channels: expected 1 for grey or 3 for colour, found 2"
         yield from _size_problems(self.size)
@@ -271,7 +272,7 @@ class Tfds(Source):
     def problems(self) -> Iterator[str]:
         """Yields what is wrong with several settings together."""
         if not self.dataset:
-            yield "dataset: expected a name such as kmnist, found none; name one"
+            yield "dataset: expected a name such as kmnist, found an empty text; name one"
         if self.channels == 2:
             yield "channels: expected 1 for grey, 3 for colour or 0, found 2"
         if self.size:
@@ -352,9 +353,9 @@ class Arrays(Source):
     def problems(self) -> Iterator[str]:
         """Yields what is wrong with several settings together."""
         if not self.images:
-            yield "images: expected a file or an array, found none; name one"
+            yield "images: expected a file or an array, found an empty text; name one"
         if self.test_labels and not self.test_images:
-            yield "test_images: expected the images of test_labels, found none; name them"
+            yield "test_images: expected the images of test_labels, found an empty text; name them"
 
     @property
     def name(self) -> str:

@@ -144,7 +144,7 @@ def test_sound_configs_pass(config):
         (Config(dataset=ImageFolder("a", channels=2)), "dataset.channels", "3 for colour"),
         (Config(dataset=ImageFolder("a", size=(28,))), "dataset.size", "a height and a width"),
         (Config(dataset=Tfds()), "dataset.dataset", "name one"),
-        (Config(dataset=Arrays()), "dataset.images", "found none"),
+        (Config(dataset=Arrays()), "dataset.images", "an empty text"),
         (CrossvalConfig(dataset=MNIST, folds=1), "folds", "found 1"),
         (ZeroShotConfig(dataset=MNIST), "base.config", "found none"),
         (StudyConfig(), "experiments", "at least one"),

@@ -35,7 +35,7 @@ class Splits:
 
     Attributes:
         source: the dataset.
-        info: what there is.
+        info: its description.
     """
 
     def __init__(self, source: Source) -> None:
@@ -129,7 +129,7 @@ def load(source: Source, split: str) -> Dataset:
 
 
 def info(source: Source) -> DatasetInfo:
-    """Returns what there is of a dataset, once it is found to make sense.
+    """Returns the description of a dataset, once its parts agree with each other.
 
     Raises:
         UserError: there is no such dataset, or a user's own source fails.

@@ -19,7 +19,7 @@ class Loaded(NamedTuple):
     """A dataset.
 
     Attributes:
-        info: what there is.
+        info: its description.
         splits: of each, uint8 images `[n, h, w]` or `[n, h, w, 3]` and int32 labels `[n]`, read-only.
     """
 
@@ -61,7 +61,7 @@ def _stamp(setting: str) -> _Stamp:
         about = path.stat()
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{shown(setting)}: expected a file, found none ({error}); check the path"
+            f"{shown(setting)}: expected a file, found nothing that can be read ({error}); check the path"
         ) from error
     return _Stamp(str(path), about.st_size, about.st_mtime_ns)
 
@@ -112,7 +112,8 @@ def _contents(images_at: str, labels_at: str, prefix: str) -> Contents:
         if not images_at.startswith(MEMORY):
             return formats.read(Path(images_at))
         raise UserError(
-            f"config.dataset.{prefix}labels: expected the labels of {prefix}images, found none; give them"
+            f"config.dataset.{prefix}labels: expected the labels of {prefix}images, found an empty text; "
+            "give them"
         )
     images, labels = (
         Named(name, memory.hold(at).array)

@@ -47,7 +47,7 @@ def problems(class_names: Sequence[str], splits: Mapping[str, Examples]) -> list
     for split, (images, labels, _) in splits.items():
         pixels = tuple(range(1, images.ndim))
         if not len(images):
-            found.append(f"{split}: expected images, found none; add some")
+            found.append(f"{split}: expected images, found an empty split; add some")
         elif (images.min(axis=pixels) == images.max(axis=pixels)).all():
             found.append(
                 f"{split}: expected something in the images, found all {len(images):,} of them blank; check "

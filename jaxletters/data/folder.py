@@ -388,8 +388,8 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: _natural(entry.name))
     except OSError as error:
         raise UserError(
-            f"{shown(folder)}: expected a folder with a folder of pictures for each class, found none that "
-            f"can be read ({error.strerror}); check config.dataset.path"
+            f"{shown(folder)}: expected a folder with a folder of pictures for each class, found what "
+            f"cannot be read ({error.strerror}); check config.dataset.path"
         ) from error
 
 

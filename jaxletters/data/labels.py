@@ -74,7 +74,7 @@ def _flat(labels: Named) -> _Flat:
             raise UserError(f"{name}: expected text in UTF-8, found {error}; save it so") from error
     text = values.dtype.kind == "U"
     if not values.size:
-        raise UserError(f"{name}: expected labels, found none; give one per image")
+        raise UserError(f"{name}: expected labels, found an empty array; give one per image")
     if values.dtype.kind not in "buifU":
         first = shown(f"{values.reshape(-1)[:1].tolist()!r:.40}")
         raise UserError(

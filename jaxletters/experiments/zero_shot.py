@@ -49,6 +49,8 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     source = Splits(config.dataset)
     _check_fit(source.info, origin.run)
     part = portions.unseen(source)
+    unseen = source.take(part)
+    _check_classes(unseen, origin.run)
     base.check_unseen(origin, "test", source.hashes(part))
     about = manifest.describe_data(
         source, manifest.splits_used(config, source.names), (source.hashes(part),)
@@ -64,7 +66,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     )
     reads = workdir.count_test_read(folder)
     network = origin.run
-    unseen = _as_in(network, source.take(part))
+    unseen = _as_in(network, unseen)
     variables = sharding.replicate(network.variables, mesh)
     logits = inference.predict(network.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
     right = logits.argmax(axis=1) == unseen.labels
@@ -97,6 +99,16 @@ def _check_fit(info: DatasetInfo, origin: Trained) -> None:
             f"config.base: expected a network that knows the classes {', '.join(unknown[:5])}"
             f"{' ...' if len(unknown) > 5 else ''}, found one of {len(origin.class_names)} classes in "
             f"{origin.folder}; name another base"
+        )
+
+
+def _check_classes(found: Dataset, origin: Trained) -> None:
+    """Raises a UserError if examples are labelled with an unused class that the network does not have."""
+    unused = [name not in origin.class_names for name in found.class_names]
+    if wrong := int(np.asarray(unused)[found.labels].sum()):
+        raise UserError(
+            f"config.dataset: expected examples of the classes that {origin.folder} reads, found {wrong:,} "
+            f"labelled {alphabets.UNUSED}; correct their labels"
         )
 
 

@@ -154,7 +154,9 @@ def test_blank_images_and_a_single_class_are_problems():
     assert line.startswith("test: ")
     assert "all 4 of them blank" in line
     assert len(checks.problems(("a", "b"), {"train": examples(blank + 7, [1] * 4)})) == 2
-    assert "found none" in checks.problems(("a", "b"), {"train": examples(full[:0], [])})[0]
+    assert (
+        "found an empty split" in checks.problems(("a", "b"), {"train": examples(full[:0], [])})[0]
+    )
     # Some blank ones among others are no reason to stop.
     some = examples([*blank, *full], [0, 1] * 4)
     assert checks.problems(("a", "b"), {"train": some}) == []

@@ -12,7 +12,6 @@ from PIL import Image
 
 from jaxletters import (
     configfile,
-    console,
     data,
     exporting,
     manifest,
@@ -235,56 +234,63 @@ def test_what_is_wrong_with_a_source_of_one_s_own_is_one_line(old, new, words, t
     assert not (tmp_path / "run").exists()
 
 
-def test_a_test_split_that_is_read_alone_is_looked_at(tmp_path):
-    images, labels = sketch.draw(520, "train", 0)
-    others, tested = sketch.draw(520, "test", 1)
-    base = Config(
-        dataset=Arrays(images, labels),
-        split=Split(validation_per_class=0, test_share=0.2),
-        model=MLPConfig(hidden=(8,)),
-        training=TrainingConfig(epochs=1),
-    )
-    dispatch.run(base, tmp_path / "base")
-    turned = Arrays(
-        np.zeros_like(images[:2]) + np.arange(2, dtype=np.uint8)[:, None, None] * images[:2],
-        labels[:2],
-        alphabets.LETTERS,
-        test_images=others.transpose(0, 2, 1),
-        test_labels=tested,
-    )
-    asked = ZeroShotConfig(
-        dataset=turned, base=BaseConfig("base.py", str(tmp_path / "base")), folds=2
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        said = []
-        patch.setattr(console, "notice", said.append)
-        dispatch.run(asked, tmp_path / "zero_shot")
-    (line,) = [line for line in said if "orientation" in line]
-    assert line.startswith("Look: test: ")
-    assert "config.dataset.orientation=transposed" in line
-
-
-def test_classes_are_known_by_their_names_whatever_their_numbers(tmp_path):
-    images, labels = sketch.draw(520, "train", 0)
-    others, tested = sketch.draw(260, "test", 1)
-    base = Config(
-        dataset=Arrays(images, labels),
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A run that reads generated letters."""
+    folder = tmp_path_factory.mktemp("base") / "run"
+    config = Config(
+        dataset=Arrays(*sketch.draw(520, "train", 0)),
         split=Split(validation_per_class=0, test_share=0.2),
         model=MLPConfig(hidden=(32,)),
         training=TrainingConfig(epochs=6),
     )
-    dispatch.run(base, tmp_path / "base")
-    results = []
+    dispatch.run(config, folder)
+    return BaseConfig("base.py", str(folder))
+
+
+def read_by(base, source, folder):
+    return dispatch.run(ZeroShotConfig(dataset=source, base=base, folds=2), folder)
+
+
+def test_a_test_split_that_is_read_alone_is_looked_at(base, tmp_path, capsys):
+    images, labels = sketch.draw(130, "test", 1)
+    turned = Arrays(
+        images,
+        labels,
+        alphabets.LETTERS,
+        test_images=images.transpose(0, 2, 1),
+        test_labels=labels,
+    )
+    read_by(base, turned, tmp_path / "zero_shot")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "orientation" in line]
+    assert line.startswith("Look: test: ")
+    assert "config.dataset.orientation=transposed" in line
+
+
+def test_classes_are_known_by_their_names_whatever_their_numbers(base, tmp_path):
+    images, labels = sketch.draw(260, "test", 1)
     # From 1, as the base's, and as letters, of which A is the first.
-    for i, named in enumerate((tested, [alphabets.LETTERS[label] for label in tested])):
-        source = Arrays(others, named)
-        asked = ZeroShotConfig(
-            dataset=source, base=BaseConfig("base.py", str(tmp_path / "base")), folds=2
-        )
-        results.append(dispatch.run(asked, tmp_path / f"zero_shot{i}"))
-    one, two = results
-    assert one["test_accuracy"] == two["test_accuracy"] > 0.1
-    assert one["class_accuracy"] == two["class_accuracy"]
+    one = read_by(base, Arrays(images, labels), tmp_path / "numbers")
+    named = [alphabets.LETTERS[label] for label in labels]
+    other = read_by(base, Arrays(images, named), tmp_path / "letters")
+    assert one["test_accuracy"] == other["test_accuracy"] > 0.1
+    assert one["class_accuracy"] == other["class_accuracy"]
+
+
+def test_examples_of_a_class_without_meaning_are_not_those_of_another(tmp_path):
+    images, labels = sketch.draw(520, "train", 0)
+    config = Config(
+        dataset=Arrays(images, [alphabets.LETTERS[label] for label in labels]),
+        split=Split(validation_per_class=0, test_share=0.2),
+        model=MLPConfig(hidden=(8,)),
+        training=TrainingConfig(epochs=1),
+    )
+    dispatch.run(config, tmp_path / "base")
+    others, tested = sketch.draw(130, "test", 1)
+    # The label 0 of EMNIST Letters is unused: these begin at 0 by mistake.
+    shifted = Arrays(others, tested - 1, alphabets.LETTERS)
+    with pytest.raises(UserError, match="found 5 labelled N/A"):
+        read_by(BaseConfig("base.py", str(tmp_path / "base")), shifted, tmp_path / "zero_shot")
 
 
 def test_what_numpy_gives_is_taken_for_what_it_is(tmp_path):
