@@ -6,29 +6,31 @@ is something to mend, which one line per problem explains; 75 it was interrupted
 
 import sys
 
-from jaxletters import commandline, preempt, quiet, settings
+from jaxletters.cli import command_line
+from jaxletters.config import serialization
+from jaxletters.runtime import preemption, quiet
 
 
 def main() -> int:
     """Runs the command line and returns the exit code."""
-    preempt.install()
+    preemption.install()
     quiet.for_good()
-    return commandline.exit_code(_run)
+    return command_line.exit_code(_run)
 
 
 def _run() -> None:
-    config, workdir = commandline.parse(sys.argv[1:])
+    config, workdir = command_line.parse(sys.argv[1:])
     # Here, because importing JAX takes seconds, which a mistyped flag should not cost.
-    from jaxletters import backend
+    from jaxletters.runtime import xla
 
     # Before the other imports, which may start threads.
-    backend.prepare()
+    xla.prepare()
     from jaxletters.experiments import dispatch
 
-    if limit := settings.seconds(getattr(config, "time_limit", "")):
-        preempt.stop_after(limit)
+    if limit := serialization.seconds(getattr(config, "time_limit", "")):
+        preemption.stop_after(limit)
     dispatch.run(config, workdir)
 
 
 if __name__ == "__main__":
-    preempt.leave(main())
+    preemption.leave(main())

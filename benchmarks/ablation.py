@@ -16,7 +16,7 @@ from pathlib import Path
 import provenance
 from launched import ROOT, launch
 
-from jaxletters import journal, workdir
+from jaxletters.runs import journal, workdir
 
 NOTHING = "without nothing"
 # What of a trial is shown, times what, with how many digits.

@@ -20,11 +20,12 @@ import numpy as np
 import provenance
 from launched import ROOT, launch
 
-from jaxletters import configfile, identity, workdir
-from jaxletters.config import Config
-from jaxletters.console import duration
+from jaxletters.config import configfile, fingerprints
+from jaxletters.config.schema import Config
+from jaxletters.evaluation import analysis
 from jaxletters.models import summary
-from jaxletters.report import analysis
+from jaxletters.runs import workdir
+from jaxletters.runtime.console import duration
 
 RESULTS = ROOT / "benchmarks" / "results"
 HEADING = (
@@ -81,7 +82,7 @@ def record(file: Path, seed: int, folder: Path) -> Record:
 
 def _fingerprint(file: Path) -> str:
     """Returns what is the same for all seeds of a config."""
-    return identity.fingerprint(dataclasses.replace(load(file), seed=0))
+    return fingerprints.fingerprint(dataclasses.replace(load(file), seed=0))
 
 
 def accuracy_as_one(

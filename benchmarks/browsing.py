@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from jaxletters.data import sketch, strokes
+from jaxletters.data.synthetic import sketch, strokes
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A browser that was never used before asks, updates and synchronizes; and a root has no sandbox.

@@ -30,7 +30,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=1"
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "hazards")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers" / "hazards")]
 import damages  # noqa: E402
 import exchanges  # noqa: E402
 import inputs  # noqa: E402
@@ -39,7 +39,7 @@ import vanishing  # noqa: E402
 from interruptions import Trial  # noqa: E402
 from subjects import Place  # noqa: E402
 
-from jaxletters import backend  # noqa: E402
+from jaxletters.runtime import xla  # noqa: E402
 
 # Name -> what is done, and how many trials of its kind are wanted for each of the others'.
 SCENARIOS: dict[str, tuple[Callable[[random.Random, Place], Iterator[Trial]], int]] = {
@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--workers", type=int, default=1, help="runs at the same time")
     given = parser.parse_args(argv)
     # What is run in this process is compiled once for all campaigns, as in the processes that it starts.
-    backend.prepare()
+    xla.prepare()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         raw = given.raw or Path(folder) / "chaos.jsonl"
         campaign(Place(Path(folder)), given, raw)

@@ -16,17 +16,21 @@ import time
 from datetime import date
 from pathlib import Path
 
-from jaxletters import backend
+from jaxletters.runtime import xla
 
-backend.prepare()
+xla.prepare()
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
-from jaxletters import configfile, metrics, models, optim, sharding, steps  # noqa: E402
-from jaxletters.checkpoint import Checkpoints, Snapshot  # noqa: E402
-from jaxletters.config import Config, DeeperConfig  # noqa: E402
-from jaxletters.types import Examples, Progress  # noqa: E402
+from jaxletters.config import configfile  # noqa: E402
+from jaxletters.config.schema import Config, DeeperConfig  # noqa: E402
+from jaxletters.core.types import Examples, Progress  # noqa: E402
+from jaxletters.evaluation import metrics  # noqa: E402
+from jaxletters.models import networks  # noqa: E402
+from jaxletters.runs.checkpoint import Checkpoints, Snapshot  # noqa: E402
+from jaxletters.runtime import sharding  # noqa: E402
+from jaxletters.training import optimizers, steps  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "checkpoint_cost.md"
@@ -39,8 +43,8 @@ def task_of(config: Config) -> steps.Task:
     info = config.dataset.info()
     classes, shape = len(info.class_names), info.image_shape
     return steps.Task(
-        model=models.build(config.model, classes, shape),
-        optimizer=optim.build(config.optimizer, 10**6),
+        model=networks.build(config.model, classes, shape),
+        optimizer=optimizers.build(config.optimizer, 10**6),
         loss=config.loss,
         augment=config.augment,
         seed=config.seed,

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from served import ROOT, served
 
-from jaxletters import environment
-from jaxletters.data import sketch, strokes
+from jaxletters.data.synthetic import sketch, strokes
+from jaxletters.runtime import environment
 
 WORDS = {"1 letter": "A", "5 letters": "JAXON"}
 ROUNDS, WARMUP = 200, 10

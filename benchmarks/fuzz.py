@@ -22,11 +22,12 @@ import scipy.sparse  # so that it is not instrumented with what follows
 with atheris.instrument_imports(include=["jaxletters.data", "scipy.io.matlab"]):
     import scipy.io
 
-    from jaxletters.data import arrays, idx
-    from jaxletters.data.archives import Source
+    from jaxletters.config.sources import Arrays
+    from jaxletters.core.errors import UserError
     from jaxletters.data.builders import alpha_letters
-    from jaxletters.errors import UserError
-    from jaxletters.sources import Arrays
+    from jaxletters.data.formats import idx
+    from jaxletters.data.sources import arrays
+    from jaxletters.data.sources.archives import Source
 
 _FOLDER = Path(tempfile.mkdtemp())
 

@@ -2,9 +2,10 @@
 
     python benchmarks/photographs.py checkpoints/emnist_letternet_s
 
-draws every capital and small letter that can be told alone, in the hands of `jaxletters.data.strokes` that
-are kept for tests, as photographs: pens and chalk of several widths and colours, tinted paper or a board,
-turned by up to ten degrees, lit unevenly, with noise, as JPEG. It reads them as the command does, writes
+draws every capital and small letter that can be told alone, in the hands of
+`jaxletters.data.synthetic.strokes` that are kept for tests, as photographs: pens and chalk of several
+widths and colours, tinted paper or a board, turned by up to ten degrees, lit unevenly, with noise, as JPEG.
+It reads them as the command does, writes
 benchmarks/results/photographs.md and, to be looked at, photographs.png in the run folder.
 """
 
@@ -19,11 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxletters import backend, pictures, reader
-from jaxletters.data import sketch
-from jaxletters.data.strokes import LETTERS
-from jaxletters.errors import UserError
-from jaxletters.reading import Reader
+from jaxletters.core.errors import UserError
+from jaxletters.data.synthetic import sketch
+from jaxletters.data.synthetic.strokes import LETTERS
+from jaxletters.reading import loader, pictures
+from jaxletters.reading.classifier import Reader
+from jaxletters.runtime import xla
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "photographs.md"
@@ -130,8 +132,8 @@ if __name__ == "__main__":
     parser.add_argument("run", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     given = parser.parse_args()
-    backend.prepare()
-    network = reader.load(given.run)
+    xla.prepare()
+    network = loader.load(given.run)
     taken = [picture for seed in given.seeds for picture in photographs(seed)]
     texts = [read(network, picture) for picture in taken]
     wrong = [(p.letter, t) for p, t in zip(taken, texts, strict=True) if t != p.letter.upper()]

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxletters import manifest, workdir
+from jaxletters.runs import manifest, workdir
 
 _NAMED = ("python", "jaxlib", "flax", "optax")
 

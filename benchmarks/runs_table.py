@@ -16,9 +16,11 @@ from typing import Any
 
 import provenance
 
-from jaxletters import comparison, configfile, workdir
-from jaxletters.comparison import Row
-from jaxletters.config import StudyConfig
+from jaxletters.config import configfile
+from jaxletters.config.schema import StudyConfig
+from jaxletters.report import comparison
+from jaxletters.report.comparison import Row
+from jaxletters.runs import workdir
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

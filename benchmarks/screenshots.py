@@ -53,7 +53,14 @@ def save(page: Page, path: Path) -> None:
 
 def compare(runs: list[Path], folder: Path) -> str:
     """Writes the page that compares some runs; returns its address."""
-    command = [sys.executable, "-m", "jaxletters.cli", "report", *map(str, runs), f"--to={folder}"]
+    command = [
+        sys.executable,
+        "-m",
+        "jaxletters.cli.main",
+        "report",
+        *map(str, runs),
+        f"--to={folder}",
+    ]
     subprocess.run(command, check=True)
     return (folder / "index.html").as_uri()
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 def start(run: Path, *arguments: str) -> subprocess.Popen[str]:
     """Starts `jaxletters demo` on a run; its output is read through pipes."""
     return subprocess.Popen(
-        [sys.executable, "-m", "jaxletters.cli", "demo", str(run.absolute()), *arguments],
+        [sys.executable, "-m", "jaxletters.cli.main", "demo", str(run.absolute()), *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -26,21 +26,21 @@ WARMUP = 20
 
 _LOAD = """
 import sys, time
-from jaxletters import data
-from jaxletters.sources import Emnist
+from jaxletters.data import datasets
+from jaxletters.config.sources import Emnist
 began = time.perf_counter()
-parts = [data.load(Emnist(), split) for split in ("train", "test")]
+parts = [datasets.load(Emnist(), split) for split in ("train", "test")]
 # Every byte is touched, because a memory map is not read before.
 assert all(p.images.any(axis=(1, 2)).all() for p in parts)
 print(sum(len(p.labels) for p in parts), time.perf_counter() - began)
 """
 
-# XLA's own way of compiling, which jaxletters/backend.py departs from.
+# XLA's own way of compiling, which jaxletters/runtime/xla.py departs from.
 _PLAIN = """
 import sys
 import launch
-from jaxletters import backend
-backend.options = lambda: None
+from jaxletters.runtime import xla
+xla.options = lambda: None
 sys.exit(launch.main())
 """
 
@@ -136,7 +136,7 @@ def rows(folder: Path) -> list[tuple[str, str]]:
 
 def main() -> None:
     """Measures, prints, and writes the result."""
-    from jaxletters import environment
+    from jaxletters.runtime import environment
 
     with tempfile.TemporaryDirectory() as folder:
         figures = rows(Path(folder))

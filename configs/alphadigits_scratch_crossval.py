@@ -12,7 +12,7 @@ two CPU cores (2026-11-23).
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters import configfile
+from jaxletters.config import configfile
 
 
 def get_config() -> jl.CrossvalConfig:

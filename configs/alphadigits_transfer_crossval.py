@@ -12,7 +12,7 @@ The README's table says what it reaches.
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters import configfile
+from jaxletters.config import configfile
 
 
 def get_config() -> jl.CrossvalConfig:

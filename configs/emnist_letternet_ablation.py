@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters import configfile
+from jaxletters.config import configfile
 
 _EPOCHS = 4
 _WITHOUT = {

@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters import configfile
+from jaxletters.config import configfile
 
 _TOGETHER = ("rotation, shear, scale, shift",), ("elastic",), ("weight decay", "warm-up")
 

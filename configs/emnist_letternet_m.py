@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters import configfile
+from jaxletters.config import configfile
 
 
 def get_config() -> jl.Config:

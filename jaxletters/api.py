@@ -1,7 +1,7 @@
 """What `launch.py` and `jaxletters predict` do, for Python and notebooks: `import jaxletters as jl`.
 
 The process is the caller's: JAX's settings, loggers, hooks and the allocator are left as they are, where the
-command lines set what is quickest (`jaxletters.backend.prepare`).
+command lines set what is quickest (`jaxletters.runtime.xla.prepare`).
 """
 
 import threading
@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jaxletters import configfile, files, images, pictures, quiet, reader, validation, workdir
-from jaxletters.config import Experiment
-from jaxletters.errors import UserError
-from jaxletters.pictures import Reading
-from jaxletters.reading import Reader
+from jaxletters.config import configfile, validation
+from jaxletters.config.schema import Experiment
+from jaxletters.core.errors import UserError
+from jaxletters.data import images
+from jaxletters.reading import loader, pictures
+from jaxletters.reading.classifier import Reader
+from jaxletters.reading.pictures import Reading
+from jaxletters.runs import workdir
+from jaxletters.runtime import files, quiet
 
 # What a run uses is a process's own: standard output, Orbax's event loop.
 _running = threading.Lock()
@@ -41,7 +45,7 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
     effect. A process runs one experiment at a time.
 
     Args:
-        config: one of `jaxletters.config`, or the file of one.
+        config: one of `jaxletters.config.schema`, or the file of one.
         folder: the run folder; by default, for a file, `checkpoints/<its name>`.
 
     Raises:
@@ -52,7 +56,7 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
         config, folder = configfile.load(file), folder or workdir.default(file)
     if not validation.is_experiment(config):
         raise UserError(
-            "config: expected a Config or another of jaxletters.config, or the file of one, found "
+            "config: expected a Config or another of jaxletters.config.schema, or the file of one, found "
             f"{type(config).__name__}; configs/quickstart.py is an example"
         )
     if folder is None:
@@ -87,7 +91,7 @@ def load(folder: Path | str) -> Reader:
         UserError: there is none in the folder, or it cannot be read.
     """
     with quiet.quiet():
-        return reader.load(_path(folder, "folder"))
+        return loader.load(_path(folder, "folder"))
 
 
 def read(network: Reader, picture: NDArray[np.uint8] | Image.Image | Path | str) -> Reading:

@@ -8,9 +8,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# Some tests are short portions of benchmarks, or share what these compare by.
+_HELPERS = Path(__file__).parent / "helpers"
+# Some tests are short portions of benchmarks.
 _BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-sys.path[:0] = [str(_BENCHMARKS), str(_BENCHMARKS / "hazards")]
+sys.path[:0] = [str(_HELPERS), str(_HELPERS / "hazards"), str(_BENCHMARKS)]
 
 # New examples on every run find what is wrong on somebody's own machine; where a change is judged,
 # it is always on the same ones.
@@ -43,10 +44,10 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def no_pictures() -> Iterator[None]:
     """Leaves the pictures of this process' reports empty: drawing takes longer than a small run."""
-    from jaxletters.report import drawing
+    from jaxletters.report import style
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "png", lambda *_: b"")
+        patch.setattr(style, "png", lambda *_: b"")
         yield
 
 
@@ -57,7 +58,7 @@ def write_emnist():
     import gzip
 
     import numpy as np
-    from inputs import idx  # benchmarks/hazards, which pytest_configure makes importable
+    from inputs import idx  # not above, because it imports JAX
 
     def write(folder: Path, n_train=60, n_test=30, seed=0):
         rng = np.random.default_rng(seed)

@@ -13,8 +13,8 @@ import pytest
 import runs
 
 import jaxletters as jl
-from jaxletters.config import Config, MLPConfig
-from jaxletters.errors import UserError
+from jaxletters.config.schema import Config, MLPConfig
+from jaxletters.core.errors import UserError
 
 PAGE = (runs.ROOT / "docs" / "python.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -154,7 +154,7 @@ class Library(ctypes.CDLL):
 ctypes.CDLL = Library
 import jax
 import jaxletters as jl
-from jaxletters.config import *
+from jaxletters.config.schema import *
 
 def state():
     return {

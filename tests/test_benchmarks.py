@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import runs
 
-from jaxletters import manifest
+from jaxletters.runs import manifest
 
 
 def benchmark(name):

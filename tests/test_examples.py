@@ -11,8 +11,8 @@ import pytest
 import runs
 from PIL import Image
 
-from jaxletters import reader
-from jaxletters.data import sketch
+from jaxletters.data.synthetic import sketch
+from jaxletters.reading import loader
 
 SHORT = (
     "--config.split.validation_per_class=2",
@@ -68,5 +68,5 @@ def test_an_example_keeps_every_promise_of_a_run(name, tmp_path):
         assert done.returncode == 0, done.stderr
     assert (page / "index.html").exists()
     np.testing.assert_allclose(
-        reader.load(bundle).logits(images), reader.load(parts).logits(images), rtol=1e-4, atol=1e-4
+        loader.load(bundle).logits(images), loader.load(parts).logits(images), rtol=1e-4, atol=1e-4
     )

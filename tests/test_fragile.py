@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from test_layers import MODULES, ROOT, imports
 
-from jaxletters import backend
+from jaxletters.runtime import xla
 
 YNN_OPTION = "xla_cpu_experimental_ynn_fusion_type"
 
@@ -57,7 +57,7 @@ def the_settings_of_jax_are_read_by_name() -> None:
 
 
 def xla_knows_the_option_since_jax_0_10() -> None:
-    assert (YNN_OPTION in (backend.options() or {})) == (jax.__version_info__ >= (0, 10))
+    assert (YNN_OPTION in (xla.options() or {})) == (jax.__version_info__ >= (0, 10))
 
 
 class Place(NamedTuple):
@@ -127,8 +127,8 @@ def test_no_other_place_reaches_into_jax():
 
 
 def test_an_option_that_xla_does_not_know_is_left_out(monkeypatch):
-    monkeypatch.setattr(backend, "_OPTIONS", {"cpu": {"xla_cpu_option_of_another_version": ""}})
-    assert backend.options() is None
+    monkeypatch.setattr(xla, "_OPTIONS", {"cpu": {"xla_cpu_option_of_another_version": ""}})
+    assert xla.options() is None
 
 
 TRAINING = """
@@ -141,7 +141,7 @@ for name in sys.argv[1:]:
         except ModuleNotFoundError:  # a function's name, or a package that is not installed
             name = name.rpartition(".")[0]
 import jax.numpy as jnp, tiny
-from jaxletters import steps
+from jaxletters.training import steps
 task, examples = tiny.task(), tiny.examples()
 state = steps.init(task)
 tiny.train_step(task, state, tiny.batch_at(task, examples, state.step))
@@ -157,7 +157,7 @@ def test_flax_nnx_is_never_imported():
         [sys.executable, "-c", TRAINING, *sorted(used)],
         capture_output=True,
         text=True,
-        cwd=ROOT / "tests",
+        cwd=ROOT / "tests" / "helpers",
         check=True,
     )
     assert done.stdout.split() == []

@@ -24,13 +24,13 @@ def test_every_path_named_exists(path):
 
 
 def test_every_config_line_uses_settings_that_exist():
-    from jaxletters import commandline
+    from jaxletters.cli import command_line
 
     lines = re.findall(
         r"^python launch\.py (.*?)(?<!\\)$", README.replace("\\\n", " "), re.MULTILINE
     )
     assert len(lines) >= 2
     for line in lines:
-        # Of the config that `jaxletters new` writes, tests/test_cli.py has a test.
+        # Of the config that `jaxletters new` writes, tests/cli/test_main.py has a test.
         if "--config kana.py" not in line:
-            commandline.parse(line.split())
+            command_line.parse(line.split())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxletters.config import ConvNetConfig, DeeperConfig, ModelConfig, SimpleConvNetConfig
+from jaxletters.config.schema import ConvNetConfig, DeeperConfig, ModelConfig, SimpleConvNetConfig
 
 ROOT = Path(__file__).parents[2]
 CLASSES = 27

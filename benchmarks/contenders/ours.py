@@ -10,9 +10,12 @@ import jax.numpy as jnp
 import networks
 import protocol
 
-from jaxletters import backend, inference, metrics, models, optim, sharding, steps
-from jaxletters.config import AugmentConfig, LossConfig, OptimizerConfig
-from jaxletters.types import Examples
+from jaxletters.config.schema import AugmentConfig, LossConfig, OptimizerConfig
+from jaxletters.core.types import Examples
+from jaxletters.evaluation import inference, metrics
+from jaxletters.models import networks as models
+from jaxletters.runtime import sharding, xla
+from jaxletters.training import optimizers, steps
 
 
 class Jaxletters:
@@ -25,7 +28,7 @@ class Jaxletters:
         images, labels = networks.examples(options.batch)
         self._task = steps.Task(
             model=models.build(config, networks.CLASSES, (networks.EDGE, networks.EDGE)),
-            optimizer=optim.build(
+            optimizer=optimizers.build(
                 OptimizerConfig(name="adam", learning_rate=networks.LEARNING_RATE), total_steps=1
             ),
             loss=LossConfig(),
@@ -62,7 +65,7 @@ class Jaxletters:
 def main() -> None:
     """Answers the benchmark."""
     options = protocol.parser().parse_args()
-    backend.prepare()
+    xla.prepare()
     protocol.serve(options, Jaxletters(options))
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxletters import sources
+from jaxletters.config import sources
 from jaxletters.data import canvas, glyphs, orientation
 
 # How many examples of a class its mean is taken of, and of a split, of which all classes are judged.

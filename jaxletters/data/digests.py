@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from jaxletters.parts import SplitDigest
-from jaxletters.types import Dataset
+from jaxletters.config.parts import SplitDigest
+from jaxletters.core.types import Dataset
 
 
 def of_split(dataset: Dataset) -> SplitDigest:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from jaxletters import sources
-from jaxletters.data import canvas, orientation, sketch
-from jaxletters.data.strokes import LETTERS
+from jaxletters.config import sources
+from jaxletters.data import canvas, orientation
+from jaxletters.data.synthetic import sketch
+from jaxletters.data.synthetic.strokes import LETTERS
 
 SIDE = 14
 # Pixels that the paths of a template leave blank, and the standard deviation of the blur of both sides.

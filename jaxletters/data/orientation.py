@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxletters.sources import ORIENTATIONS
+from jaxletters.config.sources import ORIENTATIONS
 
 
 def upright(images: np.ndarray, orientation: str) -> np.ndarray:

@@ -1,106 +1,81 @@
-"""Splitting a dataset without mixing up its classes: pure, seeded, the same on every machine."""
+"""Which examples a run learns from, which it chooses its best weights by, and which it is tested on."""
 
-import jax
-import jax.numpy as jnp
+from collections.abc import Collection
+
 import numpy as np
 
-from jaxletters import rng
-from jaxletters.errors import UserError
-from jaxletters.types import Dataset
+from jaxletters.config.parts import Source
+from jaxletters.config.sources import Split
+from jaxletters.core.errors import UserError
+from jaxletters.core.types import Dataset
+from jaxletters.data import splitting
+from jaxletters.data.datasets import Part, Splits
 
 
-def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the indices to keep and those to hold out for validation, each int64 and rising.
-
-    Of a class with c examples, `min(per_class, c // 6)` are held out: EMNIST Letters as NIST published
-    it gives 800 of the 4,800 in each class, and a rare class keeps five sixths of its examples.
+def check_test(dataset: str, names: Collection[str], split: Split) -> None:
+    """Looks whether there will be examples to test on; reads none.
 
     Args:
-        labels: int32 `[n]`.
-        per_class: the largest number held out of any class.
-        seed: of the choice.
+        dataset: its name.
+        names: of its splits.
+        split: which examples are held out.
 
     Raises:
-        UserError: every class has fewer than six examples, so none could be held out.
+        UserError: there will not, or the dataset's own test split is to be replaced.
     """
-    counts = np.bincount(labels)
-    quotas = np.minimum(per_class, counts // 6)
-    if per_class and not quotas.any():
+    if split.test_on == "validation":
+        return
+    if "test" not in names and not split.test_share:
         raise UserError(
-            "training examples: expected a class of at least 6 to hold out some for validation, found "
-            f"at most {counts.max()} in any class; use more examples"
+            f"config.dataset: {dataset} has no test split to report on; set config.split.test_share=0.2, "
+            "cross-validate, or train on another dataset"
         )
-    return _split(_ranks(labels, seed, rng.Stream.SPLIT) < quotas[labels])
-
-
-def hold_out_test(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the indices to train on and those to test on, as `hold_out` does.
-
-    Args:
-        labels: int32 `[n]`.
-        share: of each class to test on, rounded to whole examples, at least one; none of a single example.
-        seed: of the choice.
-    """
-    counts = np.bincount(labels)
-    quotas = np.minimum(np.maximum(1, np.rint(share * counts)), counts - 1)
-    return _split(_ranks(labels, seed, rng.Stream.TEST) < quotas[labels])
-
-
-def limit(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Returns the indices, int64 and rising, of at most so many examples, drawn from all classes alike.
-
-    No class has more than one above another's number, unless it has no more examples.
-    """
-    ranks = _ranks(labels, seed, rng.Stream.LIMIT)
-    return np.sort(np.lexsort((labels, ranks))[:most])
-
-
-def folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Returns the fold of every example, int64 `[n]` in [0, count), for stratified cross-validation.
-
-    No two folds differ by more than one example, neither in all nor in any class.
-
-    Args:
-        labels: int32 `[n]`.
-        count: of folds.
-        seed: of the assignment.
-
-    Raises:
-        UserError: there would be folds without an example of some class.
-    """
-    classes, members = np.unique(labels, return_counts=True)
-    rarest = classes[members.argmin()]
-    if members.min() < 2:
+    if "test" in names and split.test_share:
         raise UserError(
-            f"config.folds: expected two examples or more of each class, found one of label {rarest}; add "
-            "some, or leave the class out"
+            f"config.split.test_share: {dataset} has a test split of its own; set it to 0"
         )
-    if not 2 <= count <= members.min():
-        raise UserError(
-            f"config.folds: expected 2 to {members.min()}, the examples of the smallest class (label "
-            f"{rarest}), found {count}; choose fewer folds"
-        )
-    result = np.empty(len(labels), np.int64)
-    # Class after class, so that each goes round all folds, and the next goes on where it ended.
-    order = np.lexsort((_ranks(labels, seed, rng.Stream.FOLDS), labels))
-    result[order] = np.arange(len(labels)) % count
-    return result
 
 
-def take(dataset: Dataset, indices: np.ndarray) -> Dataset:
-    """Returns the examples at `indices`, in their order."""
-    return dataset._replace(images=dataset.images[indices], labels=dataset.labels[indices])
+def everything(source: Splits, split: Split, seed: int) -> Part:
+    """Returns all that may be learned from: the training split, or so much of it as `limit` allows."""
+    labels = source.raw("train").labels
+    indices = np.arange(len(labels))
+    if split.test_share:
+        indices = splitting.hold_out_test(labels, split.test_share, seed)[0]
+    if split.limit:
+        indices = indices[splitting.limit(labels[indices], split.limit, seed)]
+    return Part("train", indices)
 
 
-def _ranks(labels: np.ndarray, seed: int, stream: rng.Stream) -> np.ndarray:
-    """Returns each example's place, from 0, in a random order of its class: int64 `[n]`."""
-    bits = np.asarray(jax.random.bits(rng.key(seed, stream), labels.shape, jnp.uint32))
-    order = np.lexsort((bits, labels))
-    starts = np.searchsorted(labels[order], labels[order])
-    result = np.empty(len(labels), np.int64)
-    result[order] = np.arange(len(labels)) - starts
-    return result
+def training(source: Splits, split: Split, seed: int) -> tuple[Part, Part]:
+    """Returns the examples to learn from and those to validate on, which may be none."""
+    train = everything(source, split, seed)
+    per_class = split.validation_per_class
+    if per_class and "validation" in source.names:
+        return train, source.whole("validation")
+    kept, held_out = splitting.hold_out(source.raw("train").labels[train.indices], per_class, seed)
+    return Part("train", train.indices[kept]), Part("train", train.indices[held_out])
 
 
-def _split(held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.flatnonzero(~held), np.flatnonzero(held)
+def test(source: Splits, split: Split, seed: int) -> Part:
+    """Returns the examples to test on: the test split, or a share of the training split.
+
+    With `test_on="validation"` those to validate on; the test split is not read then.
+    """
+    if split.test_on == "validation":
+        return training(source, split, seed)[1]
+    if not split.test_share:
+        return source.whole("test")
+    labels = source.raw("train").labels
+    return Part("train", splitting.hold_out_test(labels, split.test_share, seed)[1])
+
+
+def unseen(source: Splits) -> Part:
+    """Returns what a network trained on other data is tested on: the test split, or else everything."""
+    return source.whole("test" if "test" in source.names else "train")
+
+
+def sample(source: Source, split: Split, seed: int) -> Dataset:
+    """Returns all that may be learned from, for a contact sheet."""
+    opened = Splits(source)
+    return opened.take(everything(opened, split, seed))

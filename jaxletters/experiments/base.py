@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxletters import files, manifest, trained, workdir
-from jaxletters.config import BaseConfig
-from jaxletters.errors import UserError
-from jaxletters.manifest import Seen
-from jaxletters.trained import Trained
+from jaxletters.config.schema import BaseConfig
+from jaxletters.core.errors import UserError
+from jaxletters.runs import manifest, restore, workdir
+from jaxletters.runs.manifest import Seen
+from jaxletters.runs.restore import Trained
+from jaxletters.runtime import files
 
 
 class Base(NamedTuple):
@@ -58,7 +59,7 @@ def load(config: BaseConfig, home: Path) -> Base:
             f"python launch.py --config {config.config}{elsewhere}"
         )
     manifest.check_base(home, _facts(folder, result))
-    run = trained.load(folder)
+    run = restore.load(folder)
     its = manifest.read(folder)
     return Base(run, _facts(folder, run.result), its.trained_on, manifest.read_seen(folder, its))
 

@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters import console, inference, loop, manifest, sharding, validation, workdir
-from jaxletters.config import CrossvalConfig
-from jaxletters.data import Splits, portions, splits
-from jaxletters.errors import UserError
-from jaxletters.experiments import base, fitting, outcome
+from jaxletters.config import validation
+from jaxletters.config.schema import CrossvalConfig
+from jaxletters.core.errors import UserError
+from jaxletters.core.types import Dataset
+from jaxletters.data import splits, splitting
+from jaxletters.data.datasets import Splits
+from jaxletters.evaluation import analysis, inference
+from jaxletters.experiments import base, fitting, results
 from jaxletters.experiments.fitting import Start
-from jaxletters.files import read_json, write_bytes, write_json
-from jaxletters.report import analysis
-from jaxletters.types import Dataset
+from jaxletters.models import summary
+from jaxletters.runs import manifest, workdir
+from jaxletters.runtime import console, sharding
+from jaxletters.runtime.files import read_json, write_bytes, write_json
+from jaxletters.training import loop
 
 
 def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
@@ -47,9 +52,9 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     source = Splits(config.dataset)
     layers = fitting.check(config, source.info)
     begin = fitting.start(config, source.info, folder)
-    part = portions.everything(source, config.split, config.seed)
+    part = splits.everything(source, config.split, config.seed)
     whole = source.take(part)
-    fold_of = splits.folds(whole.labels, config.folds, config.seed)
+    fold_of = splitting.folds(whole.labels, config.folds, config.seed)
     if begin.base:
         base.check_unseen(begin.base, "test", source.hashes(part))
     about = manifest.describe_data(
@@ -64,7 +69,7 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
         begin.base.facts if begin.base else None,
         begin.base.trained_on if begin.base else (),
     )
-    console.model_table(layers)
+    console.table_with_total(*summary.table(layers))
     folds = [
         _fold(config, begin, whole, fold_of == fold, folder / f"fold{fold + 1:02}", mesh)
         for fold in range(config.folds)
@@ -73,7 +78,7 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     for fold, (predicted, _) in enumerate(folds):
         logits[fold_of == fold] = predicted
     facts = _facts([about for _, about in folds])
-    result = outcome.write(config, folder, facts, [], whole, whole, logits)
+    result = results.write(config, folder, facts, [], whole, whole, logits)
     _show(result, folder, "finished")
     return result
 
@@ -95,12 +100,14 @@ def _fold(
                 f"remove {folder} to train the fold again"
             )
         return np.load(predictions), read_json(record)
-    others = splits.take(whole, np.flatnonzero(~unseen))
-    kept, held_out = splits.hold_out(others.labels, config.split.validation_per_class, config.seed)
-    train, validation = splits.take(others, kept), splits.take(others, held_out)
+    others = splitting.take(whole, np.flatnonzero(~unseen))
+    kept, held_out = splitting.hold_out(
+        others.labels, config.split.validation_per_class, config.seed
+    )
+    train, validation = splitting.take(others, kept), splitting.take(others, held_out)
     fitted = fitting.fit(config, begin, train, validation, folder, mesh, brief=True)
     reads = workdir.count_test_read(folder)
-    examples = splits.take(whole, np.flatnonzero(unseen))
+    examples = splitting.take(whole, np.flatnonzero(unseen))
     logits = inference.predict(
         fitted.model, fitted.variables, examples.images, loop.EVALUATION_BATCH, mesh
     )

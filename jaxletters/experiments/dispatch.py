@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jaxletters import console, data, mirror, sharding, usercode, validation, workdir
-from jaxletters.config import (
+from jaxletters.config import user_code, validation
+from jaxletters.config.schema import (
     CheckpointConfig,
     Config,
     CrossvalConfig,
@@ -15,8 +15,11 @@ from jaxletters.config import (
     SweepConfig,
     ZeroShotConfig,
 )
-from jaxletters.disk import Disk
+from jaxletters.data import datasets
 from jaxletters.experiments import crossval, fitting, study, sweep, train, zero_shot
+from jaxletters.runs import mirror, workdir
+from jaxletters.runs.disk import Disk
+from jaxletters.runtime import console, sharding
 
 _RUN = {
     Config: train.run,
@@ -38,9 +41,9 @@ def check(config: Experiment) -> None:
         return
     validation.check(config, mesh.size)
     if isinstance(config, CrossvalConfig):
-        fitting.check(config, data.info(config.dataset))
+        fitting.check(config, datasets.info(config.dataset))
     elif isinstance(config, Config):
-        train.check(config, data.info(config.dataset))
+        train.check(config, datasets.info(config.dataset))
 
 
 def run(config: Experiment, folder: Path) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def run(config: Experiment, folder: Path) -> dict[str, Any]:
             there.
     """
     validation.check_types(config)
-    usercode.identify(config)
+    user_code.identify(config)
     saving = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
     with workdir.locked(folder), mirror.kept(folder, config, saving, console.notice):
         if workdir.lock_file(folder) is None:

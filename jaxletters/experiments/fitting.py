@@ -7,28 +7,21 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from jaxletters import (
-    backend,
-    checkpoint,
-    console,
-    journal,
-    loop,
-    losses,
-    models,
-    optim,
-    rng,
-    transfer,
-)
-from jaxletters.checkpoint import Snapshot
-from jaxletters.config import AugmentConfig, Config, LetterNetConfig, LossConfig, StageConfig
-from jaxletters.errors import UserError, pixels
-from jaxletters.experiments import base, own
+from jaxletters.config.parts import DatasetInfo
+from jaxletters.config.schema import AugmentConfig, Config, LetterNetConfig, LossConfig, StageConfig
+from jaxletters.core import rng
+from jaxletters.core.errors import UserError, pixels
+from jaxletters.core.types import Dataset, Model, Variables
+from jaxletters.evaluation import losses
+from jaxletters.experiments import base, user_parts
 from jaxletters.experiments.base import Base
-from jaxletters.models import summary
-from jaxletters.parts import DatasetInfo
-from jaxletters.plan import Plan
-from jaxletters.steps import Task
-from jaxletters.types import Dataset, Model, Variables
+from jaxletters.models import networks, summary
+from jaxletters.runs import checkpoint, journal
+from jaxletters.runs.checkpoint import Snapshot
+from jaxletters.runtime import console, xla
+from jaxletters.training import loop, optimizers, pretrained
+from jaxletters.training.plan import Plan
+from jaxletters.training.steps import Task
 
 
 class Fitted(NamedTuple):
@@ -66,7 +59,7 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
             f"{config.model.crop}: nothing would be left of the images; make it smaller"
         )
     _check_augmentation(config, shape)
-    own.check(config, classes, shape)
+    user_parts.check(config, classes, shape)
     try:
         layers = summary.layers(config.model, classes, shape)
     except ZeroDivisionError:
@@ -77,10 +70,10 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
             f"config.model: images of {pixels(shape)} shrink to nothing in its stages; "
             "give it fewer stages (config.model.widths), smaller kernels, or padding=same"
         )
-    model = models.build(config.model, classes, shape)
+    model = networks.build(config.model, classes, shape)
     params = jax.eval_shape(model.init, jax.random.key(0)).params
     for i, stage in enumerate(config.stages):
-        transfer.trainable(params, stage.trainable, f"config.stages.{i}.trainable")
+        pretrained.trainable(params, stage.trainable, f"config.stages.{i}.trainable")
     return layers
 
 
@@ -141,11 +134,11 @@ def start(config: Config, info: DatasetInfo, folder: Path) -> Start:
     if not config.base.config:
         return Start(None, None, {})
     origin = base.load(config.base, folder)
-    model = models.build(config.model, len(info.class_names), info.image_shape)
-    draw = jax.jit(model.init, compiler_options=backend.once_options())
+    model = networks.build(config.model, len(info.class_names), info.image_shape)
+    draw = jax.jit(model.init, compiler_options=xla.once_options())
     fresh = draw(rng.key(config.seed, rng.Stream.INIT))
-    variables, report = transfer.take(fresh, origin.run.variables, config.base.take)
-    for line in transfer.lines(report):
+    variables, report = pretrained.take(fresh, origin.run.variables, config.base.take)
+    for line in pretrained.lines(report):
         console.notice(line)
     return Start(variables, origin, {"base": {**origin.facts, **report._asdict()}})
 
@@ -188,7 +181,7 @@ def fit(
         history.extend(_after(history, journal.read(where), i))
         runs.append(_run_facts(plan, snapshot, where))
     assert snapshot is not None, "there is always a stage"
-    model = models.build(config.model, len(train.class_names), train.images.shape[1:])
+    model = networks.build(config.model, len(train.class_names), train.images.shape[1:])
     facts = {**_facts(runs, history, train, held_out, snapshot.best), **begin.facts}
     return Fitted(model, snapshot.best, mesh, history, facts)
 
@@ -200,8 +193,8 @@ def _task(
     strength = config.loss.prior if isinstance(config.loss, LossConfig) else 0.0
     prior = losses.prior(train.labels, classes) if strength else ()
     return Task(
-        model=models.build(config.model, classes, shape, stage.trainable),
-        optimizer=optim.build(stage.optimizer, plan.total_steps, stage.trainable),
+        model=networks.build(config.model, classes, shape, stage.trainable),
+        optimizer=optimizers.build(stage.optimizer, plan.total_steps, stage.trainable),
         loss=config.loss,
         augment=config.augment,
         seed=rng.stage_seed(config.seed, index),

@@ -6,28 +6,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from jaxletters import (
-    comparison,
-    configfile,
-    console,
-    identity,
-    manifest,
-    report,
-    sharding,
-    validation,
-    workdir,
-)
-from jaxletters.config import (
-    Config,
-    CrossvalConfig,
-    StudyConfig,
-    ZeroShotConfig,
-)
-from jaxletters.data import portions
-from jaxletters.errors import UserError
-from jaxletters.experiments import base, outcome
-from jaxletters.sources import Split
-from jaxletters.types import Dataset
+from jaxletters.config import configfile, fingerprints, validation
+from jaxletters.config.schema import Config, CrossvalConfig, StudyConfig, ZeroShotConfig
+from jaxletters.config.sources import Split
+from jaxletters.core.errors import UserError
+from jaxletters.core.types import Dataset
+from jaxletters.data import splits
+from jaxletters.experiments import base, results
+from jaxletters.report import comparison, reports
+from jaxletters.runs import manifest, workdir
+from jaxletters.runtime import console, sharding
 
 # What is left of an experiment when there are only minutes for all of them.
 _QUICK_EXAMPLES = 8_000
@@ -67,22 +55,22 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> di
     for file, experiment in experiments.items():
         _check(file, experiment, _place(file, root), check_one)
     manifest.claim(folder, config, console.notice)
-    results = _run_all(config, experiments, root, run_one)
+    finished_by_file = _run_all(config, experiments, root, run_one)
     found = []
-    manifests = [manifest.read(_place(file, root)) for file in results]
+    manifests = [manifest.read(_place(file, root)) for file in finished_by_file]
     for entry in config.experiments:
         name = Path(entry.file).stem
         page = f"../../{name}" if config.budget == "full" else f"../{name}"
         page = f"{page}/report/index.html"
-        found.extend(comparison.rows(name, page, results[entry.file], entry.reference))
+        found.extend(comparison.rows(name, page, finished_by_file[entry.file], entry.reference))
     remark = {
         "full": "Every figure was measured by the experiment that its row names.",
         "quick": "A quick budget: every experiment is cut short, so these figures show that it works and "
         "not what it reaches.",
     }[config.budget]
-    result = outcome.write_comparison(
+    result = results.write_comparison(
         folder,
-        report.Comparison(
+        reports.Comparison(
             title=folder.name,
             remark=remark + manifest.warning(manifests),
             rows=found,
@@ -91,7 +79,7 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> di
             result={
                 "experiment": "study",
                 "budget": config.budget,
-                "fingerprint": identity.fingerprint(config),
+                "fingerprint": fingerprints.fingerprint(config),
             },
         ),
     )
@@ -116,11 +104,11 @@ def _run_all(
     config: StudyConfig, experiments: dict[str, Single], root: Path, run_one: Run
 ) -> dict[str, dict[str, Any]]:
     """Returns the result of every experiment by its file, and of the bases that they begin with."""
-    results: dict[str, dict[str, Any]] = {}
+    finished_by_file: dict[str, dict[str, Any]] = {}
     find = functools.cache(manifest.find_data)
 
     def ensure(file: str) -> None:
-        if file in results:
+        if file in finished_by_file:
             return
         experiment = experiments[file]
         if experiment.base.config:
@@ -129,14 +117,14 @@ def _run_all(
         if finished := workdir.finished(where, experiment):
             manifest.check_finished(where, experiment, base.now(experiment.base), find)
             console.notice(f"{file}: finished earlier")
-            results[file] = finished
+            finished_by_file[file] = finished
         else:
             console.notice(f"\n{file}")
-            results[file] = run_one(experiment, where)
+            finished_by_file[file] = run_one(experiment, where)
 
     for entry in config.experiments:
         ensure(entry.file)
-    return results
+    return finished_by_file
 
 
 def _place(file: str, root: Path) -> Path:
@@ -212,5 +200,5 @@ def _sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
         drawn.add(dataset)
         split = experiment.split if isinstance(experiment, Config) else Split()
         title = dataset.name if dataset.name not in sheets else f"{dataset.name}, {len(drawn)}"
-        sheets[title] = portions.sample(dataset, split, experiment.seed)
+        sheets[title] = splits.sample(dataset, split, experiment.seed)
     return sheets

@@ -5,24 +5,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jaxletters import (
-    comparison,
-    console,
-    data,
-    identity,
-    manifest,
-    overrides,
-    report,
-    sharding,
-    validation,
-    workdir,
-)
-from jaxletters import config as schema
-from jaxletters.comparison import Row
-from jaxletters.config import Config, SweepConfig, VariationConfig
-from jaxletters.data import portions
-from jaxletters.errors import UserError
-from jaxletters.experiments import base, outcome, train
+from jaxletters.config import fingerprints, overrides, validation
+from jaxletters.config import schema as schema
+from jaxletters.config.schema import Config, SweepConfig, VariationConfig
+from jaxletters.core.errors import UserError
+from jaxletters.data import datasets, splits
+from jaxletters.experiments import base, results, train
+from jaxletters.report import comparison, reports
+from jaxletters.report.comparison import Row
+from jaxletters.runs import manifest, workdir
+from jaxletters.runtime import console, sharding
 
 _BASELINE = VariationConfig(technique="baseline", name="baseline")
 
@@ -72,19 +64,17 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         manifests.append(manifest.read(folder / name))
         page = f"../{name}/report/index.html"
         compared.append(Row(variation.name, variation.technique, result, page=page))
-    result = outcome.write_comparison(
+    result = results.write_comparison(
         folder,
-        report.Comparison(
+        reports.Comparison(
             title=folder.name,
             remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy."
             + manifest.warning(manifests)
             + (f" Between its starts something changed: {', '.join(changes)}." if changes else ""),
             rows=compared,
             baseline=compared[0],
-            sheets={
-                config.dataset.name: portions.sample(config.dataset, config.split, config.seed)
-            },
-            result={"experiment": "sweep", "fingerprint": identity.fingerprint(config)},
+            sheets={config.dataset.name: splits.sample(config.dataset, config.split, config.seed)},
+            result={"experiment": "sweep", "fingerprint": fingerprints.fingerprint(config)},
         ),
     )
     _show(result, folder, "finished")
@@ -110,7 +100,7 @@ def trials(config: SweepConfig, check: bool = True) -> list[tuple[VariationConfi
             trial = overrides.apply(baseline, words)
             if check:
                 validation.check(trial, mesh.size)
-                train.check(trial, data.info(trial.dataset))
+                train.check(trial, datasets.info(trial.dataset))
         except UserError as error:
             where = f"config.variations.{i - 1} ({variation.name}): " if i else ""
             raise UserError("\n".join(where + line for line in str(error).splitlines())) from error

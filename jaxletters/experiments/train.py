@@ -5,14 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from jaxletters import console, inference, loop, manifest, metrics, sharding, validation, workdir
-from jaxletters.config import Config
-from jaxletters.data import Part, Splits, portions
-from jaxletters.experiments import base, fitting, outcome
+from jaxletters.config import validation
+from jaxletters.config.parts import DatasetInfo
+from jaxletters.config.schema import Config
+from jaxletters.core.types import Dataset
+from jaxletters.data import splits
+from jaxletters.data.datasets import Part, Splits
+from jaxletters.evaluation import inference, metrics
+from jaxletters.experiments import base, fitting, results
 from jaxletters.experiments.fitting import Fitted, Start
 from jaxletters.models import summary
-from jaxletters.parts import DatasetInfo
-from jaxletters.types import Dataset
+from jaxletters.runs import manifest, workdir
+from jaxletters.runtime import console, sharding
+from jaxletters.training import loop
 
 
 def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
@@ -41,12 +46,12 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     source = Splits(config.dataset)
     layers = check(config, source.info)
     begin = fitting.start(config, source.info, folder)
-    parts = portions.training(source, config.split, config.seed)
+    parts = splits.training(source, config.split, config.seed)
     train, held_out = map(source.take, parts)
     fitting.check_lengths(config, len(train.labels))
     _claim(config, begin, source, parts, folder)
     if not brief:
-        console.model_table(layers)
+        console.table_with_total(*summary.table(layers))
     fitted = fitting.fit(config, begin, train, held_out, folder, mesh, brief)
     result = _test_and_report(config, fitted, source, train, folder)
     if brief:
@@ -67,7 +72,7 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
         UserError: what the user must mend.
     """
     layers = fitting.check(config, info)
-    portions.check_test(config.dataset.name, info.splits, config.split)
+    splits.check_test(config.dataset.name, info.splits, config.split)
     return layers
 
 
@@ -80,15 +85,15 @@ def _claim(
         UserError: it has, or the run began with other data.
     """
     learned, validated = map(source.hashes, parts)
-    tested = source.hashes(portions.test(source, config.split, config.seed))
+    tested = source.hashes(splits.test(source, config.split, config.seed))
     if begin.base is not None:
         # An image that is in the run's own training examples, too, is a duplicate in the data.
         unseen = tested[~np.isin(tested, learned, kind="sort")]
         only_validated = config.split.test_on == "validation"
         base.check_unseen(begin.base, "test", unseen, also_validated=not only_validated)
         base.check_unseen(begin.base, "validation", validated, also_validated=False)
-    splits = manifest.splits_used(config, source.names)
-    about = manifest.describe_data(source, splits, (learned, validated, tested))
+    used = manifest.splits_used(config, source.names)
+    about = manifest.describe_data(source, used, (learned, validated, tested))
     manifest.tell(about, source, console.notice)
     if config.split.test_on == "validation":
         about["note"] = ", ".join(
@@ -117,12 +122,12 @@ def _test_and_report(
 ) -> dict[str, Any]:
     """Predicts the test examples, which nothing else does, and writes the report."""
     reads = workdir.count_test_read(folder) if config.split.test_on == "test" else 0
-    test = source.take(portions.test(source, config.split, config.seed))
+    test = source.take(splits.test(source, config.split, config.seed))
     logits = _predict(fitted, test.images)
     facts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
     if config.test_shift:
         facts["accuracy_over_shifts"] = _over_shifts(fitted, test, logits, config.test_shift)
-    return outcome.write(
+    return results.write(
         config, folder, facts, fitted.history, train, test, logits, fitted.variables
     )
 

@@ -5,23 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from jaxletters import (
-    console,
-    inference,
-    loop,
-    manifest,
-    sharding,
-    validation,
-    workdir,
-)
-from jaxletters.config import ZeroShotConfig
-from jaxletters.data import Splits, alphabets, portions, splits
-from jaxletters.errors import UserError, pixels
-from jaxletters.experiments import base, outcome
-from jaxletters.parts import DatasetInfo
-from jaxletters.report import analysis
-from jaxletters.trained import Trained
-from jaxletters.types import Dataset
+from jaxletters.config import validation
+from jaxletters.config.parts import DatasetInfo
+from jaxletters.config.schema import ZeroShotConfig
+from jaxletters.core.errors import UserError, pixels
+from jaxletters.core.types import Dataset
+from jaxletters.data import splits, splitting
+from jaxletters.data.datasets import Splits
+from jaxletters.data.formats import alphabets
+from jaxletters.evaluation import analysis, inference
+from jaxletters.experiments import base, results
+from jaxletters.runs import manifest, workdir
+from jaxletters.runs.restore import Trained
+from jaxletters.runtime import console, sharding
+from jaxletters.training import loop
 
 
 def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
@@ -48,7 +45,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     origin = base.load(config.base, folder)
     source = Splits(config.dataset)
     _check_fit(source.info, origin.run)
-    part = portions.unseen(source)
+    part = splits.unseen(source)
     unseen = source.take(part)
     _check_classes(unseen, origin.run)
     base.check_unseen(origin, "test", source.hashes(part))
@@ -70,7 +67,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     variables = sharding.replicate(network.variables, mesh)
     logits = inference.predict(network.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
     right = logits.argmax(axis=1) == unseen.labels
-    fold_of = splits.folds(unseen.labels, config.folds, config.seed)
+    fold_of = splitting.folds(unseen.labels, config.folds, config.seed)
     accuracies = [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
     facts = {
         "experiment": "zero-shot",
@@ -79,7 +76,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
         "test_split_reads": reads,
         **analysis.over_folds(accuracies),
     }
-    result = outcome.write(config, folder, facts, [], unseen, unseen, logits, network.variables)
+    result = results.write(config, folder, facts, [], unseen, unseen, logits, network.variables)
     _show(result, folder, "finished")
     return result
 

@@ -3,7 +3,7 @@
 import jax
 from flax import linen as nn
 
-from jaxletters.config import MLPConfig
+from jaxletters.config.schema import MLPConfig
 
 
 class MLP(nn.Module):

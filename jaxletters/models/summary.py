@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import traverse_util
 
-from jaxletters.config import ModelConfig
-from jaxletters.models import calling, module, pixels
+from jaxletters.config.schema import ModelConfig
 from jaxletters.models.layers import Conv
+from jaxletters.models.networks import calling, module, pixels
 
 
 class LayerRow(NamedTuple):
@@ -80,3 +80,30 @@ def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, ...]) 
             name = "/".join(path) or ", ".join(own)
             rows.append(LayerRow(name, _kind(layer), shape, size, macs))
     return rows
+
+
+class Table(NamedTuple):
+    """A network's layers as text, for one image; multiply-adds are in millions."""
+
+    heading: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    total: tuple[str, ...]
+    left: int = 2
+    """How many columns are flush left."""
+
+
+def table(layers: Sequence[LayerRow]) -> Table:
+    """Returns layers, parameters and multiply-adds as the cells of a table."""
+    rows = [
+        (
+            row.name,
+            row.kind,
+            " x ".join(map(str, row.output_shape)),
+            f"{row.parameters:,}" if row.parameters else "",
+            f"{row.macs / 1e6:.2f}" if row.macs else "",
+        )
+        for row in layers
+    ]
+    parameters = sum(row.parameters for row in layers)
+    total = ("total", "", "", f"{parameters:,}", f"{sum(row.macs for row in layers) / 1e6:.2f}")
+    return Table(("layer", "kind", "output shape", "parameters", "MMAC"), rows, total)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 
-from jaxletters.ops import direct, fused, patches, pool, winograd
+from jaxletters.ops import direct, fused, im2col, pool, winograd
 from jaxletters.ops.barrier import stored
 from jaxletters.ops.geometry import Layer
 
@@ -39,7 +39,7 @@ _THREES, _FOURS = winograd.Tiles(3), winograd.Tiles(4)
 
 # The first row that holds, as measured on two cores with AVX2 or AVX-512, jaxlib 0.10.2.
 CHOICES = (
-    Choice(_narrow, patches.forward, patches.input_gradient, patches.kernel_gradient),
+    Choice(_narrow, im2col.forward, im2col.input_gradient, im2col.kernel_gradient),
     Choice(
         lambda layer: _wide_3x3(layer, 64) and max(layer.out) == 3,
         _THREES.forward,
@@ -67,7 +67,7 @@ CHOICES = (
     Choice(
         lambda layer: _wide_3x3(layer, 32) and max(layer.out) > 3 and _valid(layer),
         winograd.rows_forward,
-        patches.input_gradient,
+        im2col.input_gradient,
         direct.kernel_gradient,
     ),
     Choice(
@@ -85,13 +85,13 @@ CHOICES = (
     Choice(
         lambda layer: layer.stride > 1 and layer.edge == 1,
         direct.forward,
-        patches.input_gradient,
-        patches.kernel_gradient,
+        im2col.input_gradient,
+        im2col.kernel_gradient,
     ),
     Choice(
         lambda layer: layer.stride > 1 or _valid(layer),
         direct.forward,
-        patches.input_gradient,
+        im2col.input_gradient,
         direct.kernel_gradient,
     ),
     Choice(lambda _: True, direct.forward, direct.input_gradient, direct.kernel_gradient),

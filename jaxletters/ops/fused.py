@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxletters.ops import geometry, patches, pool
+from jaxletters.ops import geometry, im2col, pool
 from jaxletters.ops.barrier import stored
 from jaxletters.ops.geometry import Layer
 
@@ -49,7 +49,7 @@ def _backward(
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel, winner = saved
     dy = stored(pool.unpool(winner, stored(dy), layer.out))
-    return patches.input_gradient(dy, kernel, layer), patches.kernel_gradient(x, dy, layer)
+    return im2col.input_gradient(dy, kernel, layer), im2col.kernel_gradient(x, dy, layer)
 
 
 conv2d_max_pool.defvjp(_forward, _backward)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxletters.ops import direct, geometry, parts
+from jaxletters.ops import blocks, direct, geometry
 from jaxletters.ops.barrier import stored
 from jaxletters.ops.geometry import Layer
 
@@ -111,7 +111,7 @@ class Tiles:
             y = self._products(self._inputs(x, layer), kernels, layer)
             return stored(geometry.weave(_untiled(self.a, y), self.m, layer.out))
 
-        return parts.mapped(part, self._parts(layer), x)
+        return blocks.mapped(part, self._parts(layer), x)
 
     def input_gradient(self, dy: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
         """The transpose of `forward`, step by step."""
@@ -123,7 +123,7 @@ class Tiles:
             taps = list(stored(_untiled(self.b.T, dx)))
             return stored(geometry.overlap(taps, self.edge, self.m, layer.pads, layer.size))
 
-        return parts.mapped(part, self._parts(layer), dy)
+        return blocks.mapped(part, self._parts(layer), dy)
 
     def kernel_gradient(self, x: jax.Array, dy: jax.Array, layer: Layer) -> jax.Array:
         """The other transpose; transformed inputs meet transformed gradients, summed over all tiles."""
@@ -132,7 +132,7 @@ class Tiles:
             tiles = self._inputs(x, layer), self._outputs(dy, layer)
             return lax.dot_general(*tiles, (((1,), (1,)), ((0,), (0,))))
 
-        total = parts.summed(part, self._parts(layer), x, dy)
+        total = blocks.summed(part, self._parts(layer), x, dy)
         dk = jnp.asarray(np.kron(self.g, self.g).T, x.dtype) @ total.reshape(self.edge**2, -1)
         return dk.reshape(3, 3, *layer.channels)
 
@@ -143,7 +143,7 @@ class Tiles:
     def _parts(self, layer: Layer) -> int:
         down, right = self._grid(layer)
         places = self.edge**2 * down * right
-        return parts.count(layer.batch, layer.batch * places * max(layer.channels))
+        return blocks.count(layer.batch, layer.batch * places * max(layer.channels))
 
     def _kernels(self, kernel: jax.Array) -> jax.Array:
         """Returns `[places, in, out]`."""

@@ -11,15 +11,16 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from jaxletters.comparison import Row, accuracy
-from jaxletters.report import analysis, drawing
+from jaxletters.evaluation import analysis
+from jaxletters.report import style
+from jaxletters.report.comparison import Row, accuracy
 
 _RING = {
     "linestyle": "",
     "marker": "o",
     "markersize": 10,
     "markerfacecolor": "none",
-    "markeredgecolor": drawing.INK,
+    "markeredgecolor": style.INK,
 }
 _NOTABLE_SHARE = 0.01
 # Okabe and Ito's colours without the palest.
@@ -39,7 +40,7 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
             "stage" where the run has several, whose ends get a line.
         best_step: the step of the best validation.
     """
-    figure = Figure(figsize=(9, 3.8), dpi=drawing.DPI, layout="constrained")
+    figure = Figure(figsize=(9, 3.8), dpi=style.DPI, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     history = analysis.smoothed(history)
     ends = _stage_ends(history)
@@ -52,12 +53,12 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
             (
                 training,
                 "training",
-                {"color": drawing.TRAINING, "marker": "o" * (len(training) == 1)},
+                {"color": style.TRAINING, "marker": "o" * (len(training) == 1)},
             ),
             (
                 validation,
                 "validation",
-                {"color": drawing.VALIDATION, "marker": "o", "markersize": 4},
+                {"color": style.VALIDATION, "marker": "o", "markersize": 4},
             ),
             (best, best_label, _RING),
         ):
@@ -82,11 +83,11 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
         losses.legend()
     accuracies.set_title("Accuracy")
     accuracies.set_ylabel("correct (%)")
-    accuracies.yaxis.set_major_formatter(drawing.percent)
+    accuracies.yaxis.set_major_formatter(style.percent)
     _leave_out_the_start(accuracies, history)
     for axes in (losses, accuracies):
         for end in ends:
-            axes.axvline(end, color=drawing.FAINT, linewidth=0.8, linestyle=":", zorder=0)
+            axes.axvline(end, color=style.FAINT, linewidth=0.8, linestyle=":", zorder=0)
     return figure
 
 
@@ -96,7 +97,7 @@ def several_curves(histories: Mapping[str, Sequence[dict[str, Any]]]) -> Figure:
     Args:
         histories: records as for `learning_curves`, by the name of the run.
     """
-    figure = Figure(figsize=(9, 4.2), dpi=drawing.DPI, layout="constrained")
+    figure = Figure(figsize=(9, 4.2), dpi=style.DPI, layout="constrained")
     axes = figure.subplots()
     for i, (name, history) in enumerate(histories.items()):
         colour = _SEVERAL[i % len(_SEVERAL)]
@@ -108,7 +109,7 @@ def several_curves(histories: Mapping[str, Sequence[dict[str, Any]]]) -> Figure:
         axes.plot(series[:, 0], series[:, 1], line, color=colour, label=label)
     axes.set_xlabel("epoch")
     axes.set_ylabel("correct (%)")
-    axes.yaxis.set_major_formatter(drawing.percent)
+    axes.yaxis.set_major_formatter(style.percent)
     _fit(axes, [_later(np.asarray(line.get_xydata())) for line in axes.lines])
     _grid(axes)
     axes.legend()
@@ -124,11 +125,11 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
     whole = analysis.confusion_matrix(labels, predicted, len(names))
     wrong = int(whole.sum() - whole.trace())
     left_out = 0
-    if len(shown) > drawing.MOST_CLASSES:
+    if len(shown) > style.MOST_CLASSES:
         mistaken = whole.sum(0) + whole.sum(1) - 2 * whole.diagonal()
         worst_first = shown[np.argsort(-mistaken[shown], kind="stable")]
         several = max(int(np.count_nonzero(mistaken)), 2)
-        shown = np.sort(worst_first[: min(several, drawing.MOST_CLASSES)])
+        shown = np.sort(worst_first[: min(several, style.MOST_CLASSES)])
         left_out = len(worst_first) - len(shown)
     counts = whole[np.ix_(shown, shown)]
     shares = analysis.row_shares(counts)
@@ -137,7 +138,7 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
 
     size = len(shown)
     side = min(7.5, max(3.4, 0.5 * size))
-    figure = Figure(figsize=(side + 1.6, side + 0.9), dpi=drawing.DPI, layout="constrained")
+    figure = Figure(figsize=(side + 1.6, side + 0.9), dpi=style.DPI, layout="constrained")
     axes = figure.subplots()
     axes.set_facecolor("#ececec")
     worst = max(np.nanmax(mistakes, initial=0.0), 0.05)  # a good network's chart stays pale
@@ -145,15 +146,15 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
     font_size = min(9.0, 0.32 * 72 * side / size)
     for (row, column), share in np.ndenumerate(shares):
         if row == column or share >= _NOTABLE_SHARE:
-            colour = "white" if row != column and math.sqrt(share / worst) > 0.6 else drawing.INK
+            colour = "white" if row != column and math.sqrt(share / worst) > 0.6 else style.INK
             text = "" if np.isnan(share) else f"{round(100 * share, 1):g}"
             cell = axes.text(
                 column, row, text, size=font_size, color=colour, ha="center", va="center"
             )
             # All lie within the axes, and measuring hundreds of them takes as long as drawing them.
             cell.set_in_layout(False)
-    shown_names = [drawing.class_name(names, int(label)) for label in shown]
-    drawing.turn_long_names(axes, shown_names)
+    shown_names = [style.class_name(names, int(label)) for label in shown]
+    style.turn_long_names(axes, shown_names)
     axes.set_xticks(range(size), shown_names)
     axes.set_yticks(range(size), shown_names)
     axes.tick_params(length=0)
@@ -161,10 +162,10 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[
     axes.set_xlabel("taken for")
     axes.set_ylabel("true class")
     rest = f"; {left_out:,} classes with fewer mistakes or none are not shown" * bool(left_out)
-    drawing.headline(figure, f"{wrong:,} of {whole.sum():,} test images are misread{rest}")
+    style.headline(figure, f"{wrong:,} of {whole.sum():,} test images are misread{rest}")
     axes.set_title("% of the true class; grey: read correctly; blank: below 1%", fontsize=8)
     ticks = [share for share in (0, 0.01, 0.05, 0.2, 0.5, 1) if share <= worst]
-    bar = figure.colorbar(image, shrink=0.6, ticks=ticks, format=drawing.percent)
+    bar = figure.colorbar(image, shrink=0.6, ticks=ticks, format=style.percent)
     bar.set_label("share of the true class misread so (%)")
     bar.outline.set_visible(False)
     return figure
@@ -175,23 +176,23 @@ def class_accuracy(labels: np.ndarray, predicted: np.ndarray, names: Sequence[st
     confusion = analysis.confusion_matrix(labels, predicted, len(names))
     shown = np.flatnonzero(confusion.sum(axis=1))
     right, total = confusion.diagonal()[shown], confusion.sum(axis=1)[shown]
-    order = np.argsort(right / total, kind="stable")[: drawing.MOST_CLASSES]
+    order = np.argsort(right / total, kind="stable")[: style.MOST_CLASSES]
     figure = Figure(
-        figsize=(max(4.0, 1.4 + 0.3 * len(order)), 3.2), dpi=drawing.DPI, layout="constrained"
+        figsize=(max(4.0, 1.4 + 0.3 * len(order)), 3.2), dpi=style.DPI, layout="constrained"
     )
     axes = figure.subplots()
     for place, i in enumerate(order):
         low, high = analysis.wilson_interval(int(right[i]), int(total[i]))
-        axes.plot([place, place], [low, high], "-", color=drawing.VALIDATION, linewidth=1.2)
-        axes.plot([place], [right[i] / total[i]], "o", color=drawing.VALIDATION, markersize=4.5)
-    shown_names = [drawing.class_name(names, int(shown[i])) for i in order]
-    drawing.turn_long_names(axes, shown_names)
+        axes.plot([place, place], [low, high], "-", color=style.VALIDATION, linewidth=1.2)
+        axes.plot([place], [right[i] / total[i]], "o", color=style.VALIDATION, markersize=4.5)
+    shown_names = [style.class_name(names, int(shown[i])) for i in order]
+    style.turn_long_names(axes, shown_names)
     axes.set_xticks(range(len(order)), shown_names)
     if len(order) < len(shown):
         axes.set_title(f"the worst {len(order)} of {len(shown):,} classes", fontsize=8)
     axes.set_xlim(-0.7, len(order) - 0.3)
     axes.set_ylabel("correct (%), 95% interval")
-    axes.yaxis.set_major_formatter(drawing.percent)
+    axes.yaxis.set_major_formatter(style.percent)
     _grid(axes)
     axes.tick_params(axis="x", length=0)
     return figure
@@ -203,27 +204,27 @@ def reliability(labels: np.ndarray, logits: np.ndarray) -> Figure:
     The reliability diagram of DeGroot and Fienberg (The Comparison and Evaluation of Forecasters, 1983).
     """
     found = analysis.reliability(labels, logits)
-    figure = Figure(figsize=(4.6, 4.6), dpi=drawing.DPI, layout="constrained")
+    figure = Figure(figsize=(4.6, 4.6), dpi=style.DPI, layout="constrained")
     shares, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    shares.plot([0, 1], [0, 1], "--", color=drawing.FAINT, linewidth=0.8)
+    shares.plot([0, 1], [0, 1], "--", color=style.FAINT, linewidth=0.8)
     for one in found:
         low, high = analysis.wilson_interval(one.right, one.examples)
-        shares.plot([one.confidence] * 2, [low, high], "-", color=drawing.VALIDATION, linewidth=1.2)
+        shares.plot([one.confidence] * 2, [low, high], "-", color=style.VALIDATION, linewidth=1.2)
     places = [one.confidence for one in found]
     right = [one.right / one.examples for one in found]
-    shares.plot(places, right, "o-", color=drawing.VALIDATION, markersize=4.5)
+    shares.plot(places, right, "o-", color=style.VALIDATION, markersize=4.5)
     shares.set_ylim(0, 1.02)
     shares.set_ylabel("of them correct (%), 95% interval")
     shares.set_title("below the dashed line: too sure; above: not sure enough", fontsize=8)
-    counts.bar(places, [one.examples for one in found], width=0.04, color=drawing.VALIDATION)
+    counts.bar(places, [one.examples for one in found], width=0.04, color=style.VALIDATION)
     counts.set_yscale("log")
     counts.set_ylabel("images")
     counts.set_xlabel("probability of the class predicted (%)")
     counts.set_xlim(0, 1.02)
     for axes in (shares, counts):
-        axes.xaxis.set_major_formatter(drawing.percent)
+        axes.xaxis.set_major_formatter(style.percent)
         _grid(axes)
-    shares.yaxis.set_major_formatter(drawing.percent)
+    shares.yaxis.set_major_formatter(style.percent)
     return figure
 
 
@@ -234,9 +235,9 @@ def comparison(rows: Sequence[Row], baseline: Row | None) -> Figure:
         rows: from top to bottom.
         baseline: what the others are compared with, or None.
     """
-    own, other = drawing.VALIDATION, drawing.TRAINING
+    own, other = style.VALIDATION, style.TRAINING
     height = 1.1 + 0.24 * len(rows)
-    drawn = Figure(figsize=(8, height), dpi=drawing.DPI, layout="constrained")
+    drawn = Figure(figsize=(8, height), dpi=style.DPI, layout="constrained")
     axes = drawn.subplots()
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows, strict=True):

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from jaxletters import comparison, settings
-from jaxletters.comparison import Row
-from jaxletters.console import duration
+from jaxletters.config import serialization
+from jaxletters.report import comparison
+from jaxletters.report.comparison import Row
+from jaxletters.runtime.console import duration
 
 
 class Section(NamedTuple):
@@ -79,8 +80,8 @@ def of_run(
         "everything random follow from the settings.",
         changes=", ".join(changes),
         settings=[
-            {"title": "Settings", "rows": settings.flatten(config).items()},
-            {"title": "Environment", "rows": settings.flatten(environment).items()},
+            {"title": "Settings", "rows": serialization.flatten(config).items()},
+            {"title": "Environment", "rows": serialization.flatten(environment).items()},
         ],
         above=_above(result, config),
     )

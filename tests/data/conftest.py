@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 from inputs import idx
 
-from jaxletters.sources import Emnist
+from jaxletters.config.sources import Emnist
 
 
 @pytest.fixture(scope="session")

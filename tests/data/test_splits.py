@@ -1,161 +1,92 @@
-import subprocess
-import sys
+"""What is learned from, chosen by and tested on never overlaps, and is all there is."""
+
+import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
+from jaxletters.config.schema import Config
+from jaxletters.config.sources import AlphaDigits, Arrays, SketchLetters, Split
+from jaxletters.core.errors import UserError
 from jaxletters.data import splits
-from jaxletters.errors import UserError
-from jaxletters.types import Dataset
+from jaxletters.data.datasets import Part, Splits
+from jaxletters.runs import manifest
 
-# Lengths are few, because each is a shape that JAX compiles; what is in them varies.
-labellings = st.sampled_from([60, 200]).flatmap(
-    lambda n: st.integers(1, 6).flatmap(
-        lambda classes: st.lists(st.integers(0, classes - 1), min_size=n, max_size=n)
-    )
-)
-seeds = st.integers(0, 2**32 - 1)
+ONE_EACH = Split(validation_per_class=1)
 
 
-def as_labels(values):
-    return np.array(values, np.int32)
+@pytest.fixture
+def letters():
+    """Ten capitals of each class, every image another one; there is no test split."""
+    number = np.arange(260)
+    bits = (number[:, None] >> np.arange(320) % 9) & 1
+    bits[:, 300:] = 1
+    return Splits(Arrays(bits.reshape(260, 20, 16), 1 + number % 26))
 
 
-@settings(max_examples=40)
-@given(labellings, st.integers(1, 40), seeds)
-def test_each_class_gives_its_share_and_nothing_is_lost(values, per_class, seed):
-    labels = as_labels(values)
-    shares = {k: min(per_class, np.sum(labels == k) // 6) for k in np.unique(labels)}
-    assume(any(shares.values()))
-    kept, held_out = splits.hold_out(labels, per_class, seed)
-    np.testing.assert_array_equal(np.sort(np.concatenate([kept, held_out])), np.arange(len(labels)))
-    assert {k: np.sum(labels[held_out] == k) for k in shares} == shares
-    for indices in (kept, held_out):
-        assert indices.dtype == np.int64
-        assert np.all(np.diff(indices) > 0)
+def images(source, choose, split, seed=0):
+    """The images of each part that a function of `portions` chooses, as a set of bytes."""
+    parts = choose(source, split, seed)
+    parts = parts if isinstance(parts, tuple) and not isinstance(parts, Part) else (parts,)
+    return [{image.tobytes() for image in source.take(part).images} for part in parts]
 
 
-def test_the_numbers_of_emnist_letters():
-    # 4,800 of each letter as NIST published them: the usual validation split of 20,800.
-    labels = np.repeat(np.arange(1, 27, dtype=np.int32), 4800)
-    kept, held_out = splits.hold_out(labels, 800, seed=0)
-    assert (len(kept), len(held_out)) == (104_000, 20_800)
-
-
-@settings(max_examples=20)
-@given(labellings, seeds)
-def test_other_seeds_hold_out_others(values, seed):
-    labels = as_labels(values)
-    assume(len(labels) == 200)
-    held = {splits.hold_out(labels, 40, (seed + i) % 2**32)[1].tobytes() for i in range(4)}
-    assert len(held) == 4
-
-
-@settings(max_examples=20)
-@given(st.permutations(range(60)), seeds)
-def test_a_class_does_not_depend_on_how_the_others_are_labelled(order, seed):
-    # Examples keep their places; only which of the other classes they belong to changes.
-    labels = as_labels([0] * 60 + [1, 2] * 30)
-    others = labels.copy()
-    others[60:] = labels[60:][list(order)]
-    chosen = [
-        [i for i in splits.hold_out(which, 10, seed)[1] if which[i] == 0]
-        for which in (labels, others)
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.4])
+def test_a_share_to_test_on_is_kept_from_training(letters, share):
+    split = dataclasses.replace(ONE_EACH, test_share=share)
+    parts = [
+        *images(letters, splits.training, split, seed=3),
+        *images(letters, splits.test, split, seed=3),
     ]
-    assert chosen[0] == chosen[1]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 260
+    assert len(parts[2]) == 26 * round(10 * share)
+    assert len(parts[1]) == 26
+    assert images(letters, splits.test, split, seed=4) != [parts[2]]
 
 
-def test_every_member_of_a_class_is_equally_likely():
-    labels = as_labels([0, 1] * 30)
-    seeds_tried = 600
-    counts = np.zeros(60)
-    for seed in range(seeds_tried):
-        counts[splits.hold_out(labels, 5, seed)[1]] += 1
-    expected = seeds_tried * 5 / 30
-    # Five standard deviations of a binomial count.
-    assert np.all(abs(counts - expected) < 5 * np.sqrt(expected * (1 - 5 / 30)))
+def test_a_limit_leaves_the_test_examples_as_they_are(letters):
+    split = dataclasses.replace(ONE_EACH, test_share=0.2)
+    limited = dataclasses.replace(split, limit=182)
+    (whole,) = images(letters, splits.everything, split)
+    (few,) = images(letters, splits.everything, limited)
+    assert len(few) == 182
+    assert few < whole
+    assert images(letters, splits.test, split) == images(letters, splits.test, limited)
 
 
-def test_too_few_examples_to_hold_any_out_is_the_user_s_to_mend():
-    with pytest.raises(UserError, match=r"expected a class of at least 6 .* at most 5 ") as caught:
-        splits.hold_out(as_labels([0] * 5 + [1] * 3), 800, seed=0)
-    assert len(str(caught.value).splitlines()) == 1
+def test_without_validation_all_is_learned_from(letters):
+    parts = splits.training(letters, Split(validation_per_class=0), seed=0)
+    train, validation = map(letters.take, parts)
+    assert (len(train.labels), len(validation.labels)) == (260, 0)
+    assert validation.images.shape == (0, 20, 16)
 
 
-DIGEST = """
-import hashlib, numpy as np
-from jaxletters.data import splits
-labels = np.random.default_rng(0).integers(0, 9, 500).astype(np.int32)
-held_out = splits.hold_out(labels, 7, seed=11)[1]
-print(hashlib.sha256(held_out.astype("<i8").tobytes()).hexdigest())
-"""
+def test_letters_come_on_emnist_s_canvas_if_asked(letters):
+    images = AlphaDigits(resize="bilinear").resized(letters.raw("train").images)
+    assert images.shape == (260, 28, 28)
+    assert not images[:, :2].any()
+    assert not images[:, -2:].any()
 
 
-def test_the_split_is_the_same_in_every_process_and_version():
-    # Another value here means that old runs validated on examples that new ones train on.
-    out = subprocess.run([sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "857f90d711492c602592f8e7e9c871d1f3ff0ad63726b940cffa9d8c5b0f0570"
+def test_it_is_said_when_there_would_be_nothing_to_test_on():
+    with pytest.raises(UserError, match=r"mine has no test split .*split\.test_share=0\.2"):
+        splits.check_test("mine", ("train",), ONE_EACH)
+    share = dataclasses.replace(ONE_EACH, test_share=0.2)
+    splits.check_test("mine", ("train",), share)
+    with pytest.raises(UserError, match=r"mnist has a test split of its own; set it to 0"):
+        splits.check_test("mnist", ("train", "test"), share)
 
 
-def test_take_keeps_images_and_labels_together():
-    images = np.arange(5 * 4).reshape(5, 2, 2).astype(np.uint8)
-    dataset = Dataset(images, np.arange(5, dtype=np.int32), ("a", "b", "c", "d", "e"))
-    taken = splits.take(dataset, np.array([3, 1, 1]))
-    np.testing.assert_array_equal(taken.labels, [3, 1, 1])
-    np.testing.assert_array_equal(taken.images, images[[3, 1, 1]])
-    assert taken.class_names == dataset.class_names
-
-
-@settings(max_examples=40)
-@given(labellings, st.integers(2, 12), seeds)
-def test_folds_are_stratified_and_even(values, count, seed):
-    labels = as_labels(values)
-    assume(np.unique(labels, return_counts=True)[1].min() >= count)
-    fold_of = splits.folds(labels, count, seed)
-    assert np.ptp(np.bincount(fold_of, minlength=count)) <= 1
-    for label in np.unique(labels):
-        assert np.ptp(np.bincount(fold_of[labels == label], minlength=count)) <= 1
-    np.testing.assert_array_equal(fold_of, splits.folds(labels, count, seed))
-    if len(np.unique(labels)) == 1:
-        assert not np.array_equal(fold_of, splits.folds(labels, count, (seed + 1) % 2**32))
-
-
-@pytest.mark.parametrize("count", [1, 4])
-def test_folds_without_an_example_of_some_class_are_refused(count):
-    labels = as_labels([1] * 30 + [2] * 3)
-    with pytest.raises(UserError, match=r"config\.folds: expected 2 to 3, .*label 2.*found"):
-        splits.folds(labels, count, seed=0)
-
-
-@settings(max_examples=40)
-@given(labellings, st.sampled_from([0.1, 0.2, 0.5]), seeds)
-def test_a_share_of_each_class_is_tested_on(values, share, seed):
-    labels = as_labels(values)
-    kept, tested = splits.hold_out_test(labels, share, seed)
-    np.testing.assert_array_equal(np.sort(np.concatenate([kept, tested])), np.arange(len(labels)))
-    for label in np.unique(labels):
-        count = np.sum(labels == label)
-        assert np.sum(labels[tested] == label) == max(1, np.rint(share * count))
-
-
-@settings(max_examples=40)
-@given(labellings, st.integers(1, 250), seeds)
-def test_a_limit_takes_from_all_classes_alike(values, most, seed):
-    labels = as_labels(values)
-    chosen = splits.limit(labels, most, seed)
-    assert len(chosen) == min(most, len(labels))
-    assert np.all(np.diff(chosen) > 0)
-    taken = np.bincount(labels[chosen], minlength=6)
-    there = np.bincount(labels, minlength=6)
-    # Only a class that is used up has fewer than another.
-    for label in np.flatnonzero(taken < there):
-        assert taken[label] >= taken.max() - 1
-
-
-def test_a_class_of_one_example_is_learned_and_not_tested():
-    train, tested = splits.hold_out_test(np.array([0, 1, 1, 1, 1, 1, 2, 2]), 0.2, seed=0)
-    labels = np.array([0, 1, 1, 1, 1, 1, 2, 2])
-    assert np.bincount(labels[train]).tolist() == [1, 4, 1]
-    assert np.bincount(labels[tested], minlength=3).tolist() == [0, 1, 1]
+def test_settings_can_be_chosen_without_a_look_at_the_test_split():
+    config = Config(
+        dataset=SketchLetters(size=260),
+        split=Split(validation_per_class=1, test_on="validation"),
+    )
+    source = Splits(config.dataset)
+    splits.check_test("mine", source.names, config.split)
+    _, validation = splits.training(source, config.split, seed=2)
+    tested = splits.test(source, config.split, seed=2)
+    assert tested.split == validation.split == "train"
+    np.testing.assert_array_equal(tested.indices, validation.indices)
+    about = manifest.describe_data(source, manifest.splits_used(config, source.names))
+    assert set(about["splits"]) == set(source._raw) == {"train"}

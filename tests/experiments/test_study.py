@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import runs
 
-from jaxletters import commandline
-from jaxletters.data import sketch
-from jaxletters.errors import UserError
+from jaxletters.cli import command_line
+from jaxletters.core.errors import UserError
+from jaxletters.data.synthetic import sketch
 from jaxletters.experiments import dispatch
 
 CONFIGS = {
@@ -79,9 +79,9 @@ HEAD = '''"""A config of a test."""
 import dataclasses
 from pathlib import Path
 
-from jaxletters import configfile
-from jaxletters.config import *
-from jaxletters.sources import *
+from jaxletters.config import configfile
+from jaxletters.config.schema import *
+from jaxletters.config.sources import *
 
 HERE = Path(__file__).parent
 # Other letters than those that the base learns from.
@@ -263,7 +263,7 @@ def test_what_the_user_must_mend_is_one_line(
     base = [] if name == "study" else [f"--config.base.workdir={root / 'letters'}"]
     flags = [f"--config={configs / name}.py", f"--workdir={tmp_path / name}", *base, *words]
     with pytest.raises(UserError) as caught:
-        dispatch.run(*commandline.parse(flags))
+        dispatch.run(*command_line.parse(flags))
     (line,) = str(caught.value).splitlines()
     assert expected in line
     assert not list(tmp_path.iterdir()), "nothing is written"
@@ -308,7 +308,7 @@ def test_bases_in_a_circle_are_refused(configs, tmp_path):
     )
     flags = [f"--config={configs / 'circle.py'}", f"--workdir={tmp_path / 'circle'}"]
     with pytest.raises(UserError, match=r"found a circle: \S*hen.py begins with \S*egg.py begins"):
-        dispatch.run(*commandline.parse(flags))
+        dispatch.run(*command_line.parse(flags))
     assert not list(tmp_path.iterdir()), "nothing is written"
 
 
@@ -338,5 +338,5 @@ def relocate(folder, before, now):
 
 def run(configs, root, name, *words):
     return dispatch.run(
-        *commandline.parse([f"--config={configs / name}.py", f"--workdir={root / name}", *words])
+        *command_line.parse([f"--config={configs / name}.py", f"--workdir={root / name}", *words])
     )

@@ -5,8 +5,7 @@ import pytest
 import scipy.signal
 import tiny
 
-from jaxletters import models
-from jaxletters.config import (
+from jaxletters.config.schema import (
     ACTIVATIONS,
     INITIALIZERS,
     POOLINGS,
@@ -14,14 +13,15 @@ from jaxletters.config import (
     DeeperConfig,
     SimpleConvNetConfig,
 )
-from jaxletters.types import Variables
+from jaxletters.core.types import Variables
+from jaxletters.models import networks
 
 SHAPE = (8, 8)
 TINY = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 5), depths=(1, 2))
 
 
 def build(config, classes=5, shape=SHAPE):
-    return models.build(config, classes, shape)
+    return networks.build(config, classes, shape)
 
 
 def images(n=4, shape=SHAPE, seed=0):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters import models
-from jaxletters.config import ACTIVATIONS, MLPConfig
+from jaxletters.config.schema import ACTIVATIONS, MLPConfig
+from jaxletters.models import networks
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from jaxletters.config import ACTIVATIONS, MLPConfig
     ],
 )
 def test_parameters(config, classes, parameters):
-    model = models.build(config, classes, (28, 28))
+    model = networks.build(config, classes, (28, 28))
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes.params)) == parameters
 
 
 def test_the_forward_pass_is_two_products_and_a_relu():
-    model = models.build(MLPConfig(hidden=(6,)), 3, (4, 5))
+    model = networks.build(MLPConfig(hidden=(6,)), 3, (4, 5))
     variables = tiny.variables(model)
     images = np.random.default_rng(0).standard_normal((2, 4, 5)).astype(np.float32)
     logits, batch_stats = tiny.apply(model, variables, images, False)
@@ -36,7 +36,7 @@ def test_the_forward_pass_is_two_products_and_a_relu():
 
 
 def test_training_changes_nothing_in_it():
-    model = models.build(MLPConfig(hidden=(6,)), 3, (4, 5))
+    model = networks.build(MLPConfig(hidden=(6,)), 3, (4, 5))
     variables, images = tiny.variables(model), np.ones((2, 4, 5), np.float32)
     train, evaluated = (tiny.apply(model, variables, images, train) for train in (True, False))
     np.testing.assert_array_equal(train[0], evaluated[0])
@@ -45,14 +45,14 @@ def test_training_changes_nothing_in_it():
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_is_one(activation):
-    model = models.build(MLPConfig(hidden=(6,), activation=activation), 3, (4, 5))
+    model = networks.build(MLPConfig(hidden=(6,), activation=activation), 3, (4, 5))
     images = np.ones((2, 4, 5), np.float32)
     logits = model.apply(tiny.variables(model), images, train=False)[0]
     assert np.all(np.isfinite(logits))
 
 
 def test_a_key_is_an_initialisation():
-    init = tiny.quick_jit(models.build(MLPConfig(hidden=(6,)), 3, (4, 5)).init)
+    init = tiny.quick_jit(networks.build(MLPConfig(hidden=(6,)), 3, (4, 5)).init)
     a, again, b = (init(jax.random.key(seed)).params for seed in (0, 0, 1))
     jax.tree.map(np.testing.assert_array_equal, a, again)
     assert not np.array_equal(a["hidden1"]["kernel"], b["hidden1"]["kernel"])

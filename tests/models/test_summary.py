@@ -1,9 +1,8 @@
 import jax
 import pytest
 
-from jaxletters import models
-from jaxletters.config import ConvNetConfig, DeeperConfig, MLPConfig, SimpleConvNetConfig
-from jaxletters.models import summary
+from jaxletters.config.schema import ConvNetConfig, DeeperConfig, MLPConfig, SimpleConvNetConfig
+from jaxletters.models import networks, summary
 from jaxletters.models.summary import LayerRow
 
 
@@ -22,7 +21,7 @@ from jaxletters.models.summary import LayerRow
 )
 def test_the_parameters_add_up_to_the_network_s(config):
     rows = summary.layers(config, 27, (28, 28))
-    shapes = jax.eval_shape(models.build(config, 27, (28, 28)).init, jax.random.key(0))
+    shapes = jax.eval_shape(networks.build(config, 27, (28, 28)).init, jax.random.key(0))
     assert sum(row.parameters for row in rows) == sum(
         leaf.size for leaf in jax.tree.leaves(shapes.params)
     )

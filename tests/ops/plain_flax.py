@@ -3,15 +3,15 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxletters.config import (
+from jaxletters.config.schema import (
     ConvNetConfig,
     DeeperConfig,
     LetterNetConfig,
     MLPConfig,
     SimpleConvNetConfig,
 )
+from jaxletters.core.types import Model, Variables
 from jaxletters.models.mlp import MLP
-from jaxletters.types import Model, Variables
 
 
 def max_pool(x):

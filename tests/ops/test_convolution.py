@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 from jaxletters import ops
-from jaxletters.ops import convolution, direct, patches
+from jaxletters.ops import convolution, direct, im2col
 
 
 def by_lax(layer, x, kernel, dy):
@@ -74,7 +74,7 @@ def test_the_sums_by_numpy_are_scipy_s():
     layers(st.integers(1, 5), st.integers(1, 2), st.sampled_from([1, 2, 3, 5, 17])),
 )
 def test_every_form_adds_up_the_same(layer):
-    check(layer, [by_lax, by_form(direct), by_form(patches)])
+    check(layer, [by_lax, by_form(direct), by_form(im2col)])
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_every_form_adds_up_the_same(layer):
     ids=str,
 )
 def test_large_kernels(layer):
-    check(layer, [by_lax, by_form(direct), by_form(patches)])
+    check(layer, [by_lax, by_form(direct), by_form(im2col)])
 
 
 @pytest.mark.parametrize("channels", [(1, 512), (512, 1), (96, 130)], ids=str)
 def test_many_channels(channels):
-    check(layer(3, (5, 6), channels, 3, padding="VALID"), [by_form(patches)])
+    check(layer(3, (5, 6), channels, 3, padding="VALID"), [by_form(im2col)])
 
 
 def first_row(layer):

@@ -11,15 +11,17 @@ import pytest
 import tiny
 from jax import lax
 
-from jaxletters import losses, models, ops
-from jaxletters.config import (
+from jaxletters import ops
+from jaxletters.config.schema import (
     ConvNetConfig,
     DeeperConfig,
     LetterNetConfig,
     MLPConfig,
     SimpleConvNetConfig,
 )
-from jaxletters.types import Variables
+from jaxletters.core.types import Variables
+from jaxletters.evaluation import losses
+from jaxletters.models import networks
 
 ACCELERATORS = ("tpu", "cuda")
 
@@ -138,7 +140,7 @@ WORK = (
 
 @pytest.mark.parametrize("config", NETWORKS, ids=lambda config: type(config).__name__)
 def test_a_training_step_on_accelerators_has_the_operations_of_plain_flax(config):
-    model = models.build(config, 10, (28, 28))
+    model = networks.build(config, 10, (28, 28))
     inputs = shapes(model)
 
     def work(platform, model):
@@ -160,7 +162,7 @@ def test_every_network_is_lowered_somewhere():
 
 @pytest.mark.parametrize("config", NETWORKS, ids=lambda config: type(config).__name__)
 def test_what_stops_fusion_on_cpus_is_not_in_programs_for_accelerators(config):
-    model = models.build(config, 10, (28, 28))
+    model = networks.build(config, 10, (28, 28))
     inputs = shapes(model)
 
     def barriers(platform):
@@ -173,7 +175,7 @@ def test_what_stops_fusion_on_cpus_is_not_in_programs_for_accelerators(config):
 
 @pytest.mark.parametrize("config", NETWORKS, ids=lambda config: type(config).__name__)
 def test_a_program_for_any_number_of_images_is_of_xla_s_operations_on_cpus_too(config):
-    model = models.build(config, 10, (28, 28))
+    model = networks.build(config, 10, (28, 28))
     variables = jax.eval_shape(model.init, jax.random.key(0))
     (batch,) = jax.export.symbolic_shape("batch")
 

@@ -8,9 +8,15 @@ import tiny
 from agreement import assert_close, x64
 
 from configs import emnist_deeper
-from jaxletters import losses, models
-from jaxletters.config import ConvNetConfig, DeeperConfig, LetterNetConfig, SimpleConvNetConfig
-from jaxletters.types import Variables
+from jaxletters.config.schema import (
+    ConvNetConfig,
+    DeeperConfig,
+    LetterNetConfig,
+    SimpleConvNetConfig,
+)
+from jaxletters.core.types import Variables
+from jaxletters.evaluation import losses
+from jaxletters.models import networks
 
 SIDE, CLASSES = 28, 26
 
@@ -60,7 +66,7 @@ def outcome(model, variables, images, labels):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_whole_networks_and_their_gradients_are_flax_s(name):
     config = NETWORKS[name]
-    model = models.build(config, CLASSES, (SIDE, SIDE))
+    model = networks.build(config, CLASSES, (SIDE, SIDE))
     plain = plain_flax.build(config, CLASSES)
     # After the notebook's last convolution BatchNorm sees one number an image: fewer, and it could be
     # that ReLU lets all pass, and a bias before it has no gradient.
@@ -108,7 +114,7 @@ def curves(model, variables, seeds, steps=200, batch=32):
 
 
 def test_training_follows_the_same_curve():
-    model = models.build(SMALL, FEW_CLASSES, (SMALL_SIDE, SMALL_SIDE))
+    model = networks.build(SMALL, FEW_CLASSES, (SMALL_SIDE, SMALL_SIDE))
     variables = tiny.variables(model)
     plain = plain_flax.build(SMALL, FEW_CLASSES)
     (found,), expected = curves(model, variables, [0]), curves(plain, variables, [0, 1, 2])

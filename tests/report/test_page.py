@@ -5,8 +5,8 @@ import html.parser
 import pytest
 from results import FOLDS, RUN
 
-from jaxletters.comparison import Row
 from jaxletters.report import page
+from jaxletters.report.comparison import Row
 
 VOID = {"meta", "img", "br"}
 

@@ -6,10 +6,11 @@ import zlib
 
 import numpy as np
 
-from jaxletters.data import archives, builders, mat
-from jaxletters.data.archives import Source
-from jaxletters.data.builders import base
-from jaxletters.errors import UserError
+from jaxletters.core.errors import UserError
+from jaxletters.data.builders import base, specs
+from jaxletters.data.formats import mat
+from jaxletters.data.sources import archives
+from jaxletters.data.sources.archives import Source
 
 _PER_CLASS = 39
 # As published, the file takes half a megabyte, with MATLAB's headers.
@@ -21,7 +22,7 @@ class AlphaLetters(base.ArraysBuilder):
 
     name = "jaxletters_alpha_letters"
     HOMEPAGE = "https://cs.nyu.edu/~roweis/data.html"
-    SPEC = builders.SPECS["alpha_letters"]
+    SPEC = specs.SPECS["alpha_letters"]
     ARCHIVE = archives.ALPHA_DIGITS
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {ARCHIVE.wanted} here, from {ARCHIVE.remotes[0].url}."
 

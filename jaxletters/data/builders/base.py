@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from jaxletters.data import idx
-from jaxletters.data.archives import Archive, Source, sources
-from jaxletters.data.builders import Spec
-from jaxletters.errors import UserError, one_line
+from jaxletters.core.errors import UserError, one_line
+from jaxletters.data.builders.specs import Spec
+from jaxletters.data.formats import idx
+from jaxletters.data.sources.archives import Archive, Source, sources
 
 _READ_AT_ONCE = 1000
 
@@ -155,5 +155,5 @@ def quiet() -> Iterator[None]:
     finally:
         tfds.enable_progress_bar()
         logging.set_verbosity(verbosity)
-        # `jaxletters.quiet` made it quieter than absl knows.
+        # `jaxletters.runtime.quiet` made it quieter than absl knows.
         logging.get_absl_logger().setLevel(level)

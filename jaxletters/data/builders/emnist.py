@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from jaxletters.data import archives, builders
-from jaxletters.data.archives import Source
-from jaxletters.data.builders import base
-from jaxletters.errors import UserError
+from jaxletters.core.errors import UserError
+from jaxletters.data.builders import base, specs
+from jaxletters.data.sources import archives
+from jaxletters.data.sources.archives import Source
 
 
 class _Emnist(base.ArraysBuilder, skip_registration=True):
@@ -26,7 +26,7 @@ class _Emnist(base.ArraysBuilder, skip_registration=True):
         return np.ascontiguousarray(images.transpose(0, 2, 1)), labels
 
 
-def _check_mapping(mapping: Source, spec: builders.Spec) -> None:
+def _check_mapping(mapping: Source, spec: specs.Spec) -> None:
     """Raises a UserError if NIST's mapping file, where there is one, has other classes."""
     if not mapping.exists():
         return
@@ -53,7 +53,7 @@ def _builder(subset: str) -> type[base.ArraysBuilder]:
         """Handwritten characters, all that the files hold."""
 
         name = f"jaxletters_emnist_{subset}"
-        SPEC = builders.SPECS[f"emnist_{subset}"]
+        SPEC = specs.SPECS[f"emnist_{subset}"]
         ARCHIVE = archive
         MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {archive.wanted} here, from {archive.remotes[0].url}."
 

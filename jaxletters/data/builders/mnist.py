@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from jaxletters.data import archives, builders
-from jaxletters.data.archives import Source
-from jaxletters.data.builders import base
+from jaxletters.data.builders import base, specs
+from jaxletters.data.sources import archives
+from jaxletters.data.sources.archives import Source
 
 
 class Mnist(base.ArraysBuilder):
@@ -13,7 +13,7 @@ class Mnist(base.ArraysBuilder):
     # TFDS's own `mnist` has other features: neither must find the other's files.
     name = "jaxletters_mnist"
     HOMEPAGE = "http://yann.lecun.com/exdb/mnist/"
-    SPEC = builders.SPECS["mnist"]
+    SPEC = specs.SPECS["mnist"]
     ARCHIVE = archives.MNIST
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {ARCHIVE.wanted} here."
 

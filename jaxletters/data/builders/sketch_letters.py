@@ -1,4 +1,4 @@
-"""Generated letters: drawn by `jaxletters.data.sketch`, needing no files."""
+"""Generated letters: drawn by `jaxletters.data.synthetic.sketch`, needing no files."""
 
 import dataclasses
 import hashlib
@@ -7,9 +7,9 @@ from typing import cast
 import numpy as np
 import tensorflow_datasets as tfds
 
-from jaxletters.data import builders, sketch, strokes
-from jaxletters.data.archives import Source
-from jaxletters.data.builders import base
+from jaxletters.data.builders import base, specs
+from jaxletters.data.sources.archives import Source
+from jaxletters.data.synthetic import sketch, strokes
 
 # Part of the dataset's definition: a run's own seed does not change the data.
 _SEED = 0
@@ -28,7 +28,7 @@ def size_config(size: int) -> SizeConfig:
     # All forms and a sample of the drawings are in the name, so that a change to either leaves no old
     # ones in use; the sample alone does not have every form.
     style = hashlib.sha256(repr(strokes.LETTERS).encode())
-    for split in builders.SPECS["sketch_letters"].splits:
+    for split in specs.SPECS["sketch_letters"].splits:
         style.update(sketch.draw(26, split, _SEED)[0].tobytes())
     return SizeConfig(
         name=f"size_{size}_{style.hexdigest()[:8]}",
@@ -42,7 +42,7 @@ class SketchLetters(base.ArraysBuilder):
 
     name = "jaxletters_sketch_letters"
     HOMEPAGE = ""
-    SPEC = builders.SPECS["sketch_letters"]
+    SPEC = specs.SPECS["sketch_letters"]
 
     def arrays(self, split: str, sources: dict[str, Source]) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""

@@ -1,0 +1,67 @@
+"""Draw letters in the browser and see what a finished run's network reads."""
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+
+from jaxletters.cli import command_line
+from jaxletters.core.errors import UserError, pixels
+from jaxletters.runtime import console
+
+HELP = "draw letters in the browser and see what a run's network reads"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument(
+        "run",
+        type=command_line.path,
+        metavar="RUN",
+        help="a finished run folder, or an exported bundle",
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="where the page is served (%(default)s)"
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="name or address it is served on (%(default)s: for this machine alone)",
+    )
+
+
+def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+    """Serves the page until Ctrl-C.
+
+    Raises:
+        UserError: there is no network that reads letters of pictures, or the port cannot be had.
+    """
+    command_line.nothing_more(words)
+    from jaxletters.runtime import xla
+
+    # Before the other imports, which may start threads.
+    xla.prepare()
+    import numpy as np
+
+    from jaxletters.demo import server, serving
+    from jaxletters.reading import loader, pictures, segmentation
+
+    # A port that is taken should not cost the time that a network needs.
+    with serving.listen(known.host, known.port) as listening:
+        network = loader.load(known.run)
+        side = segmentation.SIDE
+        if not pictures.is_handwriting(network) or network.image_shape != (side, side):
+            raise UserError(
+                f"{network.name}: expected a network that reads handwriting of {side}x{side} pixels, found "
+                f"one for pictures of {pixels(network.image_shape)}; read pictures with jaxletters predict"
+            )
+        # Compiled now, so that the first stroke is answered at once.
+        network.predict(np.zeros(network.image_shape, np.uint8))
+        console.notice(f"{serving.url(listening)} reads with {network.name}; Ctrl-C ends it")
+        with contextlib.suppress(KeyboardInterrupt):
+            serving.server(server.build(network, known.host)).run(sockets=[listening])
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, found {text!r}")
+    return int(text)

@@ -1,0 +1,48 @@
+"""Write a config file to begin with: a network of one's own on pictures of one's own."""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxletters.cli import command_line
+from jaxletters.core.errors import UserError, shown
+from jaxletters.runtime import console, files
+
+HELP = "write a config file with a network and a folder of pictures of your own"
+_TEMPLATE = Path(__file__).parent / "templates" / "config.py"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    parser.add_argument("name", metavar="NAME", help="the file to write is NAME.py")
+    parser.add_argument(
+        "--images", metavar="FOLDER", help="a folder of pictures for each class (./NAME)"
+    )
+
+
+def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+    """Writes the file and prints what to do with it.
+
+    Raises:
+        UserError: there is such a file, or it cannot be written.
+    """
+    command_line.nothing_more(words)
+    name = known.name.removesuffix(".py")
+    path, images = Path(f"{name}.py"), known.images or name
+    if not path.stem.strip(".") or not name.isprintable():
+        raise UserError(f"{shown(known.name)!r}: expected the name of a file; choose another name")
+    if path.exists():
+        raise UserError(f"{path}: expected a new file, found one; choose another name")
+    text = _TEMPLATE.read_text(encoding="utf-8").replace(
+        "NAME.py", path.as_posix().replace("\\", "/")
+    )
+    files.write_bytes(path.absolute(), text.replace('"IMAGES"', repr(images)).encode())
+    steps = {
+        "config": str(path),
+        "look at": f"jaxletters inspect {shlex.quote(str(path))}",
+        "train": f"python launch.py --config {shlex.quote(str(path))}",
+    }
+    if not files.expanded(images).is_dir():
+        steps = {"first": f"put pictures into {images}/<class>/, a folder for each class"} | steps
+    console.result_table(steps)

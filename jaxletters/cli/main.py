@@ -1,0 +1,39 @@
+"""The command `jaxletters`: what is done before and after training."""
+
+import sys
+from collections.abc import Sequence
+
+from jaxletters.cli import command_line
+from jaxletters.cli.commands import demo, export, inspect, new, predict, report, runs, wandb
+from jaxletters.runtime import quiet
+
+_COMMANDS = {
+    "new": new,
+    "inspect": inspect,
+    "runs": runs,
+    "report": report,
+    "predict": predict,
+    "demo": demo,
+    "export": export,
+    "wandb": wandb,
+}
+
+
+def main() -> int:
+    """Runs the command line and returns the exit code, as `launch.py` does."""
+    quiet.for_good()
+    return command_line.exit_code(lambda: _run(sys.argv[1:]))
+
+
+def _run(argv: Sequence[str]) -> None:
+    parser = command_line.Parser(prog="jaxletters", description=__doc__, allow_abbrev=False)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    for name, command in _COMMANDS.items():
+        about = {"help": command.HELP, "description": command.__doc__, "allow_abbrev": False}
+        command.arguments(subparsers.add_parser(name, **about))
+    known, words = parser.parse_known_args(argv)
+    _COMMANDS[known.command].run(known, words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

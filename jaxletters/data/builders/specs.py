@@ -1,0 +1,47 @@
+"""TFDS builders that need no TensorFlow, and what is known of their data without importing TFDS."""
+
+from typing import NamedTuple
+
+from jaxletters.data.formats import alphabets
+
+
+class Spec(NamedTuple):
+    """What can be said of a dataset before any of its files is touched.
+
+    Attributes:
+        builder: where its builder is, "module:class".
+        class_names: one name per label.
+        labels: the labels that may occur.
+        image_shape: (height, width) in pixels.
+        splits: the names of its splits.
+        fit: how a picture becomes such an image: one of `parts.FITS`.
+    """
+
+    builder: str
+    class_names: tuple[str, ...]
+    labels: range
+    image_shape: tuple[int, int] = (28, 28)
+    splits: tuple[str, ...] = ("train", "test")
+    fit: str = "emnist"
+
+
+def _emnist(subset: str) -> Spec:
+    names = alphabets.EMNIST[subset]
+    builder = f"jaxletters.data.builders.emnist:{subset.upper()}"
+    return Spec(builder, names, range(names[0] == alphabets.UNUSED, len(names)))
+
+
+SPECS = {
+    **{f"emnist_{subset}": _emnist(subset) for subset in alphabets.EMNIST},
+    "mnist": Spec("jaxletters.data.builders.mnist:Mnist", alphabets.DIGITS, range(10), fit="mnist"),
+    "alpha_letters": Spec(
+        "jaxletters.data.builders.alpha_letters:AlphaLetters",
+        alphabets.LETTERS,
+        range(1, 27),
+        (20, 16),
+        splits=("train",),
+    ),
+    "sketch_letters": Spec(
+        "jaxletters.data.builders.sketch_letters:SketchLetters", alphabets.LETTERS, range(1, 27)
+    ),
+}

@@ -1,0 +1,212 @@
+"""What follows from a test split's labels and a network's logits: pure NumPy."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxletters.core.types import Dataset
+from jaxletters.evaluation.metrics import log_probabilities
+
+_LISTED_CONFUSIONS = 10
+_CALIBRATION_BINS = 15
+
+
+class Confusion(NamedTuple):
+    """How many `times` one class is taken for another, and the `share` of its examples that is."""
+
+    label: int
+    predicted: int
+    times: int
+    share: float
+
+
+class Reliability(NamedTuple):
+    """Of so many `examples`, predicted with the mean probability `confidence`, so many are `right`."""
+
+    examples: int
+    right: int
+    confidence: float
+
+
+class Mistake(NamedTuple):
+    """One misclassified example and the probability given to the class it was taken for."""
+
+    example: int
+    label: int
+    predicted: int
+    probability: float
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Returns a proportion's 95% score interval (Wilson 1927, JASA 22); (0, 1) without trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    z = statistics.NormalDist().inv_cdf(0.975)
+    shrink = 1 / (1 + z**2 / trials)
+    rate = successes / trials
+    centre = shrink * (rate + z**2 / (2 * trials))
+    half = shrink * z * math.sqrt(rate * (1 - rate) / trials + (z / (2 * trials)) ** 2)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Returns int64 `[classes, classes]`: examples of the row's class taken for the column's."""
+    cells = labels.astype(np.int64) * classes + predicted
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def row_shares(confusion: np.ndarray) -> np.ndarray:
+    """Returns a confusion matrix whose rows are divided by their sums; rows of zeros become NaN."""
+    totals = confusion.sum(axis=1, keepdims=True)
+    return np.divide(confusion, totals, out=np.full(confusion.shape, np.nan), where=totals > 0)
+
+
+def top_confusions(confusion: np.ndarray, limit: int) -> list[Confusion]:
+    """Returns the most frequent confusions, at most `limit`; ties in the order of the classes."""
+    wrong = confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    shares = row_shares(confusion)
+    order = np.argsort(-wrong, axis=None, kind="stable")[: min(limit, np.count_nonzero(wrong))]
+    cells = zip(*np.unravel_index(order, wrong.shape), strict=True)
+    return [Confusion(int(i), int(j), int(wrong[i, j]), float(shares[i, j])) for i, j in cells]
+
+
+def most_confused_pair(confusion: np.ndarray) -> tuple[int, int] | None:
+    """Returns the two classes most often taken for one another, in their order; None if none are."""
+    both = np.triu(confusion + confusion.T, 1)
+    first, second = np.unravel_index(both.argmax(), both.shape)
+    return (int(first), int(second)) if both.any() else None
+
+
+def accuracy_as_one(confusion: np.ndarray, pair: tuple[int, int]) -> float:
+    """Returns the share read right where taking one class of a pair for the other is right, too."""
+    one, other = pair
+    right = confusion.trace() + confusion[one, other] + confusion[other, one]
+    return float(right / confusion.sum())
+
+
+def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[Mistake]:
+    """Returns the mistakes made with the highest probability, at most `limit`; ties by index."""
+    predicted = logits.argmax(axis=1)
+    (wrong,) = np.nonzero(predicted != labels)
+    confidence = np.exp(log_probabilities(logits[wrong])).max(axis=1)
+    order = np.argsort(-confidence, kind="stable")[:limit]
+    return [
+        Mistake(int(i), int(labels[i]), int(predicted[i]), float(p))
+        for i, p in zip(wrong[order], confidence[order], strict=True)
+    ]
+
+
+def reliability(labels: np.ndarray, logits: np.ndarray) -> list[Reliability]:
+    """Returns what predictions of about the same probability came to, by 15 equal bins of it.
+
+    Args:
+        labels: int32 `[n]`.
+        logits: float32 `[n, classes]`.
+
+    Returns:
+        the bins that hold any, rising; none where a probability is not finite.
+    """
+    confidence = np.exp(log_probabilities(logits).max(axis=1))
+    if not np.isfinite(confidence).all():
+        return []
+    right = logits.argmax(axis=1) == labels
+    bins = np.minimum(_CALIBRATION_BINS - 1, np.int64(confidence * _CALIBRATION_BINS))
+    return [
+        Reliability(int(inside.sum()), int(right[inside].sum()), float(confidence[inside].mean()))
+        for inside in (bins == i for i in np.unique(bins))
+    ]
+
+
+def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
+    """Returns how far, on average, the probability of the predicted class is from how often it is right.
+
+    The expected calibration error over 15 equal bins of probability (Guo et al., On Calibration of
+    Modern Neural Networks, 2017, section 2), in [0, 1]; NaN where a probability is not finite.
+
+    Args:
+        labels: int32 `[n]`.
+        logits: float32 `[n, classes]`.
+    """
+    found = reliability(labels, logits)
+    gaps = [abs(one.right - one.confidence * one.examples) for one in found]
+    return sum(gaps) / len(labels) if found else math.nan
+
+
+def over_folds(accuracies: list[float]) -> dict[str, Any]:
+    """Returns the accuracy of every fold, their mean, and their standard deviation (n - 1)."""
+    return {
+        "fold_accuracies": accuracies,
+        "fold_mean": statistics.mean(accuracies),
+        "fold_deviation": statistics.stdev(accuracies),
+    }
+
+
+def smoothed(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the records of a run, those of few training examples joined with the ones before.
+
+    A record ends wherever one is due, at the end of an epoch for one, perhaps a single batch after the
+    last; its mean says little. Joined ones stand where the last of them did, with the means over all
+    their examples. Records of different stages are never joined.
+
+    Args:
+        history: records; "examples" counts what a training record is about.
+    """
+    result: list[dict[str, Any]] = []
+    most = max((record.get("examples", 0) for record in history), default=0)
+    place: dict[Any, int] = {}  # of each stage's newest training record
+    for record in history:
+        before = place.get(record.get("stage"))
+        if 0 < record.get("examples", 0) < most / 2 and before is not None:
+            result[before] = _joined(result[before], record)
+            continue
+        if record["split"] == "train":
+            place[record.get("stage")] = len(result)
+        result.append(record)
+    return result
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    both = one["examples"] + other["examples"]
+    means = {
+        key: (one[key] * one["examples"] + other[key] * other["examples"]) / both
+        for key in ("loss", "accuracy")
+    }
+    return {**other, **means, "examples": both}
+
+
+def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
+    """Returns what float32 logits `[n, classes]` say about a test split, ready for JSON.
+
+    Rates are shares in [0, 1], losses are nats; classes without test examples have no accuracy, and the
+    balanced accuracy is the mean of all others'.
+    """
+    names = test.class_names
+    count = len(test.labels)
+    confusion = confusion_matrix(test.labels, logits.argmax(axis=1), len(names))
+    correct = int(confusion.trace())
+    label_log_probabilities = log_probabilities(logits)[np.arange(count), test.labels]
+    recall = row_shares(confusion).diagonal()
+    pair = most_confused_pair(confusion)
+    return {
+        "test_accuracy": correct / count,
+        "test_accuracy_interval": list(wilson_interval(correct, count)),
+        "test_balanced_accuracy": float(np.nanmean(recall)),
+        "test_errors": count - correct,
+        "test_examples": count,
+        "test_loss": -float(label_log_probabilities.mean()),
+        "test_calibration_error": calibration_error(test.labels, logits),
+        "class_accuracy": {n: float(r) for n, r in zip(names, recall, strict=True) if r == r},
+        "confusions": [
+            {**found._asdict(), "label": names[found.label], "predicted": names[found.predicted]}
+            for found in top_confusions(confusion, _LISTED_CONFUSIONS)
+        ],
+        "most_confused": pair
+        and {
+            "pair": [names[i] for i in pair],
+            "test_accuracy_as_one": accuracy_as_one(confusion, pair),
+        },
+    }

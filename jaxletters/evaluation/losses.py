@@ -1,0 +1,50 @@
+"""What training minimises."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxletters.config.schema import LossConfig
+from jaxletters.core.types import Tree
+
+
+def is_kernel(parameter: jax.Array) -> bool:
+    """Whether a parameter is a kernel, which decays, rather than a bias or a normalisation's: by its axes."""
+    return parameter.ndim > 1
+
+
+def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
+    """Returns each example's cross-entropy in nats: float32 `[b]`.
+
+    Args:
+        logits: float32 `[b, classes]`.
+        labels: int32 `[b]`.
+        label_smoothing: probability spread evenly over all classes (Szegedy et al., Rethinking the
+            Inception Architecture, 2015, section 7).
+    """
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), label_smoothing)
+    return optax.softmax_cross_entropy(logits, targets)
+
+
+def prior(labels: np.ndarray, classes: int) -> tuple[float, ...]:
+    """Returns the logarithm of each class's share of the examples, in units of an equal share.
+
+    Added to the logits in training it makes them those of equally frequent classes (Menon et al.,
+    Long-tail learning via logit adjustment, 2021, section 5). 0 for classes without examples.
+
+    Args:
+        labels: int32 `[n]`.
+        classes: how many there are.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    equal = len(labels) / np.count_nonzero(counts)
+    return tuple(float(np.log(count / equal)) if count else 0.0 for count in counts)
+
+
+def penalty(params: Tree, config: LossConfig) -> jax.Array:
+    """Returns `l1 * sum |w| + l2 * sum w**2` over all kernels, a float32 scalar."""
+    kernels = [w for w in jax.tree.leaves(params) if is_kernel(w)]
+    l1 = sum((jnp.sum(jnp.abs(w)) for w in kernels), jnp.float32(0)) if config.l1 else 0.0
+    l2 = sum((jnp.sum(jnp.square(w)) for w in kernels), jnp.float32(0)) if config.l2 else 0.0
+    return jnp.float32(config.l1 * l1 + config.l2 * l2)

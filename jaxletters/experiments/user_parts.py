@@ -1,0 +1,147 @@
+"""What is wrong with the parts that a user wrote, found by tracing them, before anything is loaded."""
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxletters.config import serialization, user_code
+from jaxletters.config.parts import Augmentation, Loss, Metric, ModelConfig, Optimizer, Slot
+from jaxletters.config.schema import Config
+from jaxletters.core.errors import UserError
+from jaxletters.models import networks
+from jaxletters.training import optimizers
+
+_Check = Callable[[], str | None]
+
+
+def check(config: Config, classes: int, shape: tuple[int, ...]) -> None:
+    """Traces every part that is not this package's.
+
+    Args:
+        config: the run.
+        classes: how many there are.
+        shape: of the images.
+
+    Raises:
+        UserError: a part fails, or gives something else than it should; a line for each.
+    """
+    lines = []
+    for key, part, action in _checks(config, classes, shape):
+        name = type(part).__name__
+        try:
+            with part.importing():
+                problem = action()
+        except Exception as error:  # its type differs with what the part does
+            problem = f"{name} fails: {user_code.blame(error)}"
+        if problem:
+            lines.append(f"config.{key}: {problem}")
+    if lines:
+        raise UserError("\n".join(lines))
+
+
+def _checks(
+    config: Config, classes: int, shape: tuple[int, ...]
+) -> Iterator[tuple[str, Slot, _Check]]:
+    """Yields the key of every part that is not this package's, the part, and what tells its problem."""
+    augment = config.augment
+    changes = (
+        {f"augment.{i}": part for i, part in enumerate(augment)}
+        if isinstance(augment, tuple)
+        else {"augment": augment}
+    )
+    of_stages = {f"stages.{i}.optimizer": stage.optimizer for i, stage in enumerate(config.stages)}
+    checks: list[tuple[str, Slot, Any]] = [
+        ("model", config.model, functools.partial(_model, config.model, classes, shape)),
+        ("loss", config.loss, functools.partial(_loss, config.loss, classes)),
+    ]
+    checks += [
+        (key, part, functools.partial(_change, part, shape)) for key, part in changes.items()
+    ]
+    for key, part in (of_stages or {"optimizer": config.optimizer}).items():
+        checks.append((key, part, functools.partial(_optimizer, part)))
+    for i, metric in enumerate(config.metrics):
+        checks.append((f"metrics.{i}", metric, functools.partial(_metric, metric, classes)))
+    for key, part, action in checks:
+        if part.defined_by is not None or _holds_own(part):
+            yield key, part, action
+
+
+def _holds_own(part: Slot) -> bool:
+    return any(isinstance(v, Slot) and v.defined_by is not None for v in vars(part).values())
+
+
+def _expected(what: str, shape: tuple[int, ...], found: Any) -> str | None:
+    """Returns a problem unless what was traced is a float32 array of a shape."""
+    if getattr(found, "shape", None) == shape and getattr(found, "dtype", None) == jnp.float32:
+        return None
+    is_array = isinstance(found, jax.ShapeDtypeStruct)
+    described = f"{found.dtype} {list(found.shape)}" if is_array else type(found).__name__
+    return f"expected {what} float32 {list(shape)}, found {described}; correct its code"
+
+
+def _model(part: ModelConfig, classes: int, shape: tuple[int, ...]) -> str | None:
+    if not _survives(part):
+        return (
+            "expected settings that can be read back from config.json, found others; use numbers, strings, "
+            "tuples of one declared type, and parts of exactly the declared class"
+        )
+    model = networks.build(part, classes, shape)
+    variables = jax.eval_shape(model.init, jax.random.key(0))
+    images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    logits, _ = jax.eval_shape(functools.partial(model.apply, train=False), variables, images)
+    train = functools.partial(model.apply, train=True)
+    jax.eval_shape(lambda v, x: train(v, x, key=jax.random.key(0)), variables, images)
+    size = "x".join(map(str, shape))
+    return _expected(f"the logits of an image of {size} pixels,", (1, classes), logits)
+
+
+def _survives(part: ModelConfig) -> bool:
+    values = json.loads(json.dumps(serialization.to_dict(part)))
+    try:
+        return serialization.from_class(values, type(part)) == part
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+def _change(part: Augmentation, shape: tuple[int, ...]) -> str | None:
+    image = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return _expected("an image,", shape, jax.eval_shape(part.apply, jax.random.key(0), image))
+
+
+def _loss(part: Loss, classes: int) -> str | None:
+    logits = jax.ShapeDtypeStruct((2, classes), jnp.float32)
+    labels = jax.ShapeDtypeStruct((2,), jnp.int32)
+    penalty = jax.eval_shape(part.penalty, {"w": jax.ShapeDtypeStruct((2, 3), jnp.float32)})
+    if getattr(penalty, "shape", ()) != ():
+        return f"expected a penalty that is a scalar, found {list(penalty.shape)}; correct its code"
+    return _expected("a loss per example,", (2,), jax.eval_shape(part.per_example, logits, labels))
+
+
+def _metric(part: Metric, classes: int) -> str | None:
+    labels = np.arange(2 * classes, dtype=np.int32) % classes
+    logits = np.random.default_rng(0).normal(size=(len(labels), classes)).astype(np.float32)
+    found: Any = part.value(labels, logits)
+    if np.ndim(found) == 0 and np.issubdtype(np.asarray(found).dtype, np.number):
+        return None
+    return f"expected a number, found {type(found).__name__}; correct its code"
+
+
+def _optimizer(part: Optimizer) -> str | None:
+    steps = 100
+    found: Any = optimizers.build(part, steps)
+    if not isinstance(found, optax.GradientTransformation):
+        return f"expected build to return an Optax transformation, found {type(found).__name__}"
+    params = {"w": jax.ShapeDtypeStruct((2, 3), jnp.float32)}
+    state = jax.eval_shape(found.init, params)
+    updates, _ = jax.eval_shape(found.update, params, state, params)
+    jax.eval_shape(optax.apply_updates, params, updates)
+    rate = part.rate(steps)
+    return _expected(
+        "a learning rate,", (), jax.eval_shape(lambda t: jnp.float32(rate(t)), jnp.int32(0))
+    )

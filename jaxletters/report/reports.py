@@ -1,0 +1,219 @@
+"""What a finished run leaves for its reader: a page with pictures, the result as JSON and as text."""
+
+import io
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxletters.core.types import Dataset
+from jaxletters.evaluation import analysis
+from jaxletters.report import comparison, page, text
+from jaxletters.runtime.files import encoded, to_json, write_bytes
+
+
+class RunReport(NamedTuple):
+    """All that a report shows.
+
+    Attributes:
+        name: of the run folder.
+        dataset_note: what must be said wherever the data appear, such as "generated data", or "".
+        history: the records of `metrics.jsonl`, as `charts.learning_curves` wants them; none where
+            there was no one training to draw.
+        train_sample: some training examples, for the contact sheet.
+        test: the test split.
+        test_logits: float32 `[n, classes]`, of the test split.
+        result: further facts, ready for JSON, "best_step" among them.
+        config: the run's settings, nested.
+        environment: what its numbers depend on besides its settings, nested.
+        changes: what of that changed while it ran, and may have changed the last bits.
+        augmented: training images uint8 `[n, h, w]` and what augmentation makes of them, uint8
+            `[n, k, h, w]`; None without augmentation.
+        kernels: float32 `[kh, kw, n]`, of the first convolution; None without one.
+    """
+
+    name: str
+    dataset_note: str
+    history: list[dict[str, Any]]
+    train_sample: Dataset
+    test: Dataset
+    test_logits: np.ndarray
+    result: dict[str, Any]
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    changes: list[str]
+    augmented: tuple[np.ndarray, np.ndarray] | None = None
+    kernels: np.ndarray | None = None
+
+
+def of_run(run: RunReport) -> dict[str, bytes]:
+    """Returns the files of a run's report, by their names; equal runs give equal bytes."""
+    result = {
+        "name": run.name,
+        "dataset_note": run.dataset_note,
+        **run.result,
+        **analysis.score(run.test, run.test_logits),
+    }
+    files, sections = _shown(run, result)
+    shown = page.of_run(result, sections, run.config, run.environment, run.changes)
+    files["index.html"] = encoded(shown)
+    predictions = io.BytesIO()
+    np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
+    files["predictions.npz"] = predictions.getvalue()
+    files["result.txt"] = encoded("".join(f"{line}\n" for line in text.lines(result)))
+    return _ended(files, result)
+
+
+def _shown(run: RunReport, result: dict[str, Any]) -> tuple[dict[str, bytes], list[page.Section]]:
+    """Returns the PNG files of a report, and the parts of its page, in their order."""
+    # Matplotlib takes half a second to import.
+    from jaxletters.report import charts, image_grids, style
+
+    labels, names = run.test.labels, run.test.class_names
+    predicted = run.test_logits.argmax(axis=1)
+    with style.style():
+        drawn = [
+            (
+                "class_accuracy",
+                charts.class_accuracy(labels, predicted, names),
+                _CLASSES._replace(text=style.legend(names)),
+            ),
+            (
+                "confusion_matrix",
+                charts.confusion_matrix(labels, predicted, names),
+                _confusions(result),
+            ),
+            ("reliability", charts.reliability(labels, run.test_logits), _RELIABILITY),
+            ("worst_mistakes", image_grids.worst_mistakes(run.test, run.test_logits), _MISTAKES),
+            ("contact_sheet", image_grids.contact_sheet(run.train_sample), _CONTACT_SHEET),
+        ]
+        if run.history:
+            curves = charts.learning_curves(run.history, run.result["best_step"])
+            drawn.insert(0, ("learning_curves", curves, page.Section("Training")))
+        if run.augmented:
+            drawn.append(("augmentation", image_grids.augmented(*run.augmented), _AUGMENTATION))
+        if run.kernels is not None:
+            drawn.append(("kernels", image_grids.kernels(run.kernels), _KERNELS))
+        caption = f"{run.name} ({run.dataset_note})" if run.dataset_note else run.name
+        files = {f"{name}.png": style.png(figure, caption) for name, figure, _ in drawn}
+    colour = _IMAGES if run.test.images.ndim > 3 else ()
+    sections = [
+        section._replace(file=f"{name}.png", width=style.css_width(figure), pictures=name in colour)
+        for name, figure, section in drawn
+    ]
+    return files, sections
+
+
+# The figures that are made of the data's own images.
+_IMAGES = ("worst_mistakes", "contact_sheet", "augmentation")
+
+
+_CLASSES = page.Section("Class by class")
+_RELIABILITY = page.Section(
+    "Can its probabilities be believed?",
+    "Of all predictions made with a probability of about 80%, about 80% should be right.",
+)
+_MISTAKES = page.Section(
+    "Its most confident mistakes",
+    "Look whether you would have read them otherwise: some labels are wrong.",
+)
+_CONTACT_SHEET = page.Section(
+    "What it was given",
+    "Upright, and in each row the class named at its left? Then the data are right.",
+)
+_AUGMENTATION = page.Section("What it saw in training")
+_KERNELS = page.Section(
+    "What its first layer looks for", "Dark: ink counts for the feature; light: against it."
+)
+
+
+def _confusions(result: dict[str, Any]) -> page.Section:
+    if not result["confusions"]:
+        return page.Section("What it takes for what")
+    rows = [
+        (f"{c['label']} taken for {c['predicted']}", f"{c['times']:,}", f"{c['share']:.1%}")
+        for c in result["confusions"]
+    ]
+    one, other = result["most_confused"]["pair"]
+    as_one = result["most_confused"]["test_accuracy_as_one"]
+    return page.Section(
+        "What it takes for what",
+        f"If {one} and {other} counted as one, the test accuracy would be {as_one:.2%}.",
+        heading=("", "times", "of the class"),
+        rows=rows,
+    )
+
+
+class Comparison(NamedTuple):
+    """All that a report of several experiments shows.
+
+    Attributes:
+        title: of its page.
+        remark: how the figures came about, in a sentence.
+        rows: the experiments, in the order of the table.
+        baseline: the row that the others are compared with, or None.
+        sheets: some examples of every dataset, for contact sheets.
+        result: further facts, ready for JSON.
+        histories: the records of runs' `metrics.jsonl` by their names, for learning
+            curves; None for none.
+    """
+
+    title: str
+    remark: str
+    rows: list[comparison.Row]
+    baseline: comparison.Row | None
+    sheets: dict[str, Dataset]
+    result: dict[str, Any]
+    histories: dict[str, list[dict[str, Any]]] | None = None
+
+
+_ACCURACY = "Accuracy in the test"
+
+
+def of_several(compared: Comparison) -> dict[str, bytes]:
+    """Returns the files of a report of several experiments as `of_run` does those of one."""
+    from jaxletters.report import charts, image_grids, style
+
+    with style.style():
+        drawn = {"comparison": (charts.comparison(compared.rows, compared.baseline), _ACCURACY)}
+        if compared.histories:
+            drawn["learning_curves"] = charts.several_curves(compared.histories), "Learning curves"
+        for i, (name, dataset) in enumerate(compared.sheets.items(), 1):
+            caption = f"{name}: each row must show the class at its left"
+            # Not called as the dataset, whose name may be that of no file.
+            drawn[f"contact_sheet{i}"] = image_grids.contact_sheet(dataset), caption
+        files = {
+            f"{name}.png": style.png(figure, compared.title) for name, (figure, _) in drawn.items()
+        }
+    pictures = [
+        page.Picture(f"{name}.png", style.css_width(figure), caption)
+        for name, (figure, caption) in drawn.items()
+    ]
+    shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
+    files["index.html"] = encoded(shown)
+    rows = [
+        {
+            **row.result,
+            **{name: getattr(row, name) for name in ("name", "group", "reference", "page")},
+        }
+        for row in compared.rows
+    ]
+    return _ended(files, {"name": compared.title, **compared.result, "rows": rows})
+
+
+def _ended(files: dict[str, bytes], result: dict[str, Any]) -> dict[str, bytes]:
+    # Last, because it is what says that a run is finished.
+    return {**files, "result.json": encoded(f"{to_json(result, indent=2)}\n")}
+
+
+def write(folder: Path, files: dict[str, bytes]) -> list[Path]:
+    """Writes the files of a report, in their order, over those of an earlier one; returns their paths.
+
+    Each is either the old one or the new one, whole.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    for name, data in files.items():
+        write_bytes(folder / name, data)
+    return [folder / name for name in files]

@@ -1,0 +1,157 @@
+"""A disk that goes away while a run is at work, such as a mounted Google Drive, and comes back.
+
+`files.away` knows which errors mean that; here is the one place that tries again.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from jaxletters.config import serialization
+from jaxletters.runs import workdir
+from jaxletters.runtime import files, preemption
+from jaxletters.runtime.preemption import Interrupted
+
+# Between two tries, in seconds. One on a disk that takes long to say no may take a tenth of the time.
+_PAUSE, _LONGEST_PAUSE, _SHARE = 1.0, 30.0, 0.1
+# How often a signal is looked for while nothing can be done but wait, in seconds.
+_LOOK_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+class Disk:
+    """The disk of a folder that a run writes to.
+
+    Attributes:
+        why: what is wrong while it is away; None while it is there.
+    """
+
+    def __init__(self, folder: Path, give_up_after: str, notice: Callable[[str], None]) -> None:
+        """Writes nothing.
+
+        Args:
+            folder: the run folder, or a part of it.
+            give_up_after: how long the disk may be away, such as "10m".
+            notice: called with one line when the disk goes away, and when it is back.
+        """
+        self.why: str | None = None
+        self._folder = folder.absolute()
+        # An empty folder lies where a disk was unmounted, and nothing may be written to that.
+        self._lock = workdir.lock_file(folder)
+        self._give_up_after = give_up_after
+        self._limit = serialization.seconds(give_up_after) or 0.0
+        self._notice = notice
+        self._since = 0.0
+        self._again_at = 0.0
+        # Whether all of it is away, rather than that something on it fails.
+        self._gone = False
+
+    def look(self) -> None:
+        """Raises an OSError unless the disk is there."""
+        if self._lock is not None:
+            # Opened, because a dead mount may still tell from memory that the file exists.
+            try:
+                os.close(os.open(self._lock, os.O_RDONLY))
+            except PermissionError:
+                return
+
+    def attempt(self, action: Callable[[], object], now: bool = False) -> bool:
+        """Does something, unless the disk is away; tells whether it was done.
+
+        While the disk is away, most calls return at once, because it is tried now and then only.
+
+        Args:
+            action: raises an OSError, or something that was caused by one, where the disk is away; it
+                is done again from the beginning.
+            now: whether it is tried even so.
+        """
+        began = time.monotonic()
+        if self.why is not None and began < self._again_at and not now:
+            return False
+        try:
+            self.look()
+            if self._gone and self._lock is not None:
+                workdir.lock_again(self._lock)
+                # Now, because what follows may be the rest of a run.
+                self._came_back()
+            action()
+        except Interrupted:
+            raise
+        except Exception as error:
+            if (why := files.away(error, self._folder) or self._missing()) is None:
+                raise
+            self._went_away(why, began)
+            return False
+        if self.why is not None:
+            self._came_back()
+        return True
+
+    def insist(self, action: Callable[[], T], kept: Callable[[], str]) -> T:
+        """Does something and returns its result, however often it must be tried.
+
+        Args:
+            action: as `attempt` wants it.
+            kept: tells what is safe where the disk stays away: "the checkpoint of step 3 is kept".
+
+        Raises:
+            Interrupted: the disk was away for too long, or a signal asked to leave.
+        """
+        result: list[T] = []
+        while not self.attempt(lambda: result.append(action()), now=True):
+            again_at = time.monotonic() + self._pause(0.0)
+            while (left := again_at - time.monotonic()) > 0:
+                self.give_up_if_late(kept)
+                if preemption.requested():
+                    raise Interrupted(f"Interrupted while {self.state()}; {kept()}")
+                time.sleep(min(left, _LOOK_SECONDS))
+        return result[0]
+
+    def give_up_if_late(self, kept: Callable[[], str]) -> None:
+        """Raises Interrupted once the disk has been away for too long; `kept` is as in `insist`."""
+        if self.why is not None and time.monotonic() - self._since >= self._limit:
+            raise Interrupted(
+                f"{self._folder}: away for {self._give_up_after} ({self.why}); {kept()}"
+            )
+
+    def state(self) -> str:
+        """Returns what is wrong, for a message: "FOLDER is away (Host is down)"."""
+        return f"{self._folder} is away ({self.why})"
+
+    def _went_away(self, why: str, began: float) -> None:
+        now = time.monotonic()
+        # What was done for so long before it failed shows that the disk was there meanwhile.
+        if self.why is None or now - began > self._limit:
+            self._since = now
+            self._notice(
+                f"{self._folder}: {why}; tried again for up to {self._give_up_after}, nothing is lost "
+                "meanwhile"
+            )
+        self.why = why
+        self._gone = self._missing() is not None
+        self._again_at = now + self._pause(now - began)
+
+    def _pause(self, tried: float) -> float:
+        """Returns the seconds until the next try after one that took so long."""
+        return min(max(_PAUSE, tried / _SHARE), _LONGEST_PAUSE, self._limit / 4)
+
+    def _came_back(self) -> None:
+        away = _length(time.monotonic() - self._since)
+        self._notice(f"{self._folder}: there again after {away}")
+        self.why, self._gone = None, False
+
+    def _missing(self) -> str | None:
+        """Returns what is wrong if the disk is not there now, whatever an error says."""
+        try:
+            self.look()
+        except OSError as error:
+            return error.strerror or os.strerror(errno.ENODEV)
+        return None
+
+
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"

@@ -1,0 +1,64 @@
+"""What runs there are under a folder, how far they are, and what came of them."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxletters.core.errors import UserError
+from jaxletters.runs import workdir
+from jaxletters.runtime.files import read_json
+
+
+class Run(NamedTuple):
+    """A run folder.
+
+    Attributes:
+        folder: where it lies.
+        state: "finished", "running, past step 1,200", "stopped at step 1,200", "begun"; of what has runs
+            inside, "running" or "stopped".
+        dataset: that it is about; "" for a study, which is about several.
+        result: the content of its `result.json`; None until it is finished.
+    """
+
+    folder: Path
+    state: str
+    dataset: str
+    result: dict[str, Any] | None
+
+
+def find(root: Path) -> list[Run]:
+    """Returns the runs that lie in a folder, not those inside of other runs, by name.
+
+    Raises:
+        UserError: there is no such folder, or a file in it cannot be read.
+    """
+    if not root.is_dir():
+        raise UserError(
+            f"{root}: expected a folder of runs, found none; name it: jaxletters runs FOLDER"
+        )
+    return [of(file.parent) for file in sorted(root.glob("*/config.json"))]
+
+
+def of(folder: Path) -> Run:
+    """Returns what there is to say of a run folder.
+
+    Raises:
+        UserError: a file in it cannot be read.
+    """
+    read_json(folder / "config.json")  # so that a damaged one is told of
+    file, result = folder / "manifest.json", workdir.result(folder)
+    about = read_json(file) if file.exists() else None
+    data = about.get("data") if isinstance(about, dict) else None
+    name = data.get("dataset", "") if isinstance(data, dict) else ""
+    return Run(folder, _state(folder, result), name, result)
+
+
+def _state(folder: Path, result: dict[str, Any] | None) -> str:
+    if result is not None:
+        return "finished"
+    steps = [int(path.name) for path in folder.glob("steps/*") if path.name.isdigit()]
+    # A trial is run by the process that has its sweep's folder.
+    if workdir.in_use(folder) or workdir.in_use(folder.parent):
+        return f"running, past step {max(steps):,}" if steps else "running"
+    if steps:
+        return f"stopped at step {max(steps):,}"
+    return "stopped" if workdir.has_checkpoints(folder) else "begun"

@@ -1,0 +1,91 @@
+"""The network of a finished run, read back from its folder."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxletters.config import user_code
+from jaxletters.config.parts import ModelConfig
+from jaxletters.core.errors import UserError
+from jaxletters.core.types import Model, Variables
+from jaxletters.models import networks
+from jaxletters.runs import checkpoint, manifest, workdir
+from jaxletters.runtime import console, files
+from jaxletters.runtime.files import read_json
+
+
+class Trained(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        folder: where it lies.
+        result: the content of its `result.json`.
+        class_names: one per label.
+        image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
+        fit: how a picture becomes such an image, one of `parts.FITS`.
+        inverted: whether it is inverted for that.
+        network: the settings of its network.
+        model: its network.
+        variables: its best weights, on the host.
+    """
+
+    folder: Path
+    result: dict[str, Any]
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, ...]
+    fit: str
+    inverted: bool
+    network: ModelConfig
+    model: Model
+    variables: Variables
+
+
+def load(folder: Path) -> Trained:
+    """Returns the network of a finished run; nothing in the folder is changed.
+
+    Raises:
+        UserError: there is no finished run, it trained no network or several, its config was edited, or it
+            cannot be read.
+    """
+    files.check_name(folder)
+    result = workdir.known_result(folder)
+    if result.get("experiment") != "train":
+        raise UserError(
+            f"{folder}: expected a run that trained one network, found one of the kind "
+            f"{result.get('experiment')!r}; name another: see jaxletters runs {folder.parent}"
+        )
+    about = manifest.read(folder)
+    values = read_json(folder / "config.json")
+    try:
+        manifest.check_config(folder, about, values)
+        network = user_code.part(values["model"], ModelConfig, folder)
+        stages = len(values.get("stages", ()))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{folder / 'config.json'}: expected the config of a run of this version, found none of "
+            f"{error}; train it anew in another folder"
+        ) from error
+    assert about.data is not None, "a run that trains a network has data"
+    names, shape = tuple(about.data["class_names"]), tuple(about.data["image_shape"])
+    model = networks.build(network, len(names), shape)
+    like = jax.tree.map(
+        lambda x: np.zeros(x.shape, x.dtype), jax.eval_shape(model.init, jax.random.key(0))
+    )
+    last = folder / f"stage{stages}" if stages else folder
+    variables = checkpoint.restore_best(last, like, console.notice)
+    if variables is None:
+        raise UserError(
+            f"{last / 'steps'}: expected a sound checkpoint, found none; remove {folder} and train it "
+            "anew"
+        )
+    # A base or a network is what its result was measured with, not an older checkpoint or another run's.
+    found, expected = checkpoint.digest(variables), str(result.get("weights"))
+    if found != expected:
+        raise UserError(
+            f"{last / 'steps'}: expected the weights that this run finished with (SHA-256 {expected[:12]}), "
+            f"found others ({found[:12]}); restore the folder from a backup, or train again in another"
+        )
+    fit, inverted = about.data["fit"], bool(about.data["inverted"])
+    return Trained(folder, result, names, shape, fit, inverted, network, model, variables)

@@ -1,0 +1,159 @@
+"""Random changes of training images, on the device inside the step; each a pure function of a key."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.ndimage import map_coordinates
+
+from jaxletters.config.parts import Augmentation
+from jaxletters.config.schema import AugmentConfig
+from jaxletters.data import canvas
+
+# How far, in pixels, neighbours move together in an elastic displacement; Simard's value for MNIST.
+_ELASTIC_REACH = 4.0
+# Binary AlphaDigits' size, and where its enlarged letters lie on EMNIST's canvas.
+_LOW_RESOLUTION = (20, 16)
+_LOW_RESOLUTION_MARGIN = 2
+
+
+def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
+    """Rotates, shears, scales, shifts and bends one image in a single bilinear resampling.
+
+    Every amount is uniform between plus and minus its limit; what comes from outside is paper. The
+    bending is a random displacement of every pixel, smoothed by a Gaussian (Simard et al., Best
+    Practices for Convolutional Neural Networks Applied to Visual Document Analysis, 2003, section 2).
+
+    Args:
+        key: of this image's changes.
+        image: float32 `[h, w]` or `[h, w, c]`.
+        config: the limits.
+
+    Returns:
+        float32, of the shape of the image.
+    """
+    height, width = image.shape[:2]
+    angle, shear, scale, down, right = jax.random.uniform(key, (5,), minval=-1.0) * jnp.array(
+        [jnp.deg2rad(config.rotation), config.shear, config.scale, config.shift, config.shift]
+    )
+    y = jnp.arange(height, dtype=jnp.float32)[:, None] - (height - 1) / 2 - down
+    x = jnp.arange(width, dtype=jnp.float32)[None, :] - (width - 1) / 2 - right
+    if config.elastic:
+        noise = jax.random.normal(jax.random.fold_in(key, 1), (2, height, width))
+        smooth = _smoothing(height) @ noise @ _smoothing(width).T
+        y, x = y + config.elastic * smooth[0], x + config.elastic * smooth[1]
+    cos, sin = jnp.cos(angle) / (1 + scale), jnp.sin(angle) / (1 + scale)
+    source_y = cos * y - sin * x
+    source_x = sin * y + cos * x + shear * source_y
+    coordinates = [source_y + (height - 1) / 2, source_x + (width - 1) / 2]
+    resample = functools.partial(map_coordinates, order=1, mode="constant")
+    if image.ndim == 2:
+        return resample(image, coordinates)
+    return jax.vmap(resample, in_axes=(2, None), out_axes=2)(image, coordinates)
+
+
+@functools.cache
+def _smoothing(size: int) -> np.ndarray:
+    """A Gaussian average over neighbours that keeps noise of unit variance so: float32 `[n, n]`."""
+    places = np.arange(size)
+    weights = np.exp(-(((places[:, None] - places) / _ELASTIC_REACH) ** 2) / 2)
+    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
+
+
+def stroke(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
+    """Makes strokes thinner or thicker: blurs, and takes as ink what is above a random threshold.
+
+    Args:
+        key: of this image's change.
+        image: float32 `[h, w]` in [0, 1].
+        config: `stroke` is how far the threshold may lie from one half.
+
+    Returns:
+        float32 `[h, w]` in [0, 1].
+    """
+    threshold = 0.5 + config.stroke * jax.random.uniform(key, minval=-1.0)
+    padded = jnp.pad(image, 1)
+    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    blurred = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 16
+    # A slope of two leaves edges about as soft as they were.
+    return jnp.clip(2 * (blurred - threshold) + 0.5, 0, 1)
+
+
+def low_resolution(image: jax.Array) -> jax.Array:
+    """Reduces what is written to 20x16 bits and enlarges it again, as Binary AlphaDigits is read here.
+
+    Args:
+        image: float32 `[h, w]` in [0, 1].
+
+    Returns:
+        float32 `[h, w]` in [0, 1].
+    """
+    ink = image > 0.5
+    down = _reduction(ink.any(1), _LOW_RESOLUTION[0])
+    right = _reduction(ink.any(0), _LOW_RESOLUTION[1])
+    bits = jnp.float32(down @ image @ right.T > 0.5)
+    up, along = canvas.weights(_LOW_RESOLUTION, image.shape, _LOW_RESOLUTION_MARGIN, "bilinear")
+    return up @ bits @ along.T
+
+
+def _reduction(occupied: jax.Array, size: int) -> jax.Array:
+    """The means over `size` equal parts of what is occupied of an axis: float32 `[size, n]`."""
+    n = len(occupied)
+    first, last = jnp.argmax(occupied), n - jnp.argmax(occupied[::-1])
+    part = (last - first) / size
+    starts = first + part * jnp.arange(size)[:, None]
+    places = jnp.arange(n)
+    shared = jnp.minimum(starts + part, places + 1) - jnp.maximum(starts, places)
+    return jnp.clip(shared, 0, None) / part
+
+
+def erase(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
+    """Makes a square paper (Zhong et al., Random Erasing Data Augmentation, 2017, in a simple form).
+
+    Args:
+        key: of the square's place and edge, uniform between none and `config.erase` pixels.
+        image: float32 `[h, w]`.
+        config: see above.
+
+    Returns:
+        float32 `[h, w]`.
+    """
+    place, edge = jax.random.split(key)
+    size = jax.random.randint(edge, (), 0, config.erase + 1)
+    top, left = jnp.floor(jax.random.uniform(place, (2,)) * (jnp.array(image.shape[:2]) - size + 1))
+    rows = jnp.arange(image.shape[0])[:, None] - top
+    columns = jnp.arange(image.shape[1])[None, :] - left
+    inside = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
+    return jnp.where(inside if image.ndim == 2 else inside[..., None], 0.0, image)
+
+
+def augment(
+    key: jax.Array, images: jax.Array, parts: Augmentation | tuple[Augmentation, ...]
+) -> jax.Array:
+    """Applies changes, one after the other, to float32 images `[b, h, w]` or `[b, h, w, c]`.
+
+    Each image of each change has a key of its own.
+    """
+    for i, part in enumerate(parts if isinstance(parts, tuple) else (parts,)):
+        if part == AugmentConfig():
+            continue
+        # Far from the numbers of the images, which tell the keys of one part apart.
+        own = jax.random.fold_in(key, 2**32 - i) if i else key
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(own, jnp.arange(len(images)))
+        with part.importing():
+            images = jax.vmap(part.apply)(keys, images)
+    return images
+
+
+def change(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
+    """Returns one image, float32 `[h, w]` or `[h, w, c]`, with all changes of this project under one key."""
+    image = warp(key, image, config)
+    if config.stroke:
+        image = stroke(jax.random.fold_in(key, 2), image, config)
+    if config.low_resolution:
+        chosen = jax.random.bernoulli(jax.random.fold_in(key, 3), config.low_resolution)
+        image = jnp.where(chosen, low_resolution(image), image)
+    if config.erase:
+        image = erase(jax.random.fold_in(key, 4), image, config)
+    return image

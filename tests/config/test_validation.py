@@ -1,0 +1,270 @@
+import math
+
+import pytest
+
+from jaxletters.config import validation
+from jaxletters.config.schema import (
+    AugmentConfig,
+    CheckpointConfig,
+    Config,
+    ConvNetConfig,
+    CrossvalConfig,
+    DeeperConfig,
+    LetterNetConfig,
+    LossConfig,
+    MLPConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    SimpleConvNetConfig,
+    StageConfig,
+    StudyConfig,
+    TrainingConfig,
+    ZeroShotConfig,
+)
+from jaxletters.config.sources import Arrays, Emnist, ImageFolder, Mnist, SketchLetters, Split, Tfds
+from jaxletters.core.errors import UserError
+
+MNIST = Mnist()
+
+
+def problems(config, device_count=1):
+    """The lines of the error that a config gives, none for a sound one."""
+    try:
+        validation.check(config, device_count)
+    except UserError as error:
+        return str(error).splitlines()
+    return []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Config(dataset=SketchLetters(size=500)),
+        Config(dataset=Emnist()),
+        *(
+            Config(dataset=MNIST, model=model)
+            for model in (MLPConfig(), SimpleConvNetConfig(), ConvNetConfig(), DeeperConfig())
+        ),
+        Config(seed=2**32 - 1, dataset=MNIST),
+        Config(dataset=MNIST, augment=AugmentConfig(rotation=10, shift=2)),
+        Config(dataset=MNIST, optimizer=OptimizerConfig("adamw", weight_decay=0.1)),
+        Config(dataset=MNIST, model=MLPConfig(hidden=())),
+    ],
+)
+def test_sound_configs_pass(config):
+    assert problems(config) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "words"),
+    [
+        (Config(dataset=Emnist(subset="leters")), "dataset.subset", "did you mean 'letters'"),
+        (
+            Config(dataset=MNIST, model=DeeperConfig(activation="rulu")),
+            "model.activation",
+            "'relu'",
+        ),
+        (
+            Config(dataset=MNIST, model=DeeperConfig(pooling="mix")),
+            "model.pooling",
+            "max, avg, stride",
+        ),
+        (
+            Config(dataset=MNIST, model=DeeperConfig(initializer="he")),
+            "model.initializer",
+            "he_normal",
+        ),
+        (Config(dataset=MNIST, optimizer=OptimizerConfig("adam2")), "optimizer.name", "'adam'"),
+        (
+            Config(dataset=MNIST, optimizer=OptimizerConfig(schedule=ScheduleConfig("cosin"))),
+            "optimizer.schedule.name",
+            "'cosine'",
+        ),
+        (
+            Config(dataset=MNIST, training=TrainingConfig(monitor="f1")),
+            "training.monitor",
+            "accuracy",
+        ),
+        (Config(dataset=MNIST, seed=-1), "seed", "expected 0 to 4294967295, found -1"),
+        (Config(dataset=MNIST, time_limit="0s"), "time_limit", "a time such as 5h"),
+        (Config(dataset=MNIST, model=LetterNetConfig(widths=())), "model.widths", "found none"),
+        (Config(dataset=MNIST, seed=2**32), "seed", "found 4294967296"),
+        (Config(dataset=MNIST, log_every_steps=0), "log_every_steps", "found 0"),
+        (
+            Config(dataset=MNIST, training=TrainingConfig(batch_size=0)),
+            "training.batch_size",
+            "found 0",
+        ),
+        (
+            Config(dataset=MNIST, training=TrainingConfig(epochs=0)),
+            "training.epochs",
+            "expected 1 to",
+        ),
+        (
+            Config(dataset=MNIST, training=TrainingConfig(patience=-1)),
+            "training.patience",
+            "0 or more",
+        ),
+        (
+            Config(dataset=MNIST, training=TrainingConfig(ema_decay=1.0)),
+            "training.ema_decay",
+            "1.0",
+        ),
+        (
+            Config(dataset=MNIST, checkpoint=CheckpointConfig(max_to_keep=0)),
+            "checkpoint.max_to_keep",
+            "found 0",
+        ),
+        (
+            Config(dataset=MNIST, optimizer=OptimizerConfig(learning_rate=0.0)),
+            "optimizer.learning_rate",
+            "found 0.0",
+        ),
+        (
+            Config(dataset=MNIST, optimizer=OptimizerConfig(learning_rate=math.nan)),
+            "optimizer.learning_rate",
+            "found nan",
+        ),
+        (Config(dataset=MNIST, loss=LossConfig(l2=math.inf)), "loss.l2", "finite, found inf"),
+        (
+            Config(dataset=MNIST, loss=LossConfig(label_smoothing=1.0)),
+            "loss.label_smoothing",
+            "1.0",
+        ),
+        (Config(dataset=MNIST, augment=AugmentConfig(scale=0.95)), "augment.scale", "0 to 0.9"),
+        (Config(dataset=MNIST, augment=AugmentConfig(shift=-1.0)), "augment.shift", "found -1.0"),
+        (Config(dataset=MNIST, model=DeeperConfig(dropout=1.0)), "model.dropout", "found 1.0"),
+        (
+            Config(dataset=MNIST, model=DeeperConfig(widths=(32, 0, 128))),
+            "model.widths",
+            "found 0",
+        ),
+        (Config(dataset=SketchLetters(size=129)), "dataset.size", "130 to"),
+        (Config(dataset=ImageFolder()), "dataset.path", "name it"),
+        (Config(dataset=ImageFolder("a", channels=2)), "dataset.channels", "3 for colour"),
+        (Config(dataset=ImageFolder("a", size=(28,))), "dataset.size", "a height and a width"),
+        (Config(dataset=Tfds()), "dataset.dataset", "name one"),
+        (Config(dataset=Arrays()), "dataset.images", "an empty text"),
+        (CrossvalConfig(dataset=MNIST, folds=1), "folds", "found 1"),
+        (ZeroShotConfig(dataset=MNIST), "base.config", "found none"),
+        (StudyConfig(), "experiments", "at least one"),
+        (
+            Config(dataset=MNIST, stages=(StageConfig(trainable="(stage"),)),
+            "stages.0.trainable",
+            "a regular expression",
+        ),
+        (
+            Config(dataset=MNIST, stages=(StageConfig(), StageConfig(epochs=0))),
+            "stages.1.epochs",
+            "found 0",
+        ),
+        (
+            Config(dataset=MNIST, stages=(StageConfig(),), optimizer=OptimizerConfig(name="sgd")),
+            "optimizer",
+            "where there are stages",
+        ),
+        (
+            Config(
+                dataset=Mnist(),
+                split=Split(validation_per_class=0),
+                training=TrainingConfig(patience=2),
+            ),
+            "training.patience",
+            "nothing is validated",
+        ),
+        (
+            Config(dataset=MNIST, model=DeeperConfig(depths=(1, 2))),
+            "model.widths, kernel_sizes and depths",
+            "one value per stage",
+        ),
+        (
+            Config(dataset=MNIST, optimizer=OptimizerConfig("adam", weight_decay=0.1)),
+            "optimizer.weight_decay",
+            "adamw",
+        ),
+        (
+            Config(
+                dataset=MNIST,
+                optimizer=OptimizerConfig(schedule=ScheduleConfig(milestones=(0.7, 0.5))),
+            ),
+            "optimizer.schedule.milestones",
+            "rising",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_impossible_value_is_one_line_that_names_it(config, key, words):
+    (line,) = problems(config)
+    assert line.startswith(f"config.{key}: ")
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        (Config(seed="3"), "config.seed: expected int, found '3'"),
+        (Config(seed=True), "config.seed: expected int, found True"),
+        (
+            Config(training=TrainingConfig(epochs=1.5)),
+            "config.training.epochs: expected int, found 1.5",
+        ),
+        (
+            Config(model=DeeperConfig(batch_norm=1)),
+            "config.model.batch_norm: expected bool, found 1",
+        ),
+        (
+            Config(model=DeeperConfig(widths=[1, 2])),
+            "config.model.widths: expected tuple[int, ...], found [1, 2]",
+        ),
+        (
+            Config(model=DeeperConfig(widths=(1, 2.5, 3))),
+            "config.model.widths: expected tuple[int, ...], found (1, 2.5, 3)",
+        ),
+        (
+            Config(training={"epochs": 3}),
+            "config.training: expected TrainingConfig, found {'epochs': 3}",
+        ),
+        (
+            Config(augment=AugmentConfig(shift=None)),
+            "config.augment.shift: expected float, found None",
+        ),
+    ],
+)
+def test_each_wrong_type_is_one_line_that_names_it(config, line):
+    assert problems(config) == [line]
+
+
+def test_a_model_that_is_none_is_one_line():
+    (line,) = problems(Config(model="deeper"))
+    assert line.startswith("config.model: expected ")
+    assert line.endswith("found 'deeper'")
+
+
+def test_everything_wrong_is_said_at_once():
+    config = Config(
+        seed=-1,
+        dataset=Emnist(subset="leters"),
+        training=TrainingConfig(epochs=0, monitor="f1"),
+        optimizer=OptimizerConfig("adamm", learning_rate=-1.0),
+    )
+    keys = [line.split(":")[0] for line in problems(config)]
+    assert keys == [
+        "config.seed",
+        "config.dataset.subset",
+        "config.optimizer.name",
+        "config.optimizer.learning_rate",
+        "config.training.epochs",
+        "config.training.monitor",
+    ]
+
+
+def test_a_batch_is_split_evenly_over_the_devices():
+    config = Config(dataset=MNIST, training=TrainingConfig(batch_size=12))
+    assert problems(config, device_count=4) == []
+    (line,) = problems(config, device_count=8)
+    assert line == "config.training.batch_size: expected a multiple of the 8 devices, found 12"
+
+
+def test_suggestions_are_made_only_where_a_word_is_close():
+    assert validation.nearest("epohcs", ["epochs", "seed"]) == " (did you mean 'epochs'?)"
+    assert validation.nearest("zzz", ["epochs", "seed"]) == ""

@@ -1,0 +1,279 @@
+"""The page's server: what it reads, what it refuses, and that it stays up."""
+
+import argparse
+import base64
+import contextlib
+import io
+import re
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import runs
+import served
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from jaxletters.cli import command_line
+from jaxletters.cli.commands import demo
+from jaxletters.core.errors import UserError
+from jaxletters.data import images
+from jaxletters.data.synthetic import sketch
+from jaxletters.demo import server, serving
+from jaxletters.reading import loader
+from jaxletters.reading.classifier import Reader
+
+NAMES = ("none", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+class InOrder:
+    """A network for which the first image of a batch is an A, the second a B, and so on."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, batch):
+        self.batches.append(batch)
+        return np.log(np.eye(len(NAMES), dtype=np.float32)[1 : 1 + len(batch)] + 1e-3)
+
+
+def picture(count, kind="PNG", scale=4, **options):
+    """A row of so many letters, dark on light paper."""
+    drawn, _ = sketch.draw(count, "test", 0)
+    row = Image.fromarray(255 - np.hstack(np.pad(drawn, ((0, 0), (4, 4), (4, 4)))))
+    file = io.BytesIO()
+    row.resize((scale * row.width, scale * row.height), Image.Resampling.BICUBIC).save(
+        file, kind, **options
+    )
+    return file.getvalue()
+
+
+@contextlib.contextmanager
+def serving_with(call):
+    """A client of the real server, in a thread, on a network that is a function."""
+    network = Reader("small", NAMES, (28, 28), call)
+    with serving.listen("127.0.0.1", 0) as listening:
+        served = serving.server(server.build(network, "127.0.0.1"))
+        thread = threading.Thread(target=served.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            with httpx.Client(
+                base_url=serving.url(listening), trust_env=False, timeout=60
+            ) as client:
+                yield client
+        finally:
+            served.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def network():
+    return InOrder()
+
+
+@pytest.fixture(scope="module")
+def client(network):
+    with serving_with(network) as found:
+        yield found
+
+
+def works(client):
+    return client.post("/read", content=picture(1)).json()["text"] == "A"
+
+
+def test_the_page_names_the_run_and_needs_nothing_else(client):
+    response = client.get("/")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<b>small</b> reads it" in response.text
+    assert not re.findall(r"(?:src|href)=|@import|url\(|https?:", response.text)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("JPEG", {"quality": 95}), ("BMP", {})])
+def test_letters_are_read_from_left_to_right_in_one_call(client, network, kind, options):
+    network.batches.clear()
+    answer = client.post("/read", content=picture(3, kind, **options)).json()
+    assert answer["text"] == "ABC"
+    assert len(network.batches) == 1
+    for i, letter in enumerate(answer["letters"]):
+        left, top, right, bottom = letter["box"]
+        assert 144 * i <= left < right <= 144 * (i + 1)
+        assert 0 <= top < bottom <= 144
+        assert len(letter["best"]) == 5
+        shares = [guess["probability"] for guess in letter["best"]]
+        assert shares == sorted(shares, reverse=True)
+        assert (letter["best"][0]["letter"], round(shares[0], 2)) == ("ABC"[i], 0.97)
+        encoded = letter["seen"].removeprefix("data:image/png;base64,")
+        seen = np.array(Image.open(io.BytesIO(base64.b64decode(encoded))))
+        np.testing.assert_array_equal(seen, network.batches[0][i])
+
+
+def test_where_nothing_is_written_nothing_is_read(client):
+    blank = io.BytesIO()
+    Image.new("RGB", (90, 26), "white").save(blank, "PNG")
+    answer = client.post("/read", content=blank.getvalue()).json()
+    assert answer == {"text": "", "letters": []}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "expected"),
+    [
+        ("GET", "/read", {}, 405, "Method Not Allowed: GET /read"),
+        ("PUT", "/read", {}, 405, "PUT"),
+        ("POST", "/", {}, 405, "POST"),
+        ("GET", "/nothing%0Ahere", {}, 404, r"Not Found: GET '/nothing\nhere'"),
+        ("POST", "/read", {}, 422, "expected a picture"),
+        ("GET", "/", {"host": "rebound.example"}, 400, "an address as the host"),
+        ("GET", "/", {"host": "[::1"}, 400, "an address as the host"),
+        ("GET", "/", {"host": ""}, 400, "an address as the host"),
+        ("GET", "/", {"origin": "http://["}, 403, "own page"),
+        ("POST", "/read", {"origin": "http://other.example"}, 403, "another's"),
+        ("POST", "/read", {"origin": "null"}, 403, "another's"),
+    ],
+)
+def test_what_is_refused_is_answered_by_one_line(client, method, path, headers, status, expected):
+    response = client.request(method, path, headers=headers)
+    assert response.status_code == status
+    (line,) = response.json().values()
+    assert expected in line
+    assert len(line.splitlines()) == 1
+    assert works(client)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8000", "[::1]:8000"])
+def test_its_own_names_are_answered(client, host):
+    own = {"host": host, "origin": f"http://{host}"}
+    assert client.post("/read", content=picture(1), headers=own).json()["text"] == "A"
+
+
+@pytest.fixture
+def small_bound(monkeypatch):
+    monkeypatch.setattr(images, "MOST_BYTES", 2**20)
+
+
+@pytest.mark.usefixtures("small_bound")
+@pytest.mark.parametrize("chunked", [False, True])
+def test_what_is_too_large_is_refused_however_it_is_sent(client, chunked):
+    body = b"\0" * (2**20 + 1)
+    # What comes from an iterator has no Content-Length.
+    response = client.post("/read", content=iter([body[:9], body[9:]]) if chunked else body)
+    assert response.status_code == 413
+    assert "at most 1 MiB" in response.json()["error"]
+    assert works(client)
+
+
+@pytest.mark.usefixtures("small_bound")
+@pytest.mark.parametrize(
+    ("declared", "sent", "status"),
+    [(2**30, 2**20 + 1, b"413"), (10, 2**16, b"422"), ("ten", 10, b"400"), (2**30, 10, b"")],
+    ids=["never all of it", "more than declared", "no number", "hung up"],
+)
+def test_a_length_that_lies_is_not_believed(client, declared, sent, status):
+    where = (client.base_url.host, client.base_url.port)
+    with socket.create_connection(where) as connection:
+        head = f"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: {declared}\r\n\r\n"
+        connection.sendall(head.encode() + b"\0" * sent)
+        if status:
+            assert connection.recv(64).split(b" ")[1] == status
+    assert works(client)
+
+
+@given(
+    st.binary(max_size=300)
+    | st.tuples(st.integers(0, 3000), st.binary(min_size=1, max_size=9)).map(
+        lambda damage: (whole := picture(1))[: damage[0]] + damage[1] + whole[damage[0] + 9 :]
+    )
+)
+def test_garbage_is_answered_and_leaves_the_server_up(client, garbage):
+    response = client.post("/read", content=garbage)
+    assert response.status_code in (200, 422)
+    assert ("error" in response.json()) == (response.status_code == 422)
+    assert client.get("/").status_code == 200
+
+
+# A server sets up logging, on which occasion absl's handler closes what was stderr before `capfd`; so there
+# has been one before.
+@pytest.mark.usefixtures("client")
+def test_an_error_of_its_own_is_answered_too(capfd):
+    broken = []
+
+    def call(batch):
+        if broken:
+            raise ValueError("broken")
+        return InOrder()(batch)
+
+    with serving_with(call) as client:
+        broken.append(True)
+        response = client.post("/read", content=picture(1))
+        assert response.status_code == 500
+        assert "terminal" in response.json()["error"]
+        assert response.headers["connection"] == "close"
+        broken.clear()
+        assert works(client)
+    assert "ValueError: broken" in capfd.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small run, finished."""
+    where = tmp_path_factory.mktemp("runs") / "small"
+    runs.finish(where, "--config.training.epochs=1")
+    return where
+
+
+def test_the_command_serves_until_ctrl_c(folder):
+    with served.start(folder, "--port", "0") as process:
+        address = served.address(process)
+        with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+            assert "<b>small</b> reads it" in client.get("/").text
+            assert len(client.post("/read", content=picture(2)).json()["letters"]) == 2
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+
+
+def fails(*arguments):
+    """The one line that the command ends with."""
+    process = served.start(runs.ROOT, *arguments)
+    output, errors = process.communicate()
+    assert (process.returncode, output) == (2, ""), errors
+    (line,) = errors.splitlines()
+    return line
+
+
+def test_a_busy_port_is_named():
+    with serving.listen("127.0.0.1", 0) as busy:
+        port = busy.getsockname()[1]
+        assert f"error: --port {port}: expected a port that is free" in fails("--port", str(port))
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http", "²", "9" * 5000])
+def test_what_is_no_port_is_refused(port):
+    parser = command_line.Parser()
+    demo.arguments(parser)
+    with pytest.raises(UserError, match="argument --port: expected a port from 0 to 65535"):
+        parser.parse_args(["run", f"--port={port}"])
+
+
+def test_a_host_of_another_machine_is_refused():
+    assert "error: --host 192.0.2.1: expected a name or an address" in fails("--host", "192.0.2.1")
+
+
+def test_no_host_is_not_every_host():
+    assert "error: --host: expected a name or an address of this machine, found none" in fails(
+        "--host", ""
+    )
+
+
+def test_what_is_no_run_is_refused():
+    assert "expected a finished run, found none" in fails("--port", "0")
+
+
+def test_a_network_of_other_images_is_refused(monkeypatch):
+    monkeypatch.setattr(loader, "load", lambda _: Reader("low", NAMES, (20, 16), InOrder()))
+    with pytest.raises(UserError, match="low: expected a network that reads handwriting of 28x28"):
+        demo.run(argparse.Namespace(run=Path("low"), host="127.0.0.1", port=0), [])

@@ -1,0 +1,89 @@
+"""Runs of the real program in processes of their own, for tests that stop, damage and repeat them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from outcomes import outcome as outcome
+
+ROOT = Path(__file__).parents[2]
+
+# Small, but with everything on that keeps state or draws at random.
+SMALL = (
+    "--config=configs/quickstart.py",
+    "--config.dataset.size=780",
+    "--config.split.validation_per_class=5",
+    "--config.model.widths=(4,8,8)",
+    "--config.model.dropout=0.25",
+    "--config.training.batch_size=32",
+    "--config.training.epochs=4",
+    "--config.training.ema_decay=0.9",
+    "--config.checkpoint.every_steps=7",
+    "--config.log_every_steps=1",
+)
+
+
+def start(workdir: Path, *overrides: str, devices: int = 1) -> subprocess.Popen[str]:
+    """Starts `launch.py` on the small config; its output is read through pipes."""
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    return subprocess.Popen(
+        [sys.executable, "launch.py", *SMALL, *overrides, "--workdir", str(workdir)],
+        cwd=ROOT,
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(workdir: Path, *overrides: str, devices: int = 1) -> str:
+    """Runs to the end, which must be a success; returns standard output."""
+    process = start(workdir, *overrides, devices=devices)
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return output
+
+
+def stop_at(
+    process: subprocess.Popen[str], workdir: Path, step: int, number: signal.Signals
+) -> str:
+    """Sends a signal once the run's records reach a step; returns standard error."""
+    while records(workdir) < step and process.poll() is None:
+        try:
+            process.wait(0.005)
+        except subprocess.TimeoutExpired:
+            continue
+    process.send_signal(number)
+    return process.communicate()[1]
+
+
+def records(workdir: Path) -> int:
+    """Returns how many steps the run has written down, those ahead of its checkpoint included."""
+    file = workdir / "metrics.jsonl"
+    return file.read_bytes().count(b'"train"') if file.exists() else 0
+
+
+def newest_step(workdir: Path) -> Path:
+    """Returns the folder of the newest checkpoint."""
+    steps = [p for p in (workdir / "steps").iterdir() if p.name.isdigit()]
+    return max(steps, key=lambda p: int(p.name))
+
+
+def jaxletters(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Runs the command `jaxletters` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "jaxletters.cli.main", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+    )
+
+
+def assert_is_to_mend(done: subprocess.CompletedProcess[str], expected: str) -> None:
+    """Asserts that a command ended with code 2 and one line that says what the user must mend."""
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert expected in line

@@ -1,0 +1,69 @@
+import logging
+import sys
+import threading
+
+from jaxletters.data.builders import base
+from jaxletters.runtime.quiet import quiet
+
+LOGGERS = ("absl", "asyncio")
+
+
+def state():
+    return sys.unraisablehook, [logging.getLogger(name).level for name in LOGGERS]
+
+
+def test_the_process_is_afterwards_what_it_was():
+    before = state()
+    with quiet():
+        assert state()[1] == [logging.CRITICAL] * 2
+        with quiet():
+            pass
+        assert state()[1] == [logging.CRITICAL] * 2
+    assert state() == before
+
+
+def test_reading_a_dataset_does_not_end_it():
+    with quiet():
+        with base.quiet():
+            pass
+        assert state()[1] == [logging.CRITICAL] * 2
+
+
+def test_threads_end_it_in_any_order():
+    before = state()
+    entered, go = threading.Event(), threading.Event()
+
+    def other():
+        with quiet():
+            entered.set()
+            go.wait()
+
+    thread = threading.Thread(target=other)
+    with quiet():
+        thread.start()
+        entered.wait()
+    assert state() != before
+    go.set()
+    thread.join()
+    assert state() == before
+
+
+def test_only_reports_of_a_closed_loop_are_left_out(monkeypatch):
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+
+    class Found:
+        def __init__(self, text):
+            self.exc_value = RuntimeError(text)
+
+    with quiet():
+        sys.unraisablehook(Found("Event loop is closed"))
+        sys.unraisablehook(other := Found("something else"))
+    assert reported == [other]
+
+
+def test_who_sets_a_hook_meanwhile_keeps_it(monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    with quiet():
+        sys.unraisablehook = theirs = print
+    assert sys.unraisablehook is theirs
