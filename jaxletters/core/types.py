@@ -1,48 +1,59 @@
-"""The values that flow between the layers; all of them are pytrees of arrays."""
+"""The values that pass between the folders: datasets, batches, networks, training state, JSON.
+
+Importing this module does not import JAX.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import jax
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    import jax
+    import numpy as np
     import optax
+    from numpy.typing import NDArray
 
-Tree = Any
-"""A nested dict of arrays, such as a network's parameters."""
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+"""What `json.loads` returns. Cast it to a TypedDict where the keys are known."""
+
+Tree: TypeAlias = Any
+"""A nested dict of arrays, such as the parameters of a network."""
+
+Scores: TypeAlias = dict[str, float]
+"""Metrics of a set of examples: the mean "loss" in nats, "accuracy" in [0, 1], and others by name."""
 
 
 class Dataset(NamedTuple):
-    """A labelled set of images, upright, in host memory.
+    """Labelled images, upright, in host memory.
 
     Attributes:
-        images: uint8 `[n, height, width]`, 0 = paper, 255 = ink.
+        images: uint8 `[n, height, width]` or `[n, height, width, 3]`, 0 = paper, 255 = ink.
         labels: int32 `[n]`, each in `[0, len(class_names))`.
         class_names: one name per label.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int32]
     class_names: tuple[str, ...]
 
 
 class Examples(NamedTuple):
-    """A dataset's arrays on the devices: uint8 images `[n, h, w]` and int32 labels `[n]`."""
+    """The arrays of a dataset on the devices: uint8 images `[n, h, w]` and int32 labels `[n]`."""
 
     images: jax.Array
     labels: jax.Array
 
 
 class Batch(NamedTuple):
-    """What one training step sees: float32 images `[b, h, w]` in [0, 1] and int32 labels `[b]`."""
+    """The input of one training step: float32 images `[b, h, w]` in [0, 1] and int32 labels `[b]`."""
 
     images: jax.Array
     labels: jax.Array
 
 
 class Variables(NamedTuple):
-    """What a network computes with: trainable parameters and BatchNorm's running statistics."""
+    """The arrays of a network: trainable parameters and the running statistics of BatchNorm."""
 
     params: Tree
     batch_stats: Tree
@@ -54,8 +65,8 @@ class Model(NamedTuple):
     Attributes:
         init: `init(key) -> Variables`.
         apply: `apply(variables, images, train, key) -> (logits, batch_stats)` for float32 images
-            `[b, h, w]` in [0, 1]; float32 logits `[b, classes]`. With `train` false, `key` is unused
-            and `batch_stats` come back as they were.
+            `[b, h, w]` in [0, 1]; float32 logits `[b, num_classes]`. With `train` false, `key` is unused
+            and `batch_stats` are returned unchanged.
     """
 
     init: Callable[[jax.Array], Variables]
@@ -63,11 +74,11 @@ class Model(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Sums over examples; they are merged by adding, so no mean of means is ever taken.
+    """Sums over examples. Adding merges them, so that nothing averages averages.
 
     Attributes:
         examples: int32 scalar.
-        correct: int32 scalar, examples whose largest logit is the label's.
+        correct: int32 scalar, the examples with the largest logit at the label.
         loss: float32 scalar, summed cross-entropy in nats.
     """
 
@@ -76,38 +87,34 @@ class Counts(NamedTuple):
     loss: jax.Array
 
 
-Scores = dict[str, float]
-"""Figures of examples: the mean "loss" in nats, "accuracy" in [0, 1], and metrics by their names."""
-
-
 class TrainState(NamedTuple):
-    """All that a training step reads and writes.
+    """Everything that a training step reads and writes.
 
     Attributes:
         step: int32 scalar, the number of steps taken: the only clock.
         variables: parameters and BatchNorm statistics.
-        ema: exponential moving average of the variables, or None when it is off.
-        opt_state: Optax's state.
-        skipped: int32 scalar, steps whose loss or gradient was not finite and which changed nothing.
-        in_a_row: int32 scalar, how many of the newest steps were such, one after another.
-        halvings: int32 scalar, how often the learning rate was halved.
+        ema: exponential moving average of the variables; None without one.
+        opt_state: the state of the Optax transformation.
+        skipped: int32 scalar, the steps that changed nothing because the loss or the gradient was not finite.
+        in_a_row: int32 scalar, the number of consecutive skipped steps up to now.
+        halvings: int32 scalar, how often a roll-back halved the learning rate.
     """
 
     step: jax.Array
     variables: Variables
     ema: Variables | None
-    opt_state: "optax.OptState"
+    opt_state: optax.OptState
     skipped: jax.Array
     in_a_row: jax.Array
     halvings: jax.Array
 
 
 class Rollback(NamedTuple):
-    """The last roll-back of a run; it lives inside the checkpoint.
+    """The last roll-back of a run; a part of the checkpoint.
 
     Attributes:
-        to: the step that the run went back to, 0 at first.
-        diverged_at: the last step before the divergence, 0 at first.
+        to: the step that training returned to; 0 before the first roll-back.
+        diverged_at: the last step before the divergence; 0 before the first roll-back.
     """
 
     to: int = 0
@@ -115,14 +122,14 @@ class Rollback(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What early stopping remembers; it lives inside the checkpoint.
+    """The state of early stopping; a part of the checkpoint.
 
     Attributes:
-        best_metric: the best value of the monitored metric so far (larger is better), -inf at first.
-        best_step: the step at which it was reached, -1 at first.
-        level: the metric when it last improved by more than `training.min_delta`, -inf at first.
-        evals_since_level: evaluations since then.
-        evaluated_step: the step of the newest evaluation, 0 at first.
+        best_metric: the best value of the monitored metric so far (larger is better); -inf at first.
+        best_step: the step of that value; -1 at first.
+        level: the metric when it last improved by more than `training.min_delta`; -inf at first.
+        evals_since_level: the number of evaluations since then.
+        evaluated_step: the step of the newest evaluation; 0 at first.
     """
 
     best_metric: float = float("-inf")
