@@ -24,7 +24,8 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
 from jaxletters.config import configfile  # noqa: E402
-from jaxletters.config.schema import Config, DeeperConfig  # noqa: E402
+from jaxletters.config.models import DeeperConfig  # noqa: E402
+from jaxletters.config.schema import Config  # noqa: E402
 from jaxletters.core.types import Examples, Progress  # noqa: E402
 from jaxletters.evaluation import metrics  # noqa: E402
 from jaxletters.models import networks  # noqa: E402

@@ -27,7 +27,7 @@ WARMUP = 20
 _LOAD = """
 import sys, time
 from jaxletters.data import datasets
-from jaxletters.config.sources import Emnist
+from jaxletters.config.builtin_sources import Emnist
 began = time.perf_counter()
 parts = [datasets.load(Emnist(), split) for split in ("train", "test")]
 # Every byte is touched, because a memory map is not read before.

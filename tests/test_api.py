@@ -13,7 +13,8 @@ import pytest
 import runs
 
 import jaxletters as jl
-from jaxletters.config.schema import Config, MLPConfig
+from jaxletters.config.models import MLPConfig
+from jaxletters.config.schema import Config
 from jaxletters.core.errors import UserError
 
 PAGE = (runs.ROOT / "docs" / "python.md").read_text()
@@ -154,7 +155,7 @@ class Library(ctypes.CDLL):
 ctypes.CDLL = Library
 import jax
 import jaxletters as jl
-from jaxletters.config.schema import *
+from jaxletters import *
 
 def state():
     return {

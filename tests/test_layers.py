@@ -21,7 +21,7 @@ FOLDERS = (
     *("report", "experiments", "reading", "export", "demo", "cli"),
 )
 # The methods of parts import what they describe when they are called.
-PARTS = ("config.schema", "config.sources")
+PARTS = tuple(f"config.{name}" for name in ("builtin_sources", "models", "sources", "training"))
 # Folders and modules that are functions of their arguments: no I/O, no clock, no global state.
 PURE = (
     *("core", "ops", "models", "evaluation.analysis", "evaluation.losses", "evaluation.metrics"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxletters.config.schema import ConvNetConfig, DeeperConfig, ModelConfig, SimpleConvNetConfig
+from jaxletters.config.models import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
+from jaxletters.config.slots import ModelConfig
 
 ROOT = Path(__file__).parents[2]
 CLASSES = 27

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import networks
 import protocol
 
-from jaxletters.config.schema import AugmentConfig, LossConfig, OptimizerConfig
+from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfig
 from jaxletters.core.types import Examples
 from jaxletters.evaluation import inference, metrics
 from jaxletters.models import networks as models

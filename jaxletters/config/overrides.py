@@ -12,9 +12,10 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxletters.config import serialization, validation
-from jaxletters.config.parts import Source
+from jaxletters.config.builtin_sources import BUILTIN
 from jaxletters.config.schema import Experiment
-from jaxletters.config.sources import BUILTIN, Arrays, ImageFolder
+from jaxletters.config.slots import Source
+from jaxletters.config.sources import Arrays, ImageFolder
 from jaxletters.config.validation import nearest
 from jaxletters.core.errors import UserError, shown
 from jaxletters.runtime import files

@@ -20,6 +20,7 @@ from jaxletters.config.schema import (
     SweepConfig,
     ZeroShotConfig,
 )
+from jaxletters.config.training import MONITORS
 from jaxletters.core.errors import UserError
 
 T = TypeVar("T", bound=Experiment)
@@ -193,7 +194,7 @@ _RESERVED = ("step", "split", "epoch", "errors", "examples")
 
 
 def _metric_problems(config: Config) -> Iterator[str]:
-    names = [*schema.MONITORS, *(metric.name for metric in config.metrics)]
+    names = [*MONITORS, *(metric.name for metric in config.metrics)]
     for i, metric in enumerate(config.metrics):
         if metric.name in _RESERVED:
             yield f"config.metrics.{i}: {metric.name} is the name of something else; rename its class"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from jaxletters.config import user_code
-from jaxletters.config.parts import FITS, DatasetInfo, Source, SplitDigest
+from jaxletters.config.slots import FITS, DatasetInfo, Source, SplitDigest
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.data import checks, digests

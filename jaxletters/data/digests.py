@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from jaxletters.config.parts import SplitDigest
+from jaxletters.config.slots import SplitDigest
 from jaxletters.core.types import Dataset
 
 

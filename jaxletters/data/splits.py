@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from jaxletters.config.parts import Source
-from jaxletters.config.sources import Split
+from jaxletters.config.schema import Split
+from jaxletters.config.slots import Source
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.data import splitting

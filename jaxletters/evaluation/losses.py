@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters.config.schema import LossConfig
+from jaxletters.config.training import LossConfig
 from jaxletters.core.types import Tree
 
 

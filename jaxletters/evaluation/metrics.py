@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxletters.config.parts import Metric
+from jaxletters.config.slots import Metric
 from jaxletters.core.errors import UserError, shown
 from jaxletters.core.types import Counts, Scores
 from jaxletters.evaluation import losses

@@ -7,7 +7,6 @@ from typing import Any
 
 from jaxletters.config import user_code, validation
 from jaxletters.config.schema import (
-    CheckpointConfig,
     Config,
     CrossvalConfig,
     Experiment,
@@ -15,6 +14,7 @@ from jaxletters.config.schema import (
     SweepConfig,
     ZeroShotConfig,
 )
+from jaxletters.config.training import CheckpointConfig
 from jaxletters.data import datasets
 from jaxletters.experiments import crossval, fitting, study, sweep, train, zero_shot
 from jaxletters.runs import mirror, workdir

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from jaxletters.config.parts import DatasetInfo
-from jaxletters.config.schema import AugmentConfig, Config, LetterNetConfig, LossConfig, StageConfig
+from jaxletters.config.models import LetterNetConfig
+from jaxletters.config.schema import Config, StageConfig
+from jaxletters.config.slots import DatasetInfo
+from jaxletters.config.training import AugmentConfig, LossConfig
 from jaxletters.core import rng
 from jaxletters.core.errors import UserError, pixels
 from jaxletters.core.types import Dataset, Model, Variables

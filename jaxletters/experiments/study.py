@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxletters.config import configfile, fingerprints, validation
-from jaxletters.config.schema import Config, CrossvalConfig, StudyConfig, ZeroShotConfig
-from jaxletters.config.sources import Split
+from jaxletters.config.schema import Config, CrossvalConfig, Split, StudyConfig, ZeroShotConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.data import splits

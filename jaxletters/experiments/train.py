@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from jaxletters.config import validation
-from jaxletters.config.parts import DatasetInfo
 from jaxletters.config.schema import Config
+from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.types import Dataset
 from jaxletters.data import splits
 from jaxletters.data.datasets import Part, Splits

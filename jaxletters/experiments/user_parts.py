@@ -11,8 +11,9 @@ import numpy as np
 import optax
 
 from jaxletters.config import serialization, user_code
-from jaxletters.config.parts import Augmentation, Loss, Metric, ModelConfig, Optimizer, Slot
+from jaxletters.config.parts import Slot
 from jaxletters.config.schema import Config
+from jaxletters.config.slots import Augmentation, Loss, Metric, ModelConfig, Optimizer
 from jaxletters.core.errors import UserError
 from jaxletters.models import networks
 from jaxletters.training import optimizers

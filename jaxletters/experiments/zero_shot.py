@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from jaxletters.config import validation
-from jaxletters.config.parts import DatasetInfo
 from jaxletters.config.schema import ZeroShotConfig
+from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.errors import UserError, pixels
 from jaxletters.core.types import Dataset
 from jaxletters.data import splits, splitting

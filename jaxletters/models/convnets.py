@@ -4,7 +4,7 @@ import jax
 from flax import linen as nn
 
 from jaxletters import ops
-from jaxletters.config.schema import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
+from jaxletters.config.models import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
 from jaxletters.models.layers import BatchNorm, Conv
 
 _GLOROT = nn.initializers.glorot_uniform()  # Keras' default, which the published networks use

@@ -3,7 +3,7 @@
 import jax
 from flax import linen as nn
 
-from jaxletters.config.schema import LetterNetConfig
+from jaxletters.config.models import LetterNetConfig
 from jaxletters.models.layers import BatchNorm, Conv
 
 _HE = nn.initializers.he_normal()

@@ -3,7 +3,7 @@
 import jax
 from flax import linen as nn
 
-from jaxletters.config.schema import MLPConfig
+from jaxletters.config.models import MLPConfig
 
 
 class MLP(nn.Module):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxletters.config.schema import ModelConfig
+from jaxletters.config.slots import ModelConfig
 from jaxletters.core.types import Model, Tree, Variables
 from jaxletters.models.layers import BatchNorm
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import traverse_util
 
-from jaxletters.config.schema import ModelConfig
+from jaxletters.config.slots import ModelConfig
 from jaxletters.models.layers import Conv
 from jaxletters.models.networks import calling, module, pixels
 

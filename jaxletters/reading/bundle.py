@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxletters.config.parts import FITS
+from jaxletters.config.slots import FITS
 from jaxletters.core.errors import UserError, shown
 from jaxletters.reading import bundle_forms
 from jaxletters.reading.bundle_forms import GRAPH, PROGRAM, WEIGHTS, Facts, UnusableError

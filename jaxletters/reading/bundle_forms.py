@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxletters.config import user_code
-from jaxletters.config.parts import ModelConfig
+from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError, shown
 from jaxletters.evaluation import inference
 from jaxletters.reading import weights

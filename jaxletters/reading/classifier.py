@@ -54,7 +54,7 @@ class Reader:
         class_names: one per label.
         image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
         call: from uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`.
-        fit: how a picture becomes such an image, one of `parts.FITS`.
+        fit: how a picture becomes such an image, one of `slots.FITS`.
         inverted: whether it is inverted for that.
     """
 

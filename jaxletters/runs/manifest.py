@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxletters.config import fingerprints
-from jaxletters.config.parts import FITS, Source, SplitDigest
+from jaxletters.config.builtin_sources import Builtin
 from jaxletters.config.schema import Config, CrossvalConfig, Experiment, StudyConfig, ZeroShotConfig
-from jaxletters.config.sources import MEMORY, Builtin
+from jaxletters.config.slots import FITS, Source, SplitDigest
+from jaxletters.config.sources import MEMORY
 from jaxletters.core.errors import UserError
 from jaxletters.data.datasets import Splits
 from jaxletters.data.sources import provenance

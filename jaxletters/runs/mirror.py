@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxletters.config.schema import CheckpointConfig, Experiment
+from jaxletters.config.schema import Experiment
+from jaxletters.config.training import CheckpointConfig
 from jaxletters.core.errors import UserError
 from jaxletters.runs import manifest, workdir
 from jaxletters.runs.disk import Disk

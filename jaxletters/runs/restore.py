@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxletters.config import user_code
-from jaxletters.config.parts import ModelConfig
+from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Model, Variables
 from jaxletters.models import networks
@@ -24,7 +24,7 @@ class Trained(NamedTuple):
         result: the content of its `result.json`.
         class_names: one per label.
         image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
-        fit: how a picture becomes such an image, one of `parts.FITS`.
+        fit: how a picture becomes such an image, one of `slots.FITS`.
         inverted: whether it is inverted for that.
         network: the settings of its network.
         model: its network.

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.ndimage import map_coordinates
 
-from jaxletters.config.parts import Augmentation
-from jaxletters.config.schema import AugmentConfig
+from jaxletters.config.slots import Augmentation
+from jaxletters.config.training import AugmentConfig
 from jaxletters.data import canvas
 
 # How far, in pixels, neighbours move together in an elastic displacement; Simard's value for MNIST.

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters.config.parts import Metric
 from jaxletters.config.schema import Config
+from jaxletters.config.slots import Metric
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import (
     Dataset,

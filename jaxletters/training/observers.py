@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxletters.config import user_code
-from jaxletters.config.parts import Observer
+from jaxletters.config.slots import Observer
 from jaxletters.runtime import console
 
 # Those that failed in this process, with the folder of the run.

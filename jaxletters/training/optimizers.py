@@ -9,8 +9,8 @@ import jax
 import optax
 import optax.contrib
 
-from jaxletters.config.parts import Optimizer
-from jaxletters.config.schema import OptimizerConfig, ScheduleConfig
+from jaxletters.config.slots import Optimizer
+from jaxletters.config.training import OptimizerConfig, ScheduleConfig
 from jaxletters.core.types import Tree
 from jaxletters.evaluation.losses import is_kernel
 from jaxletters.training import pretrained

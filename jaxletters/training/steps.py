@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from jaxletters.config.parts import Augmentation, Loss
+from jaxletters.config.slots import Augmentation, Loss
 from jaxletters.core import rng
 from jaxletters.core.types import Batch, Counts, Examples, Model, TrainState, Tree, Variables
 from jaxletters.evaluation import metrics

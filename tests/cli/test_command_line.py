@@ -5,15 +5,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jaxletters.cli import command_line
-from jaxletters.config.schema import AugmentConfig, Config, OptimizerConfig, ScheduleConfig
+from jaxletters.config.builtin_sources import Mnist
+from jaxletters.config.schema import Config
 from jaxletters.config.serialization import leaves
-from jaxletters.config.sources import Mnist
+from jaxletters.config.training import AugmentConfig, OptimizerConfig, ScheduleConfig
 from jaxletters.core.errors import UserError
 
 # Whole numbers where floats are declared, as people write them.
 CONFIG = """
-from jaxletters.config.schema import *
-from jaxletters.config.sources import Mnist
+from jaxletters import *
+from jaxletters.config.builtin_sources import Mnist
 
 def get_config():
     return Config(
@@ -191,7 +192,7 @@ def test_a_file_that_is_no_config_is_one_line(tmp_path, text, words):
 def test_a_mistyped_argument_in_a_file_is_told_once(tmp_path):
     path = tmp_path / "mistyped.py"
     path.write_text(
-        "from jaxletters.config.schema import *\n"
+        "from jaxletters import *\n"
         "def get_config():\n    return Config(training=TrainingConfig(epohcs=3))\n"
     )
     (line,) = problems("--config", str(path))
@@ -212,7 +213,7 @@ def test_a_file_of_another_kind_is_one_line(tmp_path):
 def test_wrong_types_in_a_config_file_are_a_line_each(tmp_path):
     path = tmp_path / "typed.py"
     path.write_text(
-        "from jaxletters.config.schema import *\n"
+        "from jaxletters import *\n"
         "def get_config():\n    return Config(seed='0', model=DeeperConfig(widths=[1, '2']))\n"
     )
     assert problems("--config", str(path)) == [

@@ -13,9 +13,9 @@ import runs
 from PIL import Image
 from results import RUN
 
+from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.fingerprints import fingerprint
 from jaxletters.config.schema import Config
-from jaxletters.config.sources import Mnist
 from jaxletters.data.synthetic import sketch
 from jaxletters.runs import manifest
 from jaxletters.runtime.files import write_json

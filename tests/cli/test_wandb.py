@@ -92,7 +92,7 @@ def test_a_later_copy_goes_to_the_same_place(copied, monkeypatch, tmp_path):
 def test_a_cross_validation_is_copied_with_its_result_beside_its_folds(tmp_path, monkeypatch):
     config = tmp_path / "folds.py"
     config.write_text(
-        "import jaxletters as jl\nfrom jaxletters.config.schema import *\n\n\n"
+        "import jaxletters as jl\nfrom jaxletters import *\n\n\n"
         "def get_config():\n"
         "    dataset, split = jl.SketchLetters(size=260), jl.Split(validation_per_class=0)\n"
         "    training = TrainingConfig(batch_size=20, epochs=1)\n"

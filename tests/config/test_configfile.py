@@ -7,7 +7,8 @@ import typing
 import pytest
 
 from jaxletters.config import configfile
-from jaxletters.config.schema import Config, MLPConfig, StageConfig
+from jaxletters.config.models import MLPConfig
+from jaxletters.config.schema import Config, StageConfig
 from jaxletters.core.errors import UserError
 
 WITH_CLASSES = """
@@ -73,7 +74,7 @@ def test_a_file_that_fails_leaves_no_module(tmp_path, modules):
 
 def test_lists_are_tuples(tmp_path):
     text = """
-from jaxletters.config.schema import *
+from jaxletters import *
 
 def get_config():
     stages = [StageConfig(optimizer=OptimizerConfig(schedule=ScheduleConfig(milestones=[0, 1])))]
@@ -99,7 +100,7 @@ def get_config():
 )
 def test_what_nothing_can_run_is_one_line(tmp_path, returned, expected):
     text = f"""
-from jaxletters.config.schema import *
+from jaxletters import *
 
 class Mine(Config):
     pass

@@ -1,30 +1,24 @@
 import pytest
 
 from jaxletters.config import serialization
+from jaxletters.config.builtin_sources import AlphaDigits, Emnist, Mnist, SketchLetters
 from jaxletters.config.fingerprints import fingerprint
 from jaxletters.config.fingerprints import identity as identity_of
+from jaxletters.config.models import DeeperConfig, MLPConfig
 from jaxletters.config.schema import (
-    AugmentConfig,
     BaseConfig,
-    CheckpointConfig,
     Config,
     CrossvalConfig,
-    DeeperConfig,
-    MLPConfig,
-    OptimizerConfig,
+    Split,
     StageConfig,
-    TrainingConfig,
     ZeroShotConfig,
 )
-from jaxletters.config.sources import (
-    AlphaDigits,
-    Arrays,
-    Emnist,
-    ImageFolder,
-    Mnist,
-    SketchLetters,
-    Split,
-    Tfds,
+from jaxletters.config.sources import Arrays, ImageFolder, Tfds
+from jaxletters.config.training import (
+    AugmentConfig,
+    CheckpointConfig,
+    OptimizerConfig,
+    TrainingConfig,
 )
 
 FINGERPRINT = "b70dc99453dfc9be45080ff16d2c7cbf1bf3975709074bcdac63f6272f83162f"

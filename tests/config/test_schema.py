@@ -6,8 +6,9 @@ import tiny
 
 from jaxletters.config import schema as schema
 from jaxletters.config import serialization as configured
-from jaxletters.config.schema import AugmentConfig, Config, OptimizerConfig, StageConfig
-from jaxletters.config.sources import Mnist
+from jaxletters.config.builtin_sources import Mnist
+from jaxletters.config.schema import Config, StageConfig
+from jaxletters.config.training import AugmentConfig, OptimizerConfig
 
 
 def test_every_setting_has_a_dotted_key():

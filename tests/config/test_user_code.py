@@ -11,8 +11,9 @@ import tiny
 from flax import linen as nn
 
 from jaxletters.config import configfile, fingerprints, overrides, user_code
-from jaxletters.config.parts import ModelConfig
-from jaxletters.config.schema import Config, MLPConfig
+from jaxletters.config.models import MLPConfig
+from jaxletters.config.schema import Config
+from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
 from jaxletters.experiments import dispatch
@@ -41,8 +42,9 @@ CONFIG = """
 import dataclasses
 
 import jaxletters as jl
-from jaxletters.config.schema import *
-from jaxletters.config.parts import ModelConfig, setting
+from jaxletters import *
+from jaxletters.config.parts import setting
+from jaxletters.config.slots import ModelConfig
 
 @dataclasses.dataclass(frozen=True)
 class Own(ModelConfig):

@@ -3,25 +3,31 @@ import math
 import pytest
 
 from jaxletters.config import validation
-from jaxletters.config.schema import (
-    AugmentConfig,
-    CheckpointConfig,
-    Config,
+from jaxletters.config.builtin_sources import Emnist, Mnist, SketchLetters
+from jaxletters.config.models import (
     ConvNetConfig,
-    CrossvalConfig,
     DeeperConfig,
     LetterNetConfig,
-    LossConfig,
     MLPConfig,
-    OptimizerConfig,
-    ScheduleConfig,
     SimpleConvNetConfig,
+)
+from jaxletters.config.schema import (
+    Config,
+    CrossvalConfig,
+    Split,
     StageConfig,
     StudyConfig,
-    TrainingConfig,
     ZeroShotConfig,
 )
-from jaxletters.config.sources import Arrays, Emnist, ImageFolder, Mnist, SketchLetters, Split, Tfds
+from jaxletters.config.sources import Arrays, ImageFolder, Tfds
+from jaxletters.config.training import (
+    AugmentConfig,
+    CheckpointConfig,
+    LossConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from jaxletters.core.errors import UserError
 
 MNIST = Mnist()

@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 from inputs import idx
 
-from jaxletters.config.sources import Emnist
+from jaxletters.config.builtin_sources import Emnist
 
 
 @pytest.fixture(scope="session")

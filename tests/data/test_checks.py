@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxletters.config.sources import ORIENTATIONS, AlphaDigits, Mnist
+from jaxletters.config.builtin_sources import AlphaDigits, Mnist
+from jaxletters.config.sources import ORIENTATIONS
 from jaxletters.data import checks, datasets, digests, orientation
 from jaxletters.data.synthetic import sketch
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxletters.config.sources import BUILTIN, AlphaDigits, Emnist, Mnist, SketchLetters
+from jaxletters.config.builtin_sources import BUILTIN, AlphaDigits, Emnist, Mnist, SketchLetters
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets
 from jaxletters.data.builders import base, emnist
@@ -234,7 +234,7 @@ def test_the_slower_of_two_processes_uses_what_the_other_prepared(config, writte
 def test_two_processes_may_prepare_at_once(config, folder):
     code = (
         "from jaxletters.data import datasets\n"
-        "from jaxletters.config.sources import Emnist\n"
+        "from jaxletters import Emnist\n"
         f"print(len(datasets.load({config!r}, 'train').images))"
     )
     command = [sys.executable, "-c", code]

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxletters.config.schema import Config
-from jaxletters.config.sources import AlphaDigits, Arrays, SketchLetters, Split
+from jaxletters.config.builtin_sources import AlphaDigits, SketchLetters
+from jaxletters.config.schema import Config, Split
+from jaxletters.config.sources import Arrays
 from jaxletters.core.errors import UserError
 from jaxletters.data import splits
 from jaxletters.data.datasets import Part, Splits

@@ -8,7 +8,7 @@ import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxletters.config.schema import LossConfig
+from jaxletters.config.training import LossConfig
 from jaxletters.evaluation import losses
 
 cross_entropy = tiny.quick_jit(losses.cross_entropy)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters.config.parts import Augmentation, Loss, Metric, Observer, Optimizer, Schedule
+from jaxletters.config.slots import Augmentation, Loss, Metric, Observer, Optimizer, Schedule
 
 
 @dataclasses.dataclass(frozen=True)

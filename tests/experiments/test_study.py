@@ -80,7 +80,7 @@ import dataclasses
 from pathlib import Path
 
 from jaxletters.config import configfile
-from jaxletters.config.schema import *
+from jaxletters import *
 from jaxletters.config.sources import *
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import pytest
 import runs
 import tiny
 
-from jaxletters.config.schema import (
+from jaxletters.config.models import (
     ConvNetConfig,
     DeeperConfig,
     LetterNetConfig,

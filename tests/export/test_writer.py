@@ -12,8 +12,8 @@ import safetensors.numpy
 import tiny
 
 from jaxletters.config import user_code
-from jaxletters.config.parts import ModelConfig
-from jaxletters.config.schema import MLPConfig
+from jaxletters.config.models import MLPConfig
+from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
 from jaxletters.export import stablehlo, writer

@@ -5,8 +5,9 @@ from pathlib import Path
 import tiny
 from results import RUN
 
-from jaxletters.config.schema import DeeperConfig, ModelConfig
-from jaxletters.config.sources import BUILTIN
+from jaxletters.config.builtin_sources import BUILTIN
+from jaxletters.config.models import DeeperConfig
+from jaxletters.config.slots import ModelConfig
 from jaxletters.models import networks
 from jaxletters.runs import manifest
 from jaxletters.runs.restore import Trained

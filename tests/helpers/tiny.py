@@ -5,8 +5,9 @@ import functools
 import jax
 import numpy as np
 
-from jaxletters.config.parts import ModelConfig
-from jaxletters.config.schema import AugmentConfig, DeeperConfig, LossConfig, OptimizerConfig
+from jaxletters.config.models import DeeperConfig
+from jaxletters.config.slots import ModelConfig
+from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfig
 from jaxletters.core.types import Examples, Model, Variables
 from jaxletters.models import networks
 from jaxletters.runtime import sharding, xla
@@ -14,7 +15,7 @@ from jaxletters.training import optimizers, steps
 from jaxletters.training.steps import Task
 
 NETWORKS = {
-    cls for cls in ModelConfig.__subclasses__() if cls.__module__ == "jaxletters.config.schema"
+    cls for cls in ModelConfig.__subclasses__() if cls.__module__ == "jaxletters.config.models"
 }
 """The classes of all networks of the package."""
 

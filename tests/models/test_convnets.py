@@ -5,7 +5,7 @@ import pytest
 import scipy.signal
 import tiny
 
-from jaxletters.config.schema import (
+from jaxletters.config.models import (
     ACTIVATIONS,
     INITIALIZERS,
     POOLINGS,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters.config.schema import ACTIVATIONS, MLPConfig
+from jaxletters.config.models import ACTIVATIONS, MLPConfig
 from jaxletters.models import networks
 
 

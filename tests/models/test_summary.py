@@ -1,7 +1,7 @@
 import jax
 import pytest
 
-from jaxletters.config.schema import ConvNetConfig, DeeperConfig, MLPConfig, SimpleConvNetConfig
+from jaxletters.config.models import ConvNetConfig, DeeperConfig, MLPConfig, SimpleConvNetConfig
 from jaxletters.models import networks, summary
 from jaxletters.models.summary import LayerRow
 

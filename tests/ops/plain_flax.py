@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxletters.config.schema import (
+from jaxletters.config.models import (
     ConvNetConfig,
     DeeperConfig,
     LetterNetConfig,

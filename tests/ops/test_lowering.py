@@ -12,7 +12,7 @@ import tiny
 from jax import lax
 
 from jaxletters import ops
-from jaxletters.config.schema import (
+from jaxletters.config.models import (
     ConvNetConfig,
     DeeperConfig,
     LetterNetConfig,

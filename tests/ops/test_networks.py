@@ -8,7 +8,7 @@ import tiny
 from agreement import assert_close, x64
 
 from configs import emnist_deeper
-from jaxletters.config.schema import (
+from jaxletters.config.models import (
     ConvNetConfig,
     DeeperConfig,
     LetterNetConfig,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters.config.schema import DeeperConfig, MLPConfig
+from jaxletters.config.models import DeeperConfig, MLPConfig
 from jaxletters.models import networks
 from jaxletters.reading import weights
 

@@ -13,13 +13,8 @@ import pytest
 import tiny
 
 from jaxletters.cli import command_line
-from jaxletters.config.schema import (
-    CheckpointConfig,
-    Config,
-    LossConfig,
-    OptimizerConfig,
-    TrainingConfig,
-)
+from jaxletters.config.schema import Config
+from jaxletters.config.training import CheckpointConfig, LossConfig, OptimizerConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.experiments import dispatch

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.schema import Config
-from jaxletters.config.sources import Mnist
 from jaxletters.core.errors import UserError
 from jaxletters.runs import listing, workdir
 from jaxletters.runtime.files import write_json

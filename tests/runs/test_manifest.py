@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import runs
 
+from jaxletters.config.builtin_sources import Emnist, SketchLetters
+from jaxletters.config.models import MLPConfig
 from jaxletters.config.schema import (
     BaseConfig,
-    CheckpointConfig,
     Config,
     CrossvalConfig,
-    MLPConfig,
-    OptimizerConfig,
+    Split,
     StageConfig,
-    TrainingConfig,
     ZeroShotConfig,
 )
-from jaxletters.config.sources import Arrays, Emnist, SketchLetters, Split
+from jaxletters.config.sources import Arrays
+from jaxletters.config.training import CheckpointConfig, OptimizerConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Examples
 from jaxletters.data import splitting

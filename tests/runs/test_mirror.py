@@ -9,7 +9,8 @@ import time
 import pytest
 
 from jaxletters.cli import command_line
-from jaxletters.config.schema import CheckpointConfig, Config
+from jaxletters.config.schema import Config
+from jaxletters.config.training import CheckpointConfig
 from jaxletters.core.errors import UserError
 from jaxletters.experiments import dispatch
 from jaxletters.runs import disk, mirror, workdir

@@ -7,14 +7,10 @@ import sys
 import pytest
 
 from jaxletters.config import serialization
-from jaxletters.config.schema import (
-    AugmentConfig,
-    Config,
-    MLPConfig,
-    OptimizerConfig,
-    TrainingConfig,
-)
-from jaxletters.config.sources import Mnist
+from jaxletters.config.builtin_sources import Mnist
+from jaxletters.config.models import MLPConfig
+from jaxletters.config.schema import Config
+from jaxletters.config.training import AugmentConfig, OptimizerConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.runs import workdir
 

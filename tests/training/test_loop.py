@@ -16,10 +16,10 @@ import optax
 import pytest
 import tiny
 
-from jaxletters.config.schema import (
+from jaxletters.config.schema import Config
+from jaxletters.config.training import (
     AugmentConfig,
     CheckpointConfig,
-    Config,
     LossConfig,
     OptimizerConfig,
     ScheduleConfig,

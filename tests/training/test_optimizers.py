@@ -7,7 +7,7 @@ import optax
 import pytest
 import tiny
 
-from jaxletters.config.schema import OPTIMIZERS, SCHEDULES, OptimizerConfig, ScheduleConfig
+from jaxletters.config.training import OPTIMIZERS, SCHEDULES, OptimizerConfig, ScheduleConfig
 from jaxletters.training import optimizers
 
 TOTAL = 100

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxletters.config.schema import CheckpointConfig, Config, TrainingConfig
+from jaxletters.config.schema import Config
+from jaxletters.config.training import CheckpointConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.training.plan import Plan
 

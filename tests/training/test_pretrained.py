@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters.config.schema import DeeperConfig, LossConfig, OptimizerConfig
+from jaxletters.config.models import DeeperConfig
+from jaxletters.config.training import LossConfig, OptimizerConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Batch
 from jaxletters.models import networks

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters.config.schema import AugmentConfig, LossConfig, MLPConfig, OptimizerConfig
+from jaxletters.config.models import MLPConfig
+from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfig
 from jaxletters.core.types import Batch
 from jaxletters.evaluation import inference, metrics
 from jaxletters.runtime import sharding

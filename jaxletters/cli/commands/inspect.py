@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxletters.cli import command_line
-from jaxletters.config import configfile, overrides, sources
+from jaxletters.config import builtin_sources, configfile, overrides
 from jaxletters.config.schema import Config, StudyConfig
 from jaxletters.core.errors import UserError
 from jaxletters.runtime import console, files
@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset",
         help="a config file, a folder of pictures, a file of arrays (.npz, .csv, .mat ...), or one of "
-        + ", ".join(sources.BUILTIN),
+        + ", ".join(builtin_sources.BUILTIN),
         metavar="CONFIG",
     )
     parser.add_argument(

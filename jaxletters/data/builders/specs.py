@@ -14,7 +14,7 @@ class Spec(NamedTuple):
         labels: the labels that may occur.
         image_shape: (height, width) in pixels.
         splits: the names of its splits.
-        fit: how a picture becomes such an image: one of `parts.FITS`.
+        fit: how a picture becomes such an image: one of `slots.FITS`.
     """
 
     builder: str

@@ -21,7 +21,7 @@ EMNIST = {
 
 
 def fit(names: tuple[str, ...], shape: tuple[int, ...], emnist: bool = False) -> str:
-    """Returns how a picture becomes an image of such classes and shape: one of `parts.FITS`.
+    """Returns how a picture becomes an image of such classes and shape: one of `slots.FITS`.
 
     Args:
         names: of the classes.

@@ -1,4 +1,5 @@
 """Where examples come from: one module for each kind of source, and the downloads and caches behind them.
 
-A source's settings are in `config.sources`; how bytes become arrays is in `data.formats`.
+The settings of sources are in `config.sources` and `config.builtin_sources`; how bytes become arrays is in
+`data.formats`.
 """

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxletters.config import sources
-from jaxletters.config.parts import DatasetInfo
+from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import MEMORY, Arrays
 from jaxletters.core.errors import UserError, shown
 from jaxletters.data import orientation

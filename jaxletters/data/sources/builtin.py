@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxletters.config.parts import DatasetInfo, SplitDigest
-from jaxletters.config.sources import SketchLetters
+from jaxletters.config.builtin_sources import SketchLetters
+from jaxletters.config.slots import DatasetInfo, SplitDigest
 from jaxletters.core.errors import UserError
 from jaxletters.data.builders import specs
 from jaxletters.data.sources import archives, cache, provenance
 from jaxletters.runtime import files
 
 if TYPE_CHECKING:
-    from jaxletters.config.sources import Builtin
+    from jaxletters.config.builtin_sources import Builtin
     from jaxletters.data.builders.base import ArraysBuilder
 
 # In the folder of a prepared dataset: the SHA-256 of the files that it was prepared from.

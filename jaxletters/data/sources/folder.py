@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxletters.config.parts import DatasetInfo
+from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import ImageFolder
 from jaxletters.core.errors import UserError, shown
 from jaxletters.data import images, orientation, resize

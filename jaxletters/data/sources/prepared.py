@@ -15,7 +15,7 @@ from PIL import Image
 from tensorflow_datasets.core import constants
 
 from jaxletters.config import sources
-from jaxletters.config.parts import DatasetInfo
+from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import Tfds
 from jaxletters.config.validation import nearest
 from jaxletters.core.errors import UserError, shown

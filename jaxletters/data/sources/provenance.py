@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jaxletters.config.parts import SplitDigest
+from jaxletters.config.slots import SplitDigest
 
 # What the published files hold, upright. EMNIST's are known by the zip file that they come in alone.
 PUBLISHED: dict[str, dict[str, SplitDigest]] = {

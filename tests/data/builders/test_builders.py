@@ -205,7 +205,7 @@ def test_tensorflow_is_never_imported_and_tfds_only_to_load(tmp_path, write_mnis
 import sys
 import tempfile
 from jaxletters.data import datasets
-from jaxletters.config.sources import BUILTIN, Mnist
+from jaxletters.config.builtin_sources import BUILTIN, Mnist
 for source in BUILTIN.values():
     source.info()
 assert "tensorflow_datasets" not in sys.modules

@@ -2,7 +2,7 @@ from types import MappingProxyType
 
 import pytest
 
-from jaxletters.config.parts import SplitDigest
+from jaxletters.config.slots import SplitDigest
 from jaxletters.data.sources import provenance
 
 OTHER = SplitDigest(20_800, "0" * 64, "0" * 64)

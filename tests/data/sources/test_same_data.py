@@ -11,9 +11,12 @@ from inputs import idx
 from PIL import Image
 
 from jaxletters.config import configfile, overrides, user_code
+from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.fingerprints import fingerprint
-from jaxletters.config.schema import BaseConfig, Config, MLPConfig, TrainingConfig, ZeroShotConfig
-from jaxletters.config.sources import Arrays, ImageFolder, Mnist, Split, Tfds
+from jaxletters.config.models import MLPConfig
+from jaxletters.config.schema import BaseConfig, Config, Split, ZeroShotConfig
+from jaxletters.config.sources import Arrays, ImageFolder, Tfds
+from jaxletters.config.training import TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets
 from jaxletters.data import images as pictures_of

@@ -11,8 +11,11 @@ import pytest
 import tiny
 from jax import lax
 
-from jaxletters.config import schema as schema
-from jaxletters.config.schema import (
+from jaxletters.config.models import (
+    ACTIVATIONS,
+    NORM_POSITIONS,
+    PADDINGS,
+    POOLINGS,
     ConvNetConfig,
     DeeperConfig,
     LetterNetConfig,
@@ -38,11 +41,11 @@ NETWORKS = [
     ConvNetConfig(widths=(4, 5, 6)),
     LetterNetConfig(widths=(4, 6, 8)),
     LetterNetConfig(widths=(4, 6), crop=0, blocks=2),
-    *(deeper(activation=activation) for activation in schema.ACTIVATIONS),
+    *(deeper(activation=activation) for activation in ACTIVATIONS),
     *(
         deeper(pooling=pooling, norm_position=position, padding=padding)
-        for pooling in schema.POOLINGS
-        for position, padding in zip(schema.NORM_POSITIONS, schema.PADDINGS, strict=True)
+        for pooling in POOLINGS
+        for position, padding in zip(NORM_POSITIONS, PADDINGS, strict=True)
     ),
     deeper(norm_position="after_pooling"),
     deeper(padding="valid"),

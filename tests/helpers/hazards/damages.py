@@ -12,7 +12,8 @@ import numpy as np
 from interruptions import Trial
 from subjects import Place
 
-from jaxletters.config.schema import AugmentConfig, DeeperConfig, LossConfig, OptimizerConfig
+from jaxletters.config.models import DeeperConfig
+from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Progress
 from jaxletters.evaluation import metrics

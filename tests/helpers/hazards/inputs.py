@@ -22,8 +22,9 @@ from interruptions import Trial
 from subjects import ROOT, Place
 
 from jaxletters.config import overrides, serialization, validation
+from jaxletters.config.builtin_sources import BUILTIN, Mnist
 from jaxletters.config.schema import Config
-from jaxletters.config.sources import BUILTIN, Arrays, Mnist
+from jaxletters.config.sources import Arrays
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets
 from jaxletters.data.formats import alphabets

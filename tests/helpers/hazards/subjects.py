@@ -22,7 +22,7 @@ _HEAD = '''"""A small experiment."""
 
 from pathlib import Path
 
-from jaxletters.config.schema import *
+from jaxletters import *
 from jaxletters.config.sources import *
 
 HERE = Path(__file__).parent
