@@ -24,7 +24,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
 from jaxletters.data.synthetic.strokes import LETTERS
 from jaxletters.reading import loader, pictures
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 from jaxletters.runtime import xla
 
 ROOT = Path(__file__).parents[1]
@@ -101,10 +101,10 @@ def photographs(seed: int) -> list[Photograph]:
     return [photograph(c, str(rng.choice(LETTERS[c].test)), rng) for c in letters]
 
 
-def read(network: Reader, picture: Photograph) -> str:
+def read(classifier: Classifier, picture: Photograph) -> str:
     """Returns what the network reads, "" where no letter is found."""
     try:
-        return pictures.read(network, picture.image, picture.letter).text
+        return pictures.read(classifier, picture.image, picture.letter).text
     except UserError:
         return ""
 
@@ -133,9 +133,9 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     given = parser.parse_args()
     xla.prepare()
-    network = loader.load(given.run)
+    classifier = loader.load(given.run)
     taken = [picture for seed in given.seeds for picture in photographs(seed)]
-    texts = [read(network, picture) for picture in taken]
+    texts = [read(classifier, picture) for picture in taken]
     wrong = [(p.letter, t) for p, t in zip(taken, texts, strict=True) if t != p.letter.upper()]
     sheet(taken, texts).save(given.run / "photographs.png")
     read_as = ", ".join(f"{letter} as {text or 'nothing'}" for letter, text in wrong)
@@ -144,7 +144,7 @@ if __name__ == "__main__":
         f"Of {len(taken)} letters in simulated photographs, {len(taken) - len(wrong)} are read right "
         f"({1 - len(wrong) / len(taken):.1%}){rest}.",
         "",
-        f"Letters drawn by code, {network.name}, jaxlib {version('jaxlib')}, pillow {version('pillow')}, "
+        f"Letters drawn by code, {classifier.name}, jaxlib {version('jaxlib')}, pillow {version('pillow')}, "
         f"{date.today()}; `python benchmarks/photographs.py`.",
     ]
     RESULT.write_text("\n".join(lines) + "\n")

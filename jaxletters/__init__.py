@@ -3,9 +3,9 @@
 import jaxletters as jl
 
 finished = jl.fit("configs/quickstart.py")
-network = jl.load(finished.folder)
-network.predict(images).names
-jl.read(network, "word.jpg").text
+classifier = jl.load(finished.folder)
+classifier.predict(images).names
+jl.read(classifier, "word.jpg").text
 """
 
 from typing import TYPE_CHECKING, Any

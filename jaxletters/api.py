@@ -17,7 +17,7 @@ from jaxletters.config.schema import Experiment
 from jaxletters.core.errors import UserError
 from jaxletters.data import images
 from jaxletters.reading import loader, pictures
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 from jaxletters.reading.pictures import Reading
 from jaxletters.runs import workdir
 from jaxletters.runtime import files, quiet
@@ -82,7 +82,7 @@ def _path(given: object, name: str) -> Path:
     return files.expanded(given)
 
 
-def load(folder: Path | str) -> Reader:
+def load(folder: Path | str) -> Classifier:
     """Returns the network of a finished run, or of an exported bundle, ready to read.
 
     A run folder's own code, if its network is a user's, is run; a bundle has none.
@@ -94,21 +94,21 @@ def load(folder: Path | str) -> Reader:
         return loader.load(_path(folder, "folder"))
 
 
-def read(network: Reader, picture: NDArray[np.uint8] | Image.Image | Path | str) -> Reading:
+def read(classifier: Classifier, picture: NDArray[np.uint8] | Image.Image | Path | str) -> Reading:
     """Returns what is written in a picture: one letter, or several in a row.
 
     Args:
-        network: what `load` gives.
+        classifier: what `load` gives.
         picture: a file, one of Pillow's, or an array as `images.of` takes it: uint8 `[h, w]`, `[h, w, 3]` or
             `[h, w, 4]`.
 
     Raises:
         UserError: it cannot be read, or nothing is written in it.
     """
-    if not isinstance(network, Reader):
+    if not isinstance(classifier, Classifier):
         raise UserError(
-            f"network: expected what jl.load gives, found {type(network).__name__}; load it first"
+            f"classifier: expected what jl.load gives, found {type(classifier).__name__}; load it first"
         )
     if isinstance(picture, str | Path):
-        return pictures.read(network, images.read(files.expanded(picture)), str(picture))
-    return pictures.read(network, images.of(picture, "the picture"), "the picture")
+        return pictures.read(classifier, images.read(files.expanded(picture)), str(picture))
+    return pictures.read(classifier, images.of(picture, "the picture"), "the picture")

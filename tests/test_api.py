@@ -58,7 +58,7 @@ def test_a_file_is_read_as_its_pixels_are(after, tmp_path):
 
     names, _ = after
     Image.fromarray(names["paper"]).save(tmp_path / "word.png")
-    by_file = jl.read(names["network"], tmp_path / "word.png")
+    by_file = jl.read(names["classifier"], tmp_path / "word.png")
     np.testing.assert_array_equal(
         by_file.predictions.probabilities, names["found"].predictions.probabilities
     )
@@ -103,20 +103,20 @@ def test_a_picture_is_read_whatever_holds_it(after):
     from PIL import Image
 
     names, _ = after
-    network, expected = names["network"], names["found"].text
+    classifier, expected = names["classifier"], names["found"].text
     layered = np.dstack([names["paper"], np.full((200, 500), 255, np.uint8)])
     for picture in (Image.fromarray(names["paper"]), layered):
-        assert jl.read(network, picture).text == expected
-    assert len(jl.read(network, names["paper"].min(axis=2)).text) == 3
+        assert jl.read(classifier, picture).text == expected
+    assert len(jl.read(classifier, names["paper"].min(axis=2)).text) == 3
 
 
-@pytest.mark.parametrize("network", ["run", None, 3])
-def test_what_is_no_network_is_one_line(network):
-    with pytest.raises(UserError, match=r"network: expected what jl\.load gives, found"):
-        jl.read(network, np.zeros((50, 50, 3), np.uint8))
-    if not isinstance(network, str):
+@pytest.mark.parametrize("classifier", ["run", None, 3])
+def test_what_is_no_classifier_is_one_line(classifier):
+    with pytest.raises(UserError, match=r"classifier: expected what jl\.load gives, found"):
+        jl.read(classifier, np.zeros((50, 50, 3), np.uint8))
+    if not isinstance(classifier, str):
         with pytest.raises(UserError, match="folder: expected the path of a folder, found"):
-            jl.load(network)
+            jl.load(classifier)
 
 
 def test_a_second_run_in_the_process_is_refused_and_the_first_goes_on(tmp_path, monkeypatch):

@@ -10,15 +10,15 @@ from PIL import Image
 
 from jaxletters.data import images
 from jaxletters.reading import pictures
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 from jaxletters.reading.pictures import Reading
 
 
-def answer(network: Reader, picture: bytes) -> dict[str, Any]:
+def answer(classifier: Classifier, picture: bytes) -> dict[str, Any]:
     """Returns what is written in a picture, ready for JSON; that nothing is written yet is no error here.
 
     Args:
-        network: that reads handwriting; it is called once for all letters.
+        classifier: takes handwriting; it is called once for all letters.
         picture: the bytes of a picture file.
 
     Returns:
@@ -28,9 +28,9 @@ def answer(network: Reader, picture: bytes) -> dict[str, Any]:
     Raises:
         UserError: the bytes are no picture, or one of too many pixels.
     """
-    letters = pictures.letters(network, images.decode(picture, "picture"))
+    letters = pictures.letters(classifier, images.decode(picture, "picture"))
     seen = np.array([letter.image for letter in letters], np.uint8)
-    predictions = network.predict(seen.reshape(-1, *network.image_shape))
+    predictions = classifier.predict(seen.reshape(-1, *classifier.image_shape))
     found = Reading("picture", letters, predictions).as_dict()
     shown = [
         {**read, "seen": _url(image)} for read, image in zip(found["letters"], seen, strict=True)

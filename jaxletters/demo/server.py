@@ -16,7 +16,7 @@ from jaxletters.core.errors import UserError, shown
 from jaxletters.data import images
 from jaxletters.demo import answers
 from jaxletters.demo.guard import Guard, refusal
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 
 _PACKAGE = Path(__file__).parents[1]
 # The page needs nothing but itself, and no other page may frame it.
@@ -26,17 +26,17 @@ _POLICY = (
 )
 
 
-def build(network: Reader, host: str) -> Starlette:
+def build(classifier: Classifier, host: str) -> Starlette:
     """Returns the application: `GET /` is the page, `POST /read` answers for it.
 
     `/read` takes the bytes of a picture file and answers as `answers.answer` does. Whatever else comes is
     answered by `{"error": "one line"}`: 413 for what is too large, 422 for what is no picture.
 
     Args:
-        network: that reads 28x28 pixels.
+        classifier: takes handwriting of 28x28 pixels.
         host: what the application is served on, which other names of the machine may not stand for.
     """
-    page = _page(network.name)
+    page = _page(classifier.name)
     # One picture at a time: the network uses all cores, and a large photograph a gigabyte.
     pool = ThreadPoolExecutor(1, "read")
 
@@ -57,7 +57,7 @@ def build(network: Reader, host: str) -> Starlette:
         except ClientDisconnect:
             return refusal(400, "expected a picture, found the beginning of one")
         answer = asyncio.get_running_loop().run_in_executor(
-            pool, answers.answer, network, bytes(picture)
+            pool, answers.answer, classifier, bytes(picture)
         )
         return JSONResponse(await answer)
 

@@ -16,7 +16,7 @@ from jaxletters.export.onnx.primitives import UntranslatableError
 from jaxletters.export.verify import Agreement
 from jaxletters.reading import bundle, bundle_forms, loader, weights
 from jaxletters.reading.bundle_forms import Facts
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 from jaxletters.runs.restore import Trained
 from jaxletters.runtime import files
 
@@ -52,29 +52,31 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
         UserError: as `check`; a form does not compute what the network does; or nothing can be written.
     """
     check(target)
-    network = loader.of(run)
+    classifier = loader.of(run)
     read = stablehlo.for_any_batch(
-        stablehlo.function(run.model, run.variables), network.image_shape
+        stablehlo.function(run.model, run.variables), classifier.image_shape
     )
     contents = {
-        bundle.PROGRAM: stablehlo.serialized(read, network.image_shape),
+        bundle.PROGRAM: stablehlo.serialized(read, classifier.image_shape),
         bundle.WEIGHTS: weights.serialized(run.variables),
     }
     left_out = {}
     try:
-        contents[bundle.GRAPH] = translation.model(read, network.image_shape, network.class_names)
+        contents[bundle.GRAPH] = translation.model(
+            read, classifier.image_shape, classifier.class_names
+        )
     except UntranslatableError as error:
         left_out[bundle.GRAPH] = str(error)
     except Exception as error:  # of a primitive in a form that this project's networks do not have
         if run.network.defined_by is None:
             raise
         left_out[bundle.GRAPH] = f"no translation ({user_code.blame(error)})"
-    images = verify.images(network.image_shape)
-    expected = network.logits(images)
-    probe = bundle.probe(network.image_shape)
+    images = verify.images(classifier.image_shape)
+    expected = classifier.logits(images)
+    probe = bundle.probe(classifier.image_shape)
     facts = Facts(
-        network.image_shape,
-        len(network.class_names),
+        classifier.image_shape,
+        len(classifier.class_names),
         serialization.to_dict(run.network),
         jax.__version__,
     )
@@ -83,8 +85,8 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
             agreements = {}
             for name, content in contents.items():
                 files.write_bytes(folder / name, content)
-                agreements[name] = _agreement(folder / name, facts, network, images, expected)
-            about = card.describe(run, contents, agreements, left_out, network.logits(probe))
+                agreements[name] = _agreement(folder / name, facts, classifier, images, expected)
+            about = card.describe(run, contents, agreements, left_out, classifier.logits(probe))
             files.write_json(folder / bundle.CARD, about)
     except OSError as error:
         raise files.cannot_write(target, error) from error
@@ -92,7 +94,7 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
 
 
 def _agreement(
-    path: Path, facts: Facts, network: Reader, images: np.ndarray, expected: np.ndarray
+    path: Path, facts: Facts, classifier: Classifier, images: np.ndarray, expected: np.ndarray
 ) -> Agreement | None:
     """Returns how close a file's logits are to the network's, None for what cannot be read here.
 
@@ -103,5 +105,5 @@ def _agreement(
         return None
     if path.name == bundle_forms.WEIGHTS and not isinstance(facts.settings["class"], str):
         return None
-    found = dataclasses.replace(network, call=bundle_forms.read(path, facts))
+    found = dataclasses.replace(classifier, call=bundle_forms.read(path, facts))
     return verify.compare(path.name, found.logits(images), expected)

@@ -18,7 +18,7 @@ from jaxletters.config.slots import FITS
 from jaxletters.core.errors import UserError, shown
 from jaxletters.reading import bundle_forms
 from jaxletters.reading.bundle_forms import GRAPH, PROGRAM, WEIGHTS, Facts, UnusableError
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 from jaxletters.runtime.files import read_json
 
 CARD = "model.json"
@@ -42,7 +42,7 @@ def is_all_there_is(folder: Path) -> bool:
     return CARD in names and names <= {CARD, *_CONTENT}
 
 
-def load(folder: Path | str) -> Reader:
+def load(folder: Path | str) -> Classifier:
     """Returns the network of a bundle, to run on whatever device there is.
 
     Its program is what runs. Where this version of JAX refuses that, the weights do, or the graph, and
@@ -58,7 +58,7 @@ def load(folder: Path | str) -> Reader:
         if name not in card["files"]:
             continue
         try:
-            network = _read(folder, name, card)
+            classifier = _read(folder, name, card)
         except UnusableError as error:
             refusals.append(str(error))
             continue
@@ -67,7 +67,7 @@ def load(folder: Path | str) -> Reader:
             why = "; ".join(refusals)
             # Not on stdout, which may be JSON.
             print(f"{folder}: reads with {name}, because {why}{checked}", file=sys.stderr)
-        return network
+        return classifier
     made_by = _facts(card).jax
     way = bundle_forms.EXTRA if made_by == jax.__version__ else f"install jax=={made_by}"
     raise UserError(
@@ -85,7 +85,7 @@ def probe(shape: tuple[int, ...]) -> np.ndarray:
     return (7 * numbers**2 % 251).astype(np.uint8).reshape(2, *shape)
 
 
-def _read(folder: Path, name: str, card: dict[str, Any]) -> Reader:
+def _read(folder: Path, name: str, card: dict[str, Any]) -> Classifier:
     """Returns a network read from one file of its bundle, checked by the logits that the card has.
 
     The program is not checked where the very JAX runs it that ran it when it was exported.
@@ -95,7 +95,7 @@ def _read(folder: Path, name: str, card: dict[str, Any]) -> Reader:
         UserError: it is of another network.
     """
     facts = _facts(card)
-    network = Reader(
+    classifier = Classifier(
         name=card["name"],
         class_names=tuple(card["class_names"]),
         image_shape=facts.image_shape,
@@ -105,15 +105,15 @@ def _read(folder: Path, name: str, card: dict[str, Any]) -> Reader:
         call=bundle_forms.read(folder / name, facts),
     )
     if name == PROGRAM and facts.jax == jax.__version__:
-        return network
+        return classifier
     try:
-        found = network.logits(probe(facts.image_shape))
+        found = classifier.logits(probe(facts.image_shape))
     except Exception as error:  # its type differs with what is wrong
         raise UnusableError(f"{name} does not run here ({bundle_forms.reason(error)})") from error
     # Cards of format 1 have no logits.
     if expected := card.get("probe"):
         _check_logits(name, found, np.array(expected["logits"]))
-    return network
+    return classifier
 
 
 def _check_logits(name: str, found: np.ndarray, expected: np.ndarray) -> None:

@@ -46,7 +46,7 @@ class Predictions:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class Classifier:
     """A trained network, wherever it came from.
 
     Attributes:

@@ -8,13 +8,13 @@ import jax
 
 from jaxletters.evaluation import inference
 from jaxletters.reading import bundle
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 
 if TYPE_CHECKING:
     from jaxletters.runs.restore import Trained
 
 
-def load(folder: Path | str) -> Reader:
+def load(folder: Path | str) -> Classifier:
     """Returns the network of a finished run, or of a bundle that `jaxletters export` wrote.
 
     A run folder's own code, if its network is a user's, is run; a bundle has none.
@@ -31,10 +31,10 @@ def load(folder: Path | str) -> Reader:
     return of(restore.load(folder))
 
 
-def of(run: "Trained") -> Reader:
+def of(run: "Trained") -> Classifier:
     """Returns the network of a finished run as something that reads, on the first device."""
     variables = jax.device_put(run.variables, jax.local_devices()[0])
-    return Reader(
+    return Classifier(
         name=run.folder.absolute().name,
         class_names=run.class_names,
         image_shape=run.image_shape,

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxletters.core.errors import UserError
 from jaxletters.data import resize
 from jaxletters.reading import segmentation
-from jaxletters.reading.classifier import Predictions, Reader
+from jaxletters.reading.classifier import Classifier, Predictions
 from jaxletters.reading.segmentation import Letter
 
 _GUESSES = 5
@@ -57,38 +57,38 @@ class Reading(NamedTuple):
         }
 
 
-def is_handwriting(network: Reader) -> bool:
+def is_handwriting(classifier: Classifier) -> bool:
     """Returns whether a network reads single characters, ink on paper, on EMNIST's or MNIST's canvas."""
-    return network.fit in segmentation.CANVASES and len(network.image_shape) == 2
+    return classifier.fit in segmentation.CANVASES and len(classifier.image_shape) == 2
 
 
-def letters(network: Reader, picture: NDArray[np.uint8]) -> list[Letter]:
+def letters(classifier: Classifier, picture: NDArray[np.uint8]) -> list[Letter]:
     """Returns the characters of a picture, or the picture, as a network sees them.
 
     Args:
-        network: a trained network.
+        classifier: a trained network.
         picture: uint8 `[h, w, 3]`.
 
     Returns:
         of handwriting the characters found, perhaps none; else the whole picture.
     """
-    if is_handwriting(network):
+    if is_handwriting(classifier):
         return [
-            Letter(box, resize.fit(image, network.image_shape, 1, "stretch"))
-            for box, image in segmentation.letters(picture, network.fit)
+            Letter(box, resize.fit(image, classifier.image_shape, 1, "stretch"))
+            for box, image in segmentation.letters(picture, classifier.fit)
         ]
-    size, channels = network.image_shape[:2], 3 if network.image_shape[2:] else 1
+    size, channels = classifier.image_shape[:2], 3 if classifier.image_shape[2:] else 1
     if channels == 1:
         picture = resize.grey(picture)
-    image = resize.fit(~picture if network.inverted else picture, size, channels, network.fit)
+    image = resize.fit(~picture if classifier.inverted else picture, size, channels, classifier.fit)
     return [Letter((0, 0, picture.shape[1], picture.shape[0]), image)]
 
 
-def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
+def read(classifier: Classifier, picture: NDArray[np.uint8], name: str) -> Reading:
     """Returns what is in a picture: of handwriting one character or several in a row, else its class.
 
     Args:
-        network: a trained network.
+        classifier: a trained network.
         picture: uint8 `[h, w, 3]`.
         name: what the reading, and an error, calls it.
 
@@ -100,13 +100,13 @@ def read(network: Reader, picture: NDArray[np.uint8], name: str) -> Reading:
             f"{name}: expected a picture as uint8 [h, w, 3], 0 to 255, found {picture.dtype} "
             f"{list(picture.shape)}; convert it, or name its file"
         )
-    found = letters(network, picture)
+    found = letters(classifier, picture)
     if not found:
         raise UserError(
             f"{name}: expected letters that differ clearly from their paper, found none; take the picture "
             "nearer, or in more light"
         )
-    return Reading(name, found, network.predict(np.stack([letter.image for letter in found])))
+    return Reading(name, found, classifier.predict(np.stack([letter.image for letter in found])))
 
 
 def annotated(picture: NDArray[np.uint8], found: Reading) -> bytes:

@@ -26,7 +26,7 @@ from jaxletters.data import images
 from jaxletters.data.synthetic import sketch
 from jaxletters.demo import server, serving
 from jaxletters.reading import loader
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 
 NAMES = ("none", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -56,9 +56,9 @@ def picture(count, kind="PNG", scale=4, **options):
 @contextlib.contextmanager
 def serving_with(call):
     """A client of the real server, in a thread, on a network that is a function."""
-    network = Reader("small", NAMES, (28, 28), call)
+    classifier = Classifier("small", NAMES, (28, 28), call)
     with serving.listen("127.0.0.1", 0) as listening:
-        served = serving.server(server.build(network, "127.0.0.1"))
+        served = serving.server(server.build(classifier, "127.0.0.1"))
         thread = threading.Thread(target=served.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -274,6 +274,6 @@ def test_what_is_no_run_is_refused():
 
 
 def test_a_network_of_other_images_is_refused(monkeypatch):
-    monkeypatch.setattr(loader, "load", lambda _: Reader("low", NAMES, (20, 16), InOrder()))
+    monkeypatch.setattr(loader, "load", lambda _: Classifier("low", NAMES, (20, 16), InOrder()))
     with pytest.raises(UserError, match="low: expected a network that reads handwriting of 28x28"):
         demo.run(argparse.Namespace(run=Path("low"), host="127.0.0.1", port=0), [])

@@ -39,11 +39,11 @@ def assert_agrees(found, expected):
 
 
 def test_a_bundle_of_the_oldest_jax_reads_as_its_network_did(written, card, capfd):
-    network = loader.load(FOLDER)
+    classifier = loader.load(FOLDER)
     output, errors = capfd.readouterr()
     images, logits = written
-    assert_agrees(network.logits(images), logits)
-    assert_agrees(network.logits(bundle.probe((28, 28))), np.array(card["probe"]["logits"]))
+    assert_agrees(classifier.logits(images), logits)
+    assert_agrees(classifier.logits(bundle.probe((28, 28))), np.array(card["probe"]["logits"]))
     assert output == ""
     if REFUSED:
         (line,) = errors.splitlines()

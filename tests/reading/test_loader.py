@@ -36,12 +36,12 @@ def test_it_reads_as_the_run_was_tested(finished_run, tested, images):
 
 @pytest.mark.parametrize("count", [1, 16, 17])
 def test_how_many_images_come_together_does_not_show(finished_run, images, tested, count):
-    network = loader.load(finished_run)
-    predictions = network.predict(images[0][:count])
+    classifier = loader.load(finished_run)
+    predictions = classifier.predict(images[0][:count])
     expected = scipy.special.softmax(tested[0][:count], axis=1)
     np.testing.assert_allclose(predictions.probabilities, expected, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(predictions.labels, tested[0][:count].argmax(1))
-    assert predictions.names == tuple(network.class_names[i] for i in predictions.labels)
+    assert predictions.names == tuple(classifier.class_names[i] for i in predictions.labels)
 
 
 def test_the_best_guesses_come_in_order(finished_run, images):

@@ -13,7 +13,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.data import images
 from jaxletters.data.synthetic import sketch
 from jaxletters.reading import loader, pictures, segmentation
-from jaxletters.reading.classifier import Reader
+from jaxletters.reading.classifier import Classifier
 
 NAMES = ("N/A", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 SKETCHES, LABELS = sketch.draw(26, "test", 3)
@@ -40,7 +40,7 @@ def by_likeness():
         likeness = batch.reshape(len(batch), -1) @ known.T / 28**2
         return np.pad(likeness, ((0, 0), (1, 0)))
 
-    return Reader("by likeness", NAMES, (28, 28), call)
+    return Classifier("by likeness", NAMES, (28, 28), call)
 
 
 # Made of one part each in this hand, so what is found does not hang on how parts are put together.
@@ -81,7 +81,7 @@ def test_a_network_for_other_images_gets_characters_of_its_size(by_likeness):
         seen.append(images)
         return np.zeros((len(images), len(NAMES)), np.float32)
 
-    other = Reader("small", NAMES, (20, 16), call)
+    other = Classifier("small", NAMES, (20, 16), call)
     found = pictures.read(other, picture_of("SON"), "letter.png")
     assert len(found.letters) == 3
     assert seen[0].shape[1:] == (20, 16)
@@ -124,9 +124,9 @@ def test_predict_prints_what_the_network_reads(finished_run, folder):
     files = folder / "word.png", folder / "letter.jpg"
     done = runs.jaxletters("predict", finished_run, *files, "--json")
     assert done.returncode == 0, done.stderr
-    network = loader.load(finished_run)
+    classifier = loader.load(finished_run)
     for file, found in zip(files, json.loads(done.stdout), strict=True):
-        expected = pictures.read(network, images.read(file), str(file)).as_dict()
+        expected = pictures.read(classifier, images.read(file), str(file)).as_dict()
         assert found["text"] == expected["text"]
         assert [x["box"] for x in found["letters"]] == [x["box"] for x in expected["letters"]]
 
@@ -145,8 +145,8 @@ def test_predict_shows_what_it_found(finished_run, folder, tmp_path):
     assert pixels(tmp_path / "word_read.png").shape[1] == 800
 
 
-def found_text(network, file):
-    return pictures.read(network, images.read(file), str(file)).text
+def found_text(classifier, file):
+    return pictures.read(classifier, images.read(file), str(file)).text
 
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):

@@ -47,18 +47,19 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
 
     # A port that is taken should not cost the time that a network needs.
     with serving.listen(known.host, known.port) as listening:
-        network = loader.load(known.run)
+        classifier = loader.load(known.run)
         side = segmentation.SIDE
-        if not pictures.is_handwriting(network) or network.image_shape != (side, side):
+        if not pictures.is_handwriting(classifier) or classifier.image_shape != (side, side):
             raise UserError(
-                f"{network.name}: expected a network that reads handwriting of {side}x{side} pixels, found "
-                f"one for pictures of {pixels(network.image_shape)}; read pictures with jaxletters predict"
+                f"{classifier.name}: expected a network that reads handwriting of {side}x{side} pixels, "
+                f"found one for pictures of {pixels(classifier.image_shape)}; read pictures with jaxletters "
+                "predict"
             )
         # Compiled now, so that the first stroke is answered at once.
-        network.predict(np.zeros(network.image_shape, np.uint8))
-        console.notice(f"{serving.url(listening)} reads with {network.name}; Ctrl-C ends it")
+        classifier.predict(np.zeros(classifier.image_shape, np.uint8))
+        console.notice(f"{serving.url(listening)} reads with {classifier.name}; Ctrl-C ends it")
         with contextlib.suppress(KeyboardInterrupt):
-            serving.server(server.build(network, known.host)).run(sockets=[listening])
+            serving.server(server.build(classifier, known.host)).run(sockets=[listening])
 
 
 def _port(text: str) -> int:

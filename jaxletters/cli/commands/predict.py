@@ -60,12 +60,12 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     ]
     if known.show:
         _check_targets(named)
-    network = loader.load(known.run)
+    classifier = loader.load(known.run)
     problems, readings = [], []
     for file in named:
         try:
             picture = images.read(file)
-            found = pictures.read(network, picture, str(file))
+            found = pictures.read(classifier, picture, str(file))
         except UserError as error:
             problems.append(str(error))
             continue
