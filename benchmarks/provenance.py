@@ -19,7 +19,7 @@ class Made(NamedTuple):
 
 def of(folder: Path) -> Made:
     """Returns where and when a finished run was made; part of another may have been recorded with that."""
-    environment = manifest.read(workdir.home(folder)).environment
+    environment = manifest.read(workdir.enclosing_run(folder)).environment
     versions = (f"{name} {environment['versions'][name]}" for name in _NAMED)
     finished = date.fromtimestamp((folder / workdir.RESULT).stat().st_mtime)
     return Made(", ".join([f"{environment['cpus']} CPU cores", *versions]), str(finished))

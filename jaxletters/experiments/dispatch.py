@@ -17,7 +17,7 @@ from jaxletters.config.schema import (
 from jaxletters.config.training import CheckpointConfig
 from jaxletters.data import datasets
 from jaxletters.experiments import crossval, fitting, study, sweep, train, zero_shot
-from jaxletters.runs import mirror, workdir
+from jaxletters.runs import lock, mirror, workdir
 from jaxletters.runs.disk import Disk
 from jaxletters.runtime import console, sharding
 
@@ -60,8 +60,8 @@ def run(config: Experiment, folder: Path) -> dict[str, Any]:
     validation.check_types(config)
     user_code.identify(config)
     saving = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
-    with workdir.locked(folder), mirror.kept(folder, config, saving, console.notice):
-        if workdir.lock_file(folder) is None:
+    with lock.hold(folder), mirror.kept(folder, config, saving, console.notice):
+        if lock.held_file(folder) is None:
             # Nothing may be written there, or it is not a run's folder: nothing that comes back.
             return _run(config, folder)
         disk = Disk(folder, saving.give_up_after, console.notice)

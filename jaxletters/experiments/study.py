@@ -91,7 +91,7 @@ def _check(file: str, experiment: Single, place: Path, check_one: Check) -> None
     """Raises a UserError that begins with the file if its experiment cannot be run in its place."""
     try:
         # The data of a finished one may be gone.
-        if workdir.finished(place, experiment) is None:
+        if workdir.matching_result(place, experiment) is None:
             check_one(experiment)
         workdir.check(place, experiment)
     except UserError as error:
@@ -113,7 +113,7 @@ def _run_all(
         if experiment.base.config:
             ensure(experiment.base.config)
         where = _place(file, root)
-        if finished := workdir.finished(where, experiment):
+        if finished := workdir.matching_result(where, experiment):
             manifest.check_finished(where, experiment, base.now(experiment.base), find)
             console.notice(f"{file}: finished earlier")
             finished_by_file[file] = finished

@@ -55,7 +55,7 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
         state = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
-        if result := workdir.finished(folder / name, trial):
+        if result := workdir.matching_result(folder / name, trial):
             manifest.check_finished(folder / name, trial, base.now(trial.base), find)
             console.notice(f"{state}: finished earlier")
         else:

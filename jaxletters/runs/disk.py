@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from jaxletters.config import serialization
-from jaxletters.runs import workdir
+from jaxletters.runs import lock
 from jaxletters.runtime import files, preemption
 from jaxletters.runtime.preemption import Interrupted
 
@@ -41,7 +41,7 @@ class Disk:
         self.why: str | None = None
         self._folder = folder.absolute()
         # An empty folder lies where a disk was unmounted, and nothing may be written to that.
-        self._lock = workdir.lock_file(folder)
+        self._lock = lock.held_file(folder)
         self._give_up_after = give_up_after
         self._limit = serialization.seconds(give_up_after) or 0.0
         self._notice = notice
@@ -75,7 +75,7 @@ class Disk:
         try:
             self.look()
             if self._gone and self._lock is not None:
-                workdir.lock_again(self._lock)
+                lock.reacquire(self._lock)
                 # Now, because what follows may be the rest of a run.
                 self._came_back()
             action()

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxletters.core.errors import UserError
-from jaxletters.runs import workdir
+from jaxletters.runs import lock, workdir
 from jaxletters.runtime.files import read_json
 
 
@@ -57,7 +57,7 @@ def _state(folder: Path, result: dict[str, Any] | None) -> str:
         return "finished"
     steps = [int(path.name) for path in folder.glob("steps/*") if path.name.isdigit()]
     # A trial is run by the process that has its sweep's folder.
-    if workdir.in_use(folder) or workdir.in_use(folder.parent):
+    if lock.is_held(folder) or lock.is_held(folder.parent):
         return f"running, past step {max(steps):,}" if steps else "running"
     if steps:
         return f"stopped at step {max(steps):,}"

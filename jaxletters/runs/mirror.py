@@ -14,7 +14,7 @@ from typing import NamedTuple
 from jaxletters.config.schema import Experiment
 from jaxletters.config.training import CheckpointConfig
 from jaxletters.core.errors import UserError
-from jaxletters.runs import manifest, workdir
+from jaxletters.runs import lock, manifest, workdir
 from jaxletters.runs.disk import Disk
 from jaxletters.runtime import files, preemption
 
@@ -263,7 +263,7 @@ def _listing(folder: Path) -> _Listing:
                 found.checkpoints.extend(here / "steps" / str(step) for step in sorted(steps))
         folders[:] = sorted(set(folders) - {"steps", "damaged", _PART})
         for name in sorted(names):
-            if name != workdir.LOCK and not name.endswith(".part"):
+            if name != lock.FILE and not name.endswith(".part"):
                 (found.last if name in _LAST else found.files).append(here / name)
     # Those of the parts of a run come before those of the whole.
     found.last.sort(key=lambda path: (-len(path.parts), path))

@@ -50,7 +50,7 @@ def load(folder: Path) -> Trained:
             cannot be read.
     """
     files.check_name(folder)
-    result = workdir.known_result(folder)
+    result = workdir.require_result(folder)
     if result.get("experiment") != "train":
         raise UserError(
             f"{folder}: expected a run that trained one network, found one of the kind "

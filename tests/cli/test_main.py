@@ -126,10 +126,13 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
     [
         (["runs", "nowhere"], "nowhere: expected a folder of runs, found none"),
         (["runs", "--alll"], "--alll"),
-        (["report", "nowhere"], "nowhere: expected a finished run, found none"),
+        (["report", "nowhere"], "nowhere: expected a finished run, found no result"),
         (["report", "nowhere", "--to", "tests"], "tests: expected an earlier comparison, an empty"),
         (["inspect", "mnist", "--config.dataset.limit=9"], "config.dataset.limit: no such setting"),
-        (["export", "nowhere", "--to", "bundle"], "nowhere: expected a finished run, found none"),
+        (
+            ["export", "nowhere", "--to", "bundle"],
+            "nowhere: expected a finished run, found no result",
+        ),
         (["export", "nowhere", "--to", "README.md"], "README.md: expected a folder"),
         (
             ["export", "nowhere", "--to", "tests"],

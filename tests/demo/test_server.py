@@ -270,7 +270,7 @@ def test_no_host_is_not_every_host():
 
 
 def test_what_is_no_run_is_refused():
-    assert "expected a finished run, found none" in fails("--port", "0")
+    assert "expected a finished run, found no result" in fails("--port", "0")
 
 
 def test_a_network_of_other_images_is_refused(monkeypatch):

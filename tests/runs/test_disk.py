@@ -18,7 +18,7 @@ from jaxletters.config.training import CheckpointConfig, LossConfig, OptimizerCo
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.experiments import dispatch
-from jaxletters.runs import checkpoint, disk, journal, workdir
+from jaxletters.runs import checkpoint, disk, journal, lock, workdir
 from jaxletters.runs.disk import Disk
 from jaxletters.runtime import files
 from jaxletters.runtime.files import write_bytes
@@ -140,7 +140,7 @@ def test_a_disk_that_is_slow_to_fail_is_tried_less_often(tmp_path, clock):
 
 def test_nothing_is_written_to_the_empty_folder_that_an_unmounted_disk_leaves(tmp_path, clock):
     folder, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
-    with workdir.locked(folder):
+    with lock.hold(folder):
         there = Disk(folder, "10m", [].append)
         write_bytes(folder / "config.json", b"{}")
         folder.rename(elsewhere)
@@ -155,8 +155,8 @@ def test_nothing_is_written_to_the_empty_folder_that_an_unmounted_disk_leaves(tm
         assert there.attempt(lambda: written.append(1))
         assert written == [1]
         # The lock that went with the disk is taken again.
-        assert workdir.in_use(folder)
-    assert not workdir.in_use(folder)
+        assert lock.is_held(folder)
+    assert not lock.is_held(folder)
 
 
 class Flaky:

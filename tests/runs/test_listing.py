@@ -7,7 +7,7 @@ import pytest
 from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.schema import Config
 from jaxletters.core.errors import UserError
-from jaxletters.runs import listing, workdir
+from jaxletters.runs import listing, lock, workdir
 from jaxletters.runtime.files import write_json
 
 CONFIG = Config(dataset=Mnist())
@@ -25,7 +25,7 @@ def test_every_run_says_how_far_it_is(tmp_path):
     write_json(tmp_path / "finished" / "report" / "result.json", {"test_accuracy": 0.5})
     write_json(tmp_path / "finished" / "manifest.json", {"data": {"dataset": "mnist"}})
     (tmp_path / "not a run").mkdir()
-    with workdir.locked(tmp_path / "running"):
+    with lock.hold(tmp_path / "running"):
         assert states(tmp_path) == {
             "begun": "begun",
             "finished": "finished",
@@ -47,7 +47,7 @@ def test_what_has_runs_inside_is_told_by_them(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text('{"dataset": "squad"}')
     assert states(tmp_path) == {"other": "begun", "sweep": "stopped", "transfer": "stopped"}
-    with workdir.locked(tmp_path / "sweep"):
+    with lock.hold(tmp_path / "sweep"):
         assert states(tmp_path)["sweep"] == "running"
         assert states(tmp_path / "sweep") == {"trial": "running, past step 40"}
 

@@ -1,8 +1,5 @@
 import dataclasses
 import json
-import platform
-import subprocess
-import sys
 
 import pytest
 
@@ -131,97 +128,13 @@ def test_a_part_belongs_to_the_nearest_run_around_it(tmp_path):
     for run in (sweep, trial):
         (run / "config.json").touch()
     parts = sweep, sweep / "page", trial, trial / "folds" / "1"
-    assert [workdir.home(part) for part in parts] == [sweep, sweep, trial, trial]
+    assert [workdir.enclosing_run(part) for part in parts] == [sweep, sweep, trial, trial]
     with pytest.raises(UserError, match=f"{tmp_path}: expected a run"):
-        workdir.home(tmp_path)
+        workdir.enclosing_run(tmp_path)
 
 
 def test_readings_of_the_test_split_are_counted_across_processes(tmp_path):
     assert [workdir.count_test_read(tmp_path) for _ in range(3)] == [1, 2, 3]
-
-
-HOLD = """if True:
-    import pathlib, sys
-    from jaxletters.runs import workdir
-    with workdir.locked(pathlib.Path(sys.argv[1])):
-        print("locked", flush=True)
-        sys.stdin.read()
-"""
-
-
-def holder(folder):
-    """A process that has the lock of a folder until it is told to go, or killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "locked\n"
-    return process
-
-
-def test_a_second_process_is_refused_and_told_of_the_first(tmp_path):
-    folder = begun(tmp_path / "run")
-    process = holder(folder)
-    expected = rf"run: in use by process {process.pid} on {platform.node()}; .*--workdir"
-    with pytest.raises(UserError, match=expected), workdir.locked(folder):
-        pytest.fail("both are in")
-    # Killed, it leaves its name in the file; the system takes the lock from it.
-    process.kill()
-    process.communicate()
-    with workdir.locked(folder):
-        workdir.check(folder, CONFIG)
-    with workdir.locked(folder):
-        pass
-
-
-def test_what_came_to_nothing_leaves_no_folder(tmp_path):
-    folder = tmp_path / "a" / "run"
-    with workdir.locked(folder):
-        workdir.check(folder, CONFIG)
-        assert folder.exists()
-    assert not folder.exists()
-
-
-def test_a_folder_of_other_files_is_not_written_to(tmp_path):
-    (tmp_path / "holiday.jpg").write_bytes(b"")
-    with workdir.locked(tmp_path):
-        refusal(tmp_path, CONFIG)
-    assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
-
-
-ASK = """if True:
-    import pathlib, sys
-    from jaxletters.runs import workdir
-    print("asking", flush=True)
-    while True:
-        workdir.in_use(pathlib.Path(sys.argv[1]))
-"""
-
-
-def test_asking_whether_a_folder_is_in_use_makes_no_start_fail(tmp_path):
-    folder = begun(tmp_path / "run")
-    with subprocess.Popen(
-        [sys.executable, "-c", ASK, str(folder)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline() == "asking\n"
-        try:
-            for _ in range(2000):
-                with workdir.locked(folder):
-                    pass
-        finally:
-            process.kill()
-
-
-def test_a_process_in_a_folder_is_seen(tmp_path):
-    folder = begun(tmp_path / "run")
-    assert not workdir.in_use(folder)
-    process = holder(folder)
-    assert workdir.in_use(folder)
-    process.kill()
-    process.communicate()
-    assert not workdir.in_use(folder)
 
 
 def test_a_folder_that_checkpoints_cannot_be_written_to_is_refused(tmp_path):

@@ -46,7 +46,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     rows, histories = [], {}
     manifests: list[Manifest] = []
     for name, folder in zip(_names(known.runs), known.runs, strict=True):
-        result = workdir.known_result(folder)
+        result = workdir.require_result(folder)
         manifests.append(manifest.read(folder))
         manifest.check_config(folder, manifests[-1], read_json(folder / "config.json"))
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)

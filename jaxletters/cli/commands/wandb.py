@@ -69,7 +69,7 @@ def _copy(folder: Path, part: Path, project: str, group: str | None) -> None:
 
     from jaxletters.runs import manifest, workdir
 
-    home = workdir.home(part)
+    home = workdir.enclosing_run(part)
     with wandb.init(
         project=project,
         id=_identity(part),
