@@ -19,7 +19,7 @@ SHORT = (
     "--config.training.batch_size=32",
     "--config.training.epochs=2",
     "--config.log_every_steps=1",
-    "--config.checkpoint.every_steps=1",
+    "--config.checkpoint.every_steps=3",
 )
 
 
@@ -41,7 +41,7 @@ def test_an_example_keeps_every_promise_of_a_run(name, tmp_path):
     words = (*SHORT, drawn(file))
 
     def command(folder):
-        return [sys.executable, "launch.py", f"--config={file}", *words, f"--workdir={folder}"]
+        return [sys.executable, runs.LAUNCH, f"--config={file}", *words, f"--workdir={folder}"]
 
     def finish(folder):
         done = subprocess.run(command(folder), cwd=runs.ROOT, capture_output=True, text=True)

@@ -106,7 +106,7 @@ def configs(tmp_path_factory):
 
 
 def start(configs, root, *words, name="study"):
-    command = ["launch.py", f"--config={configs / name}.py", f"--workdir={root / name}", *words]
+    command = [runs.LAUNCH, f"--config={configs / name}.py", f"--workdir={root / name}", *words]
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=runs.ROOT,

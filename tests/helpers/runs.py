@@ -9,6 +9,7 @@ from pathlib import Path
 from outcomes import outcome as outcome
 
 ROOT = Path(__file__).parents[2]
+LAUNCH = str(Path(__file__).with_name("launch_without_pictures.py"))
 
 # Small, but with everything on that keeps state or draws at random.
 SMALL = (
@@ -26,10 +27,10 @@ SMALL = (
 
 
 def start(workdir: Path, *overrides: str, devices: int = 1) -> subprocess.Popen[str]:
-    """Starts `launch.py` on the small config; its output is read through pipes."""
+    """Starts `launch.py`, without pictures, on the small config; its output is read through pipes."""
     flags = f"--xla_force_host_platform_device_count={devices}"
     return subprocess.Popen(
-        [sys.executable, "launch.py", *SMALL, *overrides, "--workdir", str(workdir)],
+        [sys.executable, LAUNCH, *SMALL, *overrides, "--workdir", str(workdir)],
         cwd=ROOT,
         env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
         stdout=subprocess.PIPE,
