@@ -5,10 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import launch  # noqa: E402
-
-from jaxletters.report import style  # noqa: E402
-from jaxletters.runtime import preemption  # noqa: E402
+import launch
+from jaxletters.report import style
+from jaxletters.runtime import preemption
 
 if __name__ == "__main__":
     style.png = lambda figure, caption: b""  # noqa: ARG005
