@@ -8,13 +8,13 @@ import sys
 
 from jaxletters.cli import command_line
 from jaxletters.config import serialization
-from jaxletters.runtime import preemption, quiet
+from jaxletters.runtime import log_filter, preemption
 
 
 def main() -> int:
     """Runs the command line and returns the exit code."""
     preemption.install()
-    quiet.for_good()
+    log_filter.install()
     return command_line.exit_code(_run)
 
 
@@ -24,13 +24,13 @@ def _run() -> None:
     from jaxletters.runtime import xla
 
     # Before the other imports, which may start threads.
-    xla.prepare()
+    xla.configure()
     from jaxletters.experiments import dispatch
 
     if limit := serialization.seconds(getattr(config, "time_limit", "")):
-        preemption.stop_after(limit)
+        preemption.set_time_limit(limit)
     dispatch.run(config, workdir)
 
 
 if __name__ == "__main__":
-    preemption.leave(main())
+    preemption.exit_process(main())

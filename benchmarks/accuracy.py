@@ -25,7 +25,7 @@ from jaxletters.config.schema import Config
 from jaxletters.evaluation import analysis
 from jaxletters.models import summary
 from jaxletters.runs import workdir
-from jaxletters.runtime.console import duration
+from jaxletters.runtime.console import format_duration
 
 RESULTS = ROOT / "benchmarks" / "results"
 HEADING = (
@@ -118,7 +118,7 @@ def row(records: Sequence[Record]) -> tuple[str, ...]:
         *map(
             of, ("accuracy_first", "accuracy_over_shifts", "accuracy_as_one", "calibration_error")
         ),
-        " ".join(duration(r["seconds"]) for r in records),
+        " ".join(format_duration(r["seconds"]) for r in records),
     )
 
 

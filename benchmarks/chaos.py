@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--workers", type=int, default=1, help="runs at the same time")
     given = parser.parse_args(argv)
     # What is run in this process is compiled once for all campaigns, as in the processes that it starts.
-    xla.prepare()
+    xla.configure()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         raw = given.raw or Path(folder) / "chaos.jsonl"
         campaign(Place(Path(folder)), given, raw)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from jaxletters.runtime import xla
 
-xla.prepare()
+xla.configure()
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402

@@ -132,7 +132,7 @@ if __name__ == "__main__":
     parser.add_argument("run", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     given = parser.parse_args()
-    xla.prepare()
+    xla.configure()
     classifier = loader.load(given.run)
     taken = [picture for seed in given.seeds for picture in photographs(seed)]
     texts = [read(classifier, picture) for picture in taken]

@@ -40,7 +40,7 @@ _PLAIN = """
 import sys
 import launch
 from jaxletters.runtime import xla
-xla.options = lambda: None
+xla.compiler_options = lambda: None
 sys.exit(launch.main())
 """
 

@@ -1,7 +1,7 @@
 """What `launch.py` and `jaxletters predict` do, for Python and notebooks: `import jaxletters as jl`.
 
 The process is the caller's: JAX's settings, loggers, hooks and the allocator are left as they are, where the
-command lines set what is quickest (`jaxletters.runtime.xla.prepare`).
+command lines set what is quickest (`jaxletters.runtime.xla.configure`).
 """
 
 import threading
@@ -20,7 +20,7 @@ from jaxletters.reading import loader, pictures
 from jaxletters.reading.classifier import Classifier
 from jaxletters.reading.pictures import Reading
 from jaxletters.runs import workdir
-from jaxletters.runtime import files, quiet
+from jaxletters.runtime import files, log_filter
 
 # What a run uses is a process's own: standard output, Orbax's event loop.
 _running = threading.Lock()
@@ -52,7 +52,7 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
         UserError: what the user must mend.
     """
     if isinstance(config, str | Path):
-        file = files.expanded(config)
+        file = files.expand_user(config)
         config, folder = configfile.load(file), folder or workdir.default(file)
     if not validation.is_experiment(config):
         raise UserError(
@@ -70,7 +70,7 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
     try:
         from jaxletters.experiments import dispatch
 
-        with quiet.quiet():
+        with log_filter.installed():
             return Finished(path, dispatch.run(config, path))
     finally:
         _running.release()
@@ -79,7 +79,7 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
 def _path(given: object, name: str) -> Path:
     if not isinstance(given, str | Path):
         raise UserError(f"{name}: expected the path of a folder, found {type(given).__name__}")
-    return files.expanded(given)
+    return files.expand_user(given)
 
 
 def load(folder: Path | str) -> Classifier:
@@ -90,7 +90,7 @@ def load(folder: Path | str) -> Classifier:
     Raises:
         UserError: there is none in the folder, or it cannot be read.
     """
-    with quiet.quiet():
+    with log_filter.installed():
         return loader.load(_path(folder, "folder"))
 
 
@@ -110,5 +110,5 @@ def read(classifier: Classifier, picture: NDArray[np.uint8] | Image.Image | Path
             f"classifier: expected what jl.load gives, found {type(classifier).__name__}; load it first"
         )
     if isinstance(picture, str | Path):
-        return pictures.read(classifier, images.read(files.expanded(picture)), str(picture))
+        return pictures.read(classifier, images.read(files.expand_user(picture)), str(picture))
     return pictures.read(classifier, images.of(picture, "the picture"), "the picture")

@@ -57,7 +57,7 @@ def the_settings_of_jax_are_read_by_name() -> None:
 
 
 def xla_knows_the_option_since_jax_0_10() -> None:
-    assert (YNN_OPTION in (xla.options() or {})) == (jax.__version_info__ >= (0, 10))
+    assert (YNN_OPTION in (xla.compiler_options() or {})) == (jax.__version_info__ >= (0, 10))
 
 
 class Place(NamedTuple):
@@ -128,7 +128,7 @@ def test_no_other_place_reaches_into_jax():
 
 def test_an_option_that_xla_does_not_know_is_left_out(monkeypatch):
     monkeypatch.setattr(xla, "_OPTIONS", {"cpu": {"xla_cpu_option_of_another_version": ""}})
-    assert xla.options() is None
+    assert xla.compiler_options() is None
 
 
 TRAINING = """

@@ -44,7 +44,7 @@ class Jaxletters:
         self._state = steps.init(self._task)
         self._counts = sharding.replicate(metrics.zero(), mesh)
         self._steps = 0
-        self._batch = sharding.split(images[: options.batch], mesh)
+        self._batch = sharding.shard(images[: options.batch], mesh)
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(self._state.variables.params))
 
     def train(self, steps_more: int) -> None:
@@ -65,7 +65,7 @@ class Jaxletters:
 def main() -> None:
     """Answers the benchmark."""
     options = protocol.parser().parse_args()
-    xla.prepare()
+    xla.configure()
     protocol.serve(options, Jaxletters(options))
 
 

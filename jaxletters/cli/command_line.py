@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from jaxletters.config import configfile, overrides
 from jaxletters.config.schema import Experiment
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.runs import workdir
 from jaxletters.runtime import files, preemption
 from jaxletters.runtime.preemption import EXIT_CODE, Interrupted
@@ -19,18 +19,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises a UserError."""
-        raise UserError(f"{shown(message)}; see {self.prog} --help")
+        raise UserError(f"{printable(message)}; see {self.prog} --help")
 
 
 def path(word: str) -> Path:
     """Returns the path that a word names; a shell leaves the ~ of --workdir=~/runs as it is."""
-    return files.expanded(word)
+    return files.expand_user(word)
 
 
 def nothing_more(words: Sequence[str]) -> None:
     """Raises a UserError if there are arguments that no parser knows."""
     if words:
-        raise UserError(f"unknown argument {shown(words[0])}; see --help")
+        raise UserError(f"unknown argument {printable(words[0])}; see --help")
 
 
 def exit_code(action: Callable[[], object]) -> int:
@@ -41,13 +41,13 @@ def exit_code(action: Callable[[], object]) -> int:
         print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
         return 2
     except OSError as error:
-        if (why := files.trouble(error)) is None:
+        if (why := files.disk_error(error)) is None:
             raise
         where = error.filename or "a file"
         print(f"error: {where}: {why}; mend that, or choose another folder", file=sys.stderr)
         return 2
     except Interrupted as interruption:
-        preemption.say(preemption.message(str(interruption)))
+        preemption.print_stderr(preemption.resume_message(str(interruption)))
         return EXIT_CODE
     except KeyboardInterrupt:
         # Of a command that did not install `preempt`, and so has nothing to save.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from jaxletters.cli import command_line
 from jaxletters.cli.commands import demo, export, inspect, new, predict, report, runs, wandb
-from jaxletters.runtime import quiet
+from jaxletters.runtime import log_filter
 
 _COMMANDS = {
     "new": new,
@@ -21,7 +21,7 @@ _COMMANDS = {
 
 def main() -> int:
     """Runs the command line and returns the exit code, as `launch.py` does."""
-    quiet.for_good()
+    log_filter.install()
     return command_line.exit_code(lambda: _run(sys.argv[1:]))
 
 

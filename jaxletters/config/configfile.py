@@ -8,7 +8,7 @@ from jaxletters.config import serialization, user_code, validation
 from jaxletters.config.parts import Slot
 from jaxletters.config.schema import Config, Experiment
 from jaxletters.config.validation import nearest
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 
 
 def load(file: Path) -> Experiment:
@@ -18,7 +18,7 @@ def load(file: Path) -> Experiment:
         UserError: there is no such file, it fails, or it does not define `get_config()`
             with a value of the right type for every setting.
     """
-    name = shown(str(file))
+    name = printable(str(file))
     if not file.is_file():
         candidates = [str(p) for p in Path("configs").glob("*.py")]
         raise UserError(f"{name}: no such config file{nearest(str(file), candidates)}; {known()}")
@@ -63,4 +63,4 @@ def _blame(error: BaseException, file: str) -> str:
     # What an undecorated class inherits takes no settings.
     if text.startswith(tuple(f"{slot.__name__}.__init__()" for slot in Slot.__subclasses__())):
         hint = "; is its class decorated with @dataclasses.dataclass(frozen=True)?"
-    return f"{where}{type(error).__name__}: {shown(text)}{hint}; mend the file"
+    return f"{where}{type(error).__name__}: {printable(text)}{hint}; mend the file"

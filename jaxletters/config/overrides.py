@@ -17,7 +17,7 @@ from jaxletters.config.schema import Experiment
 from jaxletters.config.slots import Source
 from jaxletters.config.sources import Arrays, ImageFolder
 from jaxletters.config.validation import nearest
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.runtime import files
 
 T = TypeVar("T", bound=Experiment)
@@ -57,11 +57,11 @@ def source(given: str) -> Source:
     """
     if given in BUILTIN:
         return BUILTIN[given]
-    path = files.expanded(given)
+    path = files.expand_user(given)
     # A path may be that of data that are gone, which a finished run does not need.
     if re.fullmatch(r"\w+", given) and not path.exists():
         raise UserError(
-            f"config.dataset: expected a folder, a file or the name of a dataset, found {shown(given)!r}"
+            f"config.dataset: expected a folder, a file or the name of a dataset, found {printable(given)!r}"
             f"{nearest(given, BUILTIN)}; there are {', '.join(BUILTIN)}"
         )
     is_file = path.is_file() or (not path.is_dir() and path.suffix.lower() in _ARRAYS)
@@ -102,19 +102,19 @@ def _read(
         elif not equals and rest and not rest[0].startswith("--"):
             text = rest.popleft()
         elif not equals:
-            problems.append(f"config.{shown(key)}: expected a value; write --config.KEY=VALUE")
+            problems.append(f"config.{printable(key)}: expected a value; write --config.KEY=VALUE")
             continue
         if key in types:
             changes.append((key, text))
         else:
-            problems.append(f"config.{shown(key)}: no such setting{nearest(key, types)}")
+            problems.append(f"config.{printable(key)}: no such setting{nearest(key, types)}")
     return changes, problems
 
 
 def _stray(word: str, flag: str) -> str:
     if word.startswith("-"):
-        return f"{shown(word)}: unknown flag{nearest(flag, ['--config', '--workdir'])}"
-    return f"{shown(word)}: expected --config FILE, --workdir FOLDER or --config.KEY=VALUE"
+        return f"{printable(word)}: unknown flag{nearest(flag, ['--config', '--workdir'])}"
+    return f"{printable(word)}: expected --config FILE, --workdir FOLDER or --config.KEY=VALUE"
 
 
 def _set(config: T, key: str, text: str) -> T:

@@ -74,7 +74,7 @@ class ImageFolder(Source):
         """The folder's name."""
         from jaxletters.runtime import files
 
-        return files.expanded(self.path).absolute().name or "folder"
+        return files.expand_user(self.path).absolute().name or "folder"
 
     def info(self) -> DatasetInfo:
         """Returns what the folder holds; see the base class."""
@@ -92,7 +92,7 @@ class ImageFolder(Source):
         """Returns whether there is the folder."""
         from jaxletters.runtime import files
 
-        folder = files.expanded(self.path)
+        folder = files.expand_user(self.path)
         # An empty one may be where a disk is not mounted.
         return folder.is_dir() and any(folder.iterdir())
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast
 
 from jaxletters.config import serialization
 from jaxletters.config.parts import Code, Slot, is_ours, ours
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 
 FOLDER = "code"
 """The folder in a run folder that holds the code of the parts that are not this package's."""
@@ -253,7 +253,7 @@ def blame(error: BaseException) -> str:
     where = next((f for f in reversed(frames) if Path(f.filename) in _known), None)
     line = f"{Path(where.filename).name}, line {where.lineno}: " if where else ""
     first = next((text for text in str(error).splitlines() if text.strip()), "")
-    return shown(f"{line}{type(error).__name__}: {first:.300}")
+    return printable(f"{line}{type(error).__name__}: {first:.300}")
 
 
 def files(config: Any) -> dict[str, bytes]:

@@ -10,17 +10,17 @@ class UserError(Exception):
     """
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Returns a text for a message: on one line, whatever is in it."""
     return text if text.isprintable() else repr(text)
 
 
 def one_line(error: BaseException) -> str:
     """Returns what an error says, or else its type, on one line."""
-    return shown(" ".join(str(error).split()) or type(error).__name__)
+    return printable(" ".join(str(error).split()) or type(error).__name__)
 
 
-def pixels(shape: Sequence[int]) -> str:
+def format_size(shape: Sequence[int]) -> str:
     """Returns how a message calls the size of images, (height, width) or (height, width, 3)."""
     height, width, *channels = shape
     return f"{height}x{width} pixels{' in colour' if channels == [3] else ''}"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 
 # A telephone's pictures are smaller; what is larger would take seconds and gigabytes.
 MOST_BYTES = 2**25
@@ -83,7 +83,7 @@ def of(picture: Any, name: str) -> NDArray[np.uint8]:
     # Pillow decodes a file that it opened only now.
     except Exception as error:
         raise UserError(
-            f"{name}: expected a picture, found a damaged one ({shown(f'{error!s:.60}')}); save it anew"
+            f"{name}: expected a picture, found a damaged one ({printable(f'{error!s:.60}')}); save it anew"
         ) from error
 
 
@@ -124,7 +124,7 @@ def layers(data: bytes, name: str, least: int = 0) -> NDArray[np.uint8]:
     Raises:
         UserError: it is none, damaged, or too large.
     """
-    name = shown(name)
+    name = printable(name)
     if len(data) > MOST_BYTES:
         raise UserError(
             f"{name}: expected a picture of at most {MOST_BYTES >> 20} MiB, found a larger file; reduce it"

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.data import images
 from jaxletters.demo import answers
 from jaxletters.demo.guard import Guard, refusal
@@ -94,7 +94,7 @@ async def _unread(request: Request, error: Exception) -> JSONResponse:  # noqa: 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    line = f"{error.detail}: {request.method} {shown(request.scope['path'])}"
+    line = f"{error.detail}: {request.method} {printable(request.scope['path'])}"
     return refusal(error.status_code, line, error.headers)
 
 

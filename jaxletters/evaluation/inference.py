@@ -15,7 +15,7 @@ from jaxletters.runtime import sharding, xla
 @functools.cache
 def evaluation():  # noqa: ANN201, a jitted function's type is private to JAX
     """Returns `logits` as the compiled program that `predict` uses."""
-    return jax.jit(logits, static_argnums=0, compiler_options=xla.options())
+    return jax.jit(logits, static_argnums=0, compiler_options=xla.compiler_options())
 
 
 def logits(model: Model, variables: Variables, images: jax.Array) -> jax.Array:
@@ -36,7 +36,7 @@ def predict(
         mesh: the devices.
     """
     return in_batches(
-        lambda batch: evaluation()(model, variables, sharding.split(batch, mesh)),
+        lambda batch: evaluation()(model, variables, sharding.shard(batch, mesh)),
         images,
         batch_size + -batch_size % mesh.size,
     )

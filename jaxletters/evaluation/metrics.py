@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxletters.config.slots import Metric
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.core.types import Counts, Scores
 from jaxletters.evaluation import losses
 
@@ -66,7 +66,7 @@ def further(parts: Sequence[Metric], logits: np.ndarray, labels: np.ndarray) -> 
         except Exception as error:  # its type differs with what the metric does
             raise UserError(
                 f"config.metrics: {type(part).__name__} fails on these predictions: "
-                f"{type(error).__name__}: {shown(f'{error!s:.200}')}; correct its code"
+                f"{type(error).__name__}: {printable(f'{error!s:.200}')}; correct its code"
             ) from error
     return found
 

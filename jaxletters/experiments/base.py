@@ -31,7 +31,7 @@ class Base(NamedTuple):
 
 def folder_of(config: BaseConfig) -> Path:
     """Returns the folder in which the base's run lies, or would lie."""
-    return files.expanded(config.workdir or workdir.default(Path(config.config)))
+    return files.expand_user(config.workdir or workdir.default(Path(config.config)))
 
 
 def now(config: BaseConfig) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from jaxletters.experiments.fitting import Start
 from jaxletters.models import summary
 from jaxletters.runs import manifest, workdir
 from jaxletters.runtime import console, sharding
-from jaxletters.runtime.files import read_json, write_bytes, write_json
+from jaxletters.runtime.files import load_json, write_bytes, write_json
 from jaxletters.training import loop
 
 
@@ -69,7 +69,7 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
         begin.base.facts if begin.base else None,
         begin.base.trained_on if begin.base else (),
     )
-    console.table_with_total(*summary.table(layers))
+    console.print_table_with_total(*summary.table(layers))
     folds = [
         _fold(config, begin, whole, fold_of == fold, folder / f"fold{fold + 1:02}", mesh)
         for fold in range(config.folds)
@@ -99,7 +99,7 @@ def _fold(
                 f"{predictions}: expected the logits of a finished fold, found none; restore the file, or "
                 f"remove {folder} to train the fold again"
             )
-        return np.load(predictions), read_json(record)
+        return np.load(predictions), load_json(record)
     others = splitting.take(whole, np.flatnonzero(~unseen))
     kept, held_out = splitting.hold_out(
         others.labels, config.split.validation_per_class, config.seed
@@ -145,14 +145,14 @@ def _facts(folds: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:
-    console.result_table(
+    console.print_results(
         {
             "run": state,
-            "dataset": console.noted(result),
+            "dataset": console.dataset_title(result),
             "accuracy": f"{result['fold_mean']:.2%} on average over "
             f"{len(result['fold_accuracies'])} folds (standard deviation {result['fold_deviation']:.2%})",
             "all folds together": f"{result['test_accuracy']:.2%} of {result['test_examples']:,} images",
-            "training time": console.duration(result["training_seconds"]),
+            "training time": console.format_duration(result["training_seconds"]),
             "run folder": str(folder),
             "report": str(folder / "report" / "index.html"),
         }

@@ -12,7 +12,7 @@ from jaxletters.config.schema import Config, StageConfig
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.training import AugmentConfig, LossConfig
 from jaxletters.core import rng
-from jaxletters.core.errors import UserError, pixels
+from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset, Model, Variables
 from jaxletters.evaluation import losses
 from jaxletters.experiments import base, user_parts
@@ -69,7 +69,7 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
         layers = []
     if not layers or any(0 in layer.output_shape for layer in layers):
         raise UserError(
-            f"config.model: images of {pixels(shape)} shrink to nothing in its stages; "
+            f"config.model: images of {format_size(shape)} shrink to nothing in its stages; "
             "give it fewer stages (config.model.widths), smaller kernels, or padding=same"
         )
     model = networks.build(config.model, classes, shape)
@@ -137,7 +137,7 @@ def start(config: Config, info: DatasetInfo, folder: Path) -> Start:
         return Start(None, None, {})
     origin = base.load(config.base, folder)
     model = networks.build(config.model, len(info.class_names), info.image_shape)
-    draw = jax.jit(model.init, compiler_options=xla.once_options())
+    draw = jax.jit(model.init, compiler_options=xla.one_time_options())
     fresh = draw(rng.key(config.seed, rng.Stream.INIT))
     variables, report = pretrained.take(fresh, origin.run.variables, config.base.take)
     for line in pretrained.lines(report):

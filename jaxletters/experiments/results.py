@@ -98,7 +98,7 @@ def _augmented(config: Config, seen: Dataset) -> tuple[np.ndarray, np.ndarray] |
     _, first = np.unique(seen.labels, return_index=True)
     images = seen.images[first[:_AUGMENTED]]
     many = jnp.repeat(images.astype(np.float32) / 255, _VARIANTS, axis=0)
-    change = jax.jit(augment.augment, static_argnums=2, compiler_options=xla.once_options())
+    change = jax.jit(augment.augment, static_argnums=2, compiler_options=xla.one_time_options())
     changed = change(rng.key(config.seed, rng.Stream.AUGMENT), many, config.augment)
     variants = np.rint(255 * np.clip(changed, 0, 1)).astype(np.uint8)
     return images, variants.reshape(len(images), _VARIANTS, *images.shape[1:])

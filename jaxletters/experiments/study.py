@@ -82,8 +82,8 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> di
             },
         ),
     )
-    console.table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
-    console.result_table({"note": remark, "report": str(folder / "report" / "index.html")})
+    console.print_table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
+    console.print_results({"note": remark, "report": str(folder / "report" / "index.html")})
     return result
 
 

@@ -121,8 +121,8 @@ def _folder_name(variation: VariationConfig) -> str:
 
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:
     found = [Row(row["name"], row["group"], row) for row in result["rows"]]
-    console.table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
-    console.result_table(
+    console.print_table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
+    console.print_results(
         {
             "run": state,
             "run folder": str(folder),

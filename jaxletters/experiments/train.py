@@ -51,7 +51,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     fitting.check_lengths(config, len(train.labels))
     _claim(config, begin, source, parts, folder)
     if not brief:
-        console.table_with_total(*summary.table(layers))
+        console.print_table_with_total(*summary.table(layers))
     fitted = fitting.fit(config, begin, train, held_out, folder, mesh, brief)
     result = _test_and_report(config, fitted, source, train, folder)
     if brief:
@@ -59,7 +59,9 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
         # What is tested on the validation examples has the same accuracy there.
         if config.split.test_on == "test":
             accuracies = f"{result['test_accuracy']:.2%} on test, {accuracies}"
-        console.notice(f"  {accuracies}, after {console.duration(result['training_seconds'])}")
+        console.notice(
+            f"  {accuracies}, after {console.format_duration(result['training_seconds'])}"
+        )
     else:
         _show(result, folder, "finished")
     return result
@@ -155,13 +157,13 @@ def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int)
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:
     """Prints what a run came to and where everything about it lies."""
     low, high = result["test_accuracy_interval"]
-    console.result_table(
+    console.print_results(
         {
             "run": state,
-            "dataset": console.noted(result),
+            "dataset": console.dataset_title(result),
             "test accuracy": f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})",
             "best validation": _best(result),
-            "training time": console.duration(result["training_seconds"]),
+            "training time": console.format_duration(result["training_seconds"]),
             "run folder": str(folder),
             "report": str(folder / "report" / "index.html"),
         }

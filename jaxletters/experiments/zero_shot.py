@@ -8,7 +8,7 @@ import numpy as np
 from jaxletters.config import validation
 from jaxletters.config.schema import ZeroShotConfig
 from jaxletters.config.slots import DatasetInfo
-from jaxletters.core.errors import UserError, pixels
+from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset
 from jaxletters.data import splits, splitting
 from jaxletters.data.datasets import Splits
@@ -86,9 +86,9 @@ def _check_fit(info: DatasetInfo, origin: Trained) -> None:
     seen, here = origin.image_shape, info.image_shape
     if seen != here:
         raise UserError(
-            f"config.base: expected a network for images of {pixels(here)}, found one for {pixels(seen)} in "
-            f"{origin.folder}; bring the images to its size (config.dataset.resize or size), or name another "
-            "base"
+            f"config.base: expected a network for images of {format_size(here)}, found one for "
+            f"{format_size(seen)} in {origin.folder}; bring the images to its size (config.dataset.resize or "
+            "size), or name another base"
         )
     known = {*origin.class_names, alphabets.UNUSED}
     if unknown := [name for name in info.class_names if name not in known]:
@@ -118,10 +118,10 @@ def _as_in(origin: Trained, found: Dataset) -> Dataset:
 
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:
     low, high = result["test_accuracy_interval"]
-    console.result_table(
+    console.print_results(
         {
             "run": state,
-            "dataset": console.noted(result),
+            "dataset": console.dataset_title(result),
             "network": result["base"]["folder"],
             "accuracy": f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%}) of "
             f"{result['test_examples']:,} images",

@@ -81,7 +81,7 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
         jax.__version__,
     )
     try:
-        with files.replacing_folder(target) as folder:
+        with files.atomic_folder(target) as folder:
             agreements = {}
             for name, content in contents.items():
                 files.write_bytes(folder / name, content)
@@ -89,7 +89,7 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
             about = card.describe(run, contents, agreements, left_out, classifier.logits(probe))
             files.write_json(folder / bundle.CARD, about)
     except OSError as error:
-        raise files.cannot_write(target, error) from error
+        raise files.write_error(target, error) from error
     return about
 
 

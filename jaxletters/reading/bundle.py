@@ -15,11 +15,11 @@ import jax
 import numpy as np
 
 from jaxletters.config.slots import FITS
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.reading import bundle_forms
 from jaxletters.reading.bundle_forms import GRAPH, PROGRAM, WEIGHTS, Facts, UnusableError
 from jaxletters.reading.classifier import Classifier
-from jaxletters.runtime.files import read_json
+from jaxletters.runtime.files import load_json
 
 CARD = "model.json"
 FORMAT = 4
@@ -145,12 +145,12 @@ def read_card(folder: Path) -> dict[str, Any]:
     """
     path = folder / CARD
     _check_is_file(path)
-    card = read_json(path)
+    card = load_json(path)
     found = card.get("format") if isinstance(card, dict) else None
     if found not in range(1, FORMAT + 1):
         raise UserError(
             f"{path}: expected the card of a bundle of format 1 to {FORMAT}, found "
-            f"{shown(f'{found!r:.40}')}; export the run again with this version"
+            f"{printable(f'{found!r:.40}')}; export the run again with this version"
         )
     if problem := _problem(card):
         raise UserError(f"{path}: expected {problem}, found something else; export the run anew")

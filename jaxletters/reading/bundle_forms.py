@@ -19,7 +19,7 @@ import numpy as np
 
 from jaxletters.config import user_code
 from jaxletters.config.slots import ModelConfig
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.evaluation import inference
 from jaxletters.reading import weights
 from jaxletters.runtime import xla
@@ -62,7 +62,7 @@ def read(path: Path, facts: Facts) -> Call:
 
 
 def _program(path: Path, facts: Facts) -> Call:
-    options = xla.options()
+    options = xla.compiler_options()
     quiet = facts.jax == jax.__version__ or sys.stderr is None
     try:
         with contextlib.nullcontext() if quiet else _silenced():
@@ -115,9 +115,9 @@ def _graph(path: Path, facts: Facts) -> Call:  # noqa: ARG001, one signature
 def reason(error: Exception) -> str:
     """Returns what an error says, for a message: the beginning of its first line."""
     if isinstance(error, KeyError):
-        return shown(f"no {error}")
+        return printable(f"no {error}")
     first = (str(error).splitlines() or [""])[0] or type(error).__name__
-    return shown(f"{first:.100}")
+    return printable(f"{first:.100}")
 
 
 def _check_ends(path: Path, exported: jax.export.Exported, facts: Facts) -> None:

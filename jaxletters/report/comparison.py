@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from jaxletters.runtime.console import duration
+from jaxletters.runtime.console import format_duration
 
 HEADING = (
     *("experiment", "data", "parameters", "epochs", "training", "validation", "test"),
@@ -66,7 +66,7 @@ def cells(row: Row) -> tuple[str, ...]:
         result["dataset"] + (f", {result['dataset_note']}" if result["dataset_note"] else ""),
         f"{result['parameters']:,}",
         f"{result['epochs']:.3g}" if "epochs" in result else "",
-        duration(result["training_seconds"]) if "training_seconds" in result else "",
+        format_duration(result["training_seconds"]) if "training_seconds" in result else "",
         "" if validated is None else f"{100 * validated:.2f}",
         f"{100 * accuracy(row):.2f}",
         spread,

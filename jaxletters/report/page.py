@@ -10,7 +10,7 @@ import jinja2
 from jaxletters.config import serialization
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
-from jaxletters.runtime.console import duration
+from jaxletters.runtime.console import format_duration
 
 
 class Section(NamedTuple):
@@ -168,7 +168,7 @@ def _facts(result: dict[str, Any]) -> list[Fact]:
         facts.append(Fact("trained on", f"{result['train_examples']:,}", held_out))
     if "training_seconds" in result:
         epochs = f"{result['epochs']:.3g} epochs, {result['steps']:,} steps"
-        facts.append(Fact("training", duration(result["training_seconds"]), epochs))
+        facts.append(Fact("training", format_duration(result["training_seconds"]), epochs))
     return facts
 
 

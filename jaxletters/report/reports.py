@@ -9,7 +9,7 @@ import numpy as np
 from jaxletters.core.types import Dataset
 from jaxletters.evaluation import analysis
 from jaxletters.report import comparison, page, text
-from jaxletters.runtime.files import encoded, to_json, write_bytes
+from jaxletters.runtime.files import encode_utf8, to_json, write_bytes
 
 
 class RunReport(NamedTuple):
@@ -56,11 +56,11 @@ def of_run(run: RunReport) -> dict[str, bytes]:
     }
     files, sections = _shown(run, result)
     shown = page.of_run(result, sections, run.config, run.environment, run.changes)
-    files["index.html"] = encoded(shown)
+    files["index.html"] = encode_utf8(shown)
     predictions = io.BytesIO()
     np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
     files["predictions.npz"] = predictions.getvalue()
-    files["result.txt"] = encoded("".join(f"{line}\n" for line in text.lines(result)))
+    files["result.txt"] = encode_utf8("".join(f"{line}\n" for line in text.lines(result)))
     return _ended(files, result)
 
 
@@ -190,7 +190,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         for name, (figure, caption) in drawn.items()
     ]
     shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
-    files["index.html"] = encoded(shown)
+    files["index.html"] = encode_utf8(shown)
     rows = [
         {
             **row.result,
@@ -203,7 +203,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
 
 def _ended(files: dict[str, bytes], result: dict[str, Any]) -> dict[str, bytes]:
     # Last, because it is what says that a run is finished.
-    return {**files, "result.json": encoded(f"{to_json(result, indent=2)}\n")}
+    return {**files, "result.json": encode_utf8(f"{to_json(result, indent=2)}\n")}
 
 
 def write(folder: Path, files: dict[str, bytes]) -> list[Path]:

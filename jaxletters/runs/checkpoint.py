@@ -275,7 +275,7 @@ class Checkpoints:
         try:
             yield
         except Exception as error:
-            if (why := files.trouble(error)) is None:
+            if (why := files.disk_error(error)) is None:
                 raise
             raise UserError(
                 f"{self._root}: expected to save a checkpoint, found: {why}; mend that and run the same "

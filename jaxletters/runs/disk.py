@@ -1,6 +1,6 @@
 """A disk that goes away while a run is at work, such as a mounted Google Drive, and comes back.
 
-`files.away` knows which errors mean that; here is the one place that tries again.
+`files.disk_outage` knows which errors mean that; here is the one place that tries again.
 """
 
 import errno
@@ -82,7 +82,7 @@ class Disk:
         except Interrupted:
             raise
         except Exception as error:
-            if (why := files.away(error, self._folder) or self._missing()) is None:
+            if (why := files.disk_outage(error, self._folder) or self._missing()) is None:
                 raise
             self._went_away(why, began)
             return False

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from jaxletters.core.errors import UserError
-from jaxletters.runtime.files import cannot_write, to_json, write_bytes
+from jaxletters.runtime.files import to_json, write_bytes, write_error
 
 _METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
@@ -114,7 +114,7 @@ class Journal:
         try:
             yield
         except OSError as error:
-            raise cannot_write(self._workdir, error) from error
+            raise write_error(self._workdir, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -269,7 +269,7 @@ def show(workdir: Path, step: int, pictures: dict[str, bytes], settings: dict[st
         events.text(step, "config", f"| setting | value |\n|---|---|\n{rows}")
         events.close()
     except OSError as error:
-        raise cannot_write(workdir, error) from error
+        raise write_error(workdir, error) from error
 
 
 def read(workdir: Path) -> list[Record]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from jaxletters.core.errors import UserError
 from jaxletters.runs import lock, workdir
-from jaxletters.runtime.files import read_json
+from jaxletters.runtime.files import load_json
 
 
 class Run(NamedTuple):
@@ -44,9 +44,9 @@ def of(folder: Path) -> Run:
     Raises:
         UserError: a file in it cannot be read.
     """
-    read_json(folder / "config.json")  # so that a damaged one is told of
+    load_json(folder / "config.json")  # so that a damaged one is told of
     file, result = folder / "manifest.json", workdir.result(folder)
-    about = read_json(file) if file.exists() else None
+    about = load_json(file) if file.exists() else None
     data = about.get("data") if isinstance(about, dict) else None
     name = data.get("dataset", "") if isinstance(data, dict) else ""
     return Run(folder, _state(folder, result), name, result)

@@ -40,7 +40,7 @@ def hold(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         # Raised here rather than after minutes of preparing data.
-        raise files.cannot_write(folder, error) from error
+        raise files.write_error(folder, error) from error
     try:
         file = (folder / FILE).open("a+")
     except OSError:

@@ -23,7 +23,7 @@ from jaxletters.data.datasets import Splits
 from jaxletters.data.sources import provenance
 from jaxletters.runs import workdir
 from jaxletters.runtime import environment
-from jaxletters.runtime.files import read_json, write_bytes, write_json
+from jaxletters.runtime.files import load_json, write_bytes, write_json
 
 FILE, _EXAMPLES = "manifest.json", "examples.npz"
 _SCHEMA = 2
@@ -87,7 +87,7 @@ def read(folder: Path) -> Manifest:
             f"{folder}: expected a run with {FILE}, found none: an earlier version of jaxletters made it, or "
             "the file was removed; run it again in another folder (--workdir)"
         )
-    found = read_json(file)
+    found = load_json(file)
     if not isinstance(found, dict) or found.get("schema") != _SCHEMA:
         schema = found.get("schema") if isinstance(found, dict) else None
         raise UserError(
@@ -365,7 +365,7 @@ def _split_difference(split: str, before: Facts, now: Facts) -> str:
 
 def _where(folder: Path) -> str:
     """Returns which data a run began with, as far as its config says, as advice."""
-    dataset = read_json(folder / "config.json")["dataset"]
+    dataset = load_json(folder / "config.json")["dataset"]
     named = [
         f"--config.dataset.{name}={shlex.quote(str(dataset[name]))}"
         for name in fingerprints.outside(dataset)

@@ -49,11 +49,11 @@ def kept(
     if not saving.mirror:
         yield
         return
-    place = files.expanded(saving.mirror).absolute()
+    place = files.expand_user(saving.mirror).absolute()
     _check_place(place, folder)
     mirror = _Mirror(folder.absolute(), place, config, saving.give_up_after, notice)
     mirror.begin()
-    with preemption.before_leaving(mirror.copy_what_there_is):
+    with preemption.exit_hook(mirror.copy_what_there_is):
         try:
             yield
         except BaseException:
@@ -126,7 +126,7 @@ class _Mirror:
         try:
             self._disk.insist(self._copy, lambda: f"everything is in {self._folder}")
         except OSError as error:
-            raise files.cannot_write(self._place, error) from error
+            raise files.write_error(self._place, error) from error
 
     def copy_what_there_is(self) -> None:
         """Copies without waiting for anything, and without a word."""

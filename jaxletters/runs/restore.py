@@ -13,7 +13,7 @@ from jaxletters.core.types import Model, Variables
 from jaxletters.models import networks
 from jaxletters.runs import checkpoint, manifest, workdir
 from jaxletters.runtime import console, files
-from jaxletters.runtime.files import read_json
+from jaxletters.runtime.files import load_json
 
 
 class Trained(NamedTuple):
@@ -49,7 +49,7 @@ def load(folder: Path) -> Trained:
         UserError: there is no finished run, it trained no network or several, its config was edited, or it
             cannot be read.
     """
-    files.check_name(folder)
+    files.check_encoding(folder)
     result = workdir.require_result(folder)
     if result.get("experiment") != "train":
         raise UserError(
@@ -57,7 +57,7 @@ def load(folder: Path) -> Trained:
             f"{result.get('experiment')!r}; name another: see jaxletters runs {folder.parent}"
         )
     about = manifest.read(folder)
-    values = read_json(folder / "config.json")
+    values = load_json(folder / "config.json")
     try:
         manifest.check_config(folder, about, values)
         network = user_code.part(values["model"], ModelConfig, folder)

@@ -10,7 +10,7 @@ from jaxletters.config.schema import Experiment
 from jaxletters.core.errors import UserError
 from jaxletters.runs import lock
 from jaxletters.runtime import files
-from jaxletters.runtime.files import read_json, write_bytes, write_json
+from jaxletters.runtime.files import load_json, write_bytes, write_json
 
 RESULT = Path("report", "result.json")
 
@@ -26,7 +26,7 @@ def check(folder: Path, config: Experiment) -> None:
     Raises:
         UserError: the folder contains a run of another config or other files, or its path is not UTF-8.
     """
-    files.check_name(folder)
+    files.check_encoding(folder)
     file = folder / "config.json"
     if not file.exists():
         if not lock.is_empty(folder):
@@ -35,7 +35,7 @@ def check(folder: Path, config: Experiment) -> None:
                 "config.json; choose another with --workdir"
             )
         return
-    stored = read_json(file)
+    stored = load_json(file)
     if not isinstance(stored, dict):
         raise UserError(
             f"{file}: expected the config of a run, found {type(stored).__name__}; "
@@ -76,7 +76,7 @@ def enclosing_run(part: Path) -> Path:
 def result(folder: Path) -> dict[str, Any] | None:
     """Returns the result of a run; None unless the run is finished."""
     file = folder / RESULT
-    return read_json(file) if file.exists() else None
+    return load_json(file) if file.exists() else None
 
 
 def require_result(folder: Path) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def matching_result(folder: Path, config: Experiment) -> dict[str, Any] | None:
 def count_test_read(folder: Path) -> int:
     """Records, before it happens, that a run reads the test split; returns the number of reads so far."""
     file = folder / "test_reads.json"
-    times = (read_json(file)["times"] if file.exists() else 0) + 1
+    times = (load_json(file)["times"] if file.exists() else 0) + 1
     write_json(file, {"times": times})
     return times
 

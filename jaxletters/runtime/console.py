@@ -110,7 +110,7 @@ class Console:
             f"{train['accuracy']:8.2%}",
             f"{validation['loss']:7.4f}" if validation else f"{'':7}",
             f"{validation['accuracy']:8.2%}" if validation else f"{'none':>8}",
-            f"{duration(seconds):>7}",
+            f"{format_duration(seconds):>7}",
         )
         self._out.print(Text(_GAP.join(cells)).append(f"{_GAP}best" if best else "", "bold green"))
 
@@ -131,7 +131,7 @@ class Console:
         grid.add_row(
             f"epoch {epoch} of {epochs}",
             ProgressBar(self._total_steps, step, complete_style="cyan", finished_style="cyan"),
-            place if left is None else f"{place}  {duration(left)} left",
+            place if left is None else f"{place}  {format_duration(left)} left",
         )
         return grid
 
@@ -141,14 +141,14 @@ def time_left(elapsed: float, done: int, remaining: int) -> float | None:
     return elapsed / done * remaining if done else None
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Returns a length of time as m:ss, or h:mm:ss from an hour on."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def table_with_total(
+def print_table_with_total(
     heading: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str], left: int
 ) -> None:
     """Prints rows between a heading and their total; all columns but the first `left` are flush right."""
@@ -161,7 +161,7 @@ def table_with_total(
     out.print()
 
 
-def table(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
+def print_table(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
     """Prints rows under a heading; all columns but the first `left` are flush right."""
     out = _out()
     first, *body = _aligned([heading, *rows], left)
@@ -171,7 +171,7 @@ def table(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> N
         out.print(line)
 
 
-def result_table(rows: Mapping[str, str]) -> None:
+def print_results(rows: Mapping[str, str]) -> None:
     """Prints one labelled value a line, neither cut nor wrapped, so that paths can be copied."""
     out = _out()
     width = max(map(len, rows))
@@ -185,7 +185,7 @@ def notice(text: str) -> None:
     _out().print(text)
 
 
-def noted(result: Mapping[str, Any]) -> str:
+def dataset_title(result: Mapping[str, Any]) -> str:
     """Returns the name of a result's dataset, followed by what must be said of it."""
     note = f" ({result['dataset_note']})" if result["dataset_note"] else ""
     return f"{result['dataset']}{note}"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 
 # Preparing a dataset takes a minute; what has not changed for an hour has no writer left.
 _STALE_SECONDS = 3600
@@ -33,7 +33,7 @@ _AWAY = _numbers(
 _TROUBLES = _AWAY | _numbers("ENOSPC EDQUOT EFBIG EROFS EACCES EPERM ENOTDIR")
 
 
-def expanded(path: Path | str) -> Path:
+def expand_user(path: Path | str) -> Path:
     """Returns a path, its ~ or ~user replaced by the home folder, as a shell does.
 
     Raises:
@@ -42,26 +42,26 @@ def expanded(path: Path | str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        user = shown(Path(path).parts[0])
+        user = printable(Path(path).parts[0])
         raise UserError(
-            f"{shown(str(path))}: expected {user} to be a home folder, found no such user or no folder "
+            f"{printable(str(path))}: expected {user} to be a home folder, found no such user or no folder "
             "of theirs; write the path without ~"
         ) from error
 
 
-def check_name(path: Path) -> None:
+def check_encoding(path: Path) -> None:
     """Raises a UserError if a path is not UTF-8, which what saves arrays cannot open."""
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError as error:
         raise UserError(
-            f"{shown(str(path))}: expected a folder whose path is UTF-8, found other bytes in it; rename "
+            f"{printable(str(path))}: expected a folder whose path is UTF-8, found other bytes in it; rename "
             "it, or choose another"
         ) from error
 
 
 @contextlib.contextmanager
-def replacing(path: Path, partial: Path | None = None) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, partial: Path | None = None) -> Iterator[IO[bytes]]:
     """Yields a file that takes the place of `path` in one step if the block raises nothing.
 
     Args:
@@ -82,7 +82,7 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields a new folder that takes the place of `path` and all in it if the block raises nothing.
 
     Raises:
@@ -126,13 +126,13 @@ def write_bytes(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # One name, because a run folder has one writer: what a killed one left is overwritten.
-        with replacing(path, path.with_name(f".{path.name}.part")) as file:
+        with atomic_file(path, path.with_name(f".{path.name}.part")) as file:
             file.write(data)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise write_error(path, error) from error
 
 
-def cannot_write(path: Path, error: OSError) -> UserError:
+def write_error(path: Path, error: OSError) -> UserError:
     """Returns the error that tells a user so."""
     known = isinstance(error, FileExistsError | NotADirectoryError)
     why = (known and _obstacle(path)) or error.strerror
@@ -149,12 +149,12 @@ def _obstacle(path: Path) -> str | None:
     return None
 
 
-def trouble(error: BaseException | None) -> str | None:
+def disk_error(error: BaseException | None) -> str | None:
     """Returns what is wrong with the disk, such as "No space left on device", or None if it is not that."""
     return next((os.strerror(n) for _, n in _system_errors(error) if n in _TROUBLES), None)
 
 
-def away(error: BaseException | None, folder: Path) -> str | None:
+def disk_outage(error: BaseException | None, folder: Path) -> str | None:
     """Returns why an error says that a disk is away and may come back, or None if it does not.
 
     Args:
@@ -191,10 +191,10 @@ def to_json(value: Any, indent: int | None = None, ascii_only: bool = False) -> 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON, keys in their order, as `write_bytes` does."""
-    write_bytes(path, encoded(f"{to_json(value, indent=2)}\n"))
+    write_bytes(path, encode_utf8(f"{to_json(value, indent=2)}\n"))
 
 
-def encoded(text: str) -> bytes:
+def encode_utf8(text: str) -> bytes:
     """Returns a text as UTF-8, with escapes for what is none, such as a file's name from an old disk.
 
     JSON gives it back as it was.
@@ -202,7 +202,7 @@ def encoded(text: str) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
-def read_json(path: Path) -> Any:
+def load_json(path: Path) -> Any:
     """Returns the value in a JSON file.
 
     Raises:

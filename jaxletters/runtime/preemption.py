@@ -1,7 +1,7 @@
 """SIGTERM, Ctrl-C and a time limit as a request to save and leave, rather than an end.
 
 A signal belongs to a process, so what is here does, too: `install` at its start, then any part of the
-program says with `polled` and `resting` how it may be interrupted.
+program says with `polling` and `saving_on_request` how it may be interrupted.
 """
 
 import contextlib
@@ -90,7 +90,7 @@ class _Guard:
             return
         self._lock.acquire()
         self.requested = True
-        say(f"\n{why}: saving, then leaving (Ctrl-C again: leave at once)")
+        print_stderr(f"\n{why}: saving, then leaving (Ctrl-C again: leave at once)")
         if self._leave_by is None:
             # The main thread will find out, and leave.
             self._lock.release()
@@ -102,19 +102,19 @@ class _Guard:
     def _leave(self, save: Callable[[], str]) -> None:
         code = EXIT_CODE
         try:
-            say(message(save()))
+            print_stderr(resume_message(save()))
             for action in self.afterwards:
                 action()
         except UserError as error:
-            say(f"error: {error}")
+            print_stderr(f"error: {error}")
             code = 2
         except Exception:
-            say(traceback.format_exc())
+            print_stderr(traceback.format_exc())
             code = 1
         _exit(code)
 
 
-def message(interruption: str) -> str:
+def resume_message(interruption: str) -> str:
     """Returns what is said at the end of an interrupted run."""
     return f"{interruption}; the same command goes on from there."
 
@@ -127,7 +127,7 @@ def _ignore(number: int, frame: FrameType | None) -> None:
     """Stands in for Python's handlers, without which no number would be written to the socket."""
 
 
-def say(text: str) -> None:
+def print_stderr(text: str) -> None:
     """Writes a line to stderr, past Python's buffers, in which the main thread may be writing.
 
     The reader of a pipe, such as `tee`, may have left at the same Ctrl-C; what is saved must not depend
@@ -144,7 +144,7 @@ def _exit(code: int = EXIT_CODE) -> NoReturn:
     os._exit(code)
 
 
-def leave(code: int) -> NoReturn:
+def exit_process(code: int) -> NoReturn:
     """Ends the process, whatever its threads are doing.
 
     Orbax's wait up to ten minutes for each other where a save failed with its disk, and Python for them.
@@ -169,7 +169,7 @@ def install() -> None:
         _guard.listen()
 
 
-def stop_after(seconds: float) -> None:
+def set_time_limit(seconds: float) -> None:
     """Asks for the end as a signal would, so many seconds from now; without `install`, never."""
     if _guard is not None:
         _guard.deadline = time.monotonic() + seconds
@@ -182,14 +182,14 @@ def requested() -> bool:
 
 
 @contextlib.contextmanager
-def polled() -> Iterator[None]:
+def polling() -> Iterator[None]:
     """While entered, a request only makes `requested` true; the caller saves and raises Interrupted."""
     with _leaving_by(None):
         yield
 
 
 @contextlib.contextmanager
-def resting(save: Callable[[], str]) -> Iterator[None]:
+def saving_on_request(save: Callable[[], str]) -> Iterator[None]:
     """While entered, a request saves and ends the process at once, whatever the block is doing.
 
     Args:
@@ -201,7 +201,7 @@ def resting(save: Callable[[], str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def before_leaving(action: Callable[[], object]) -> Iterator[None]:
+def exit_hook(action: Callable[[], object]) -> Iterator[None]:
     """While entered, `action` is done when a request ends the process at once, after all is saved.
 
     It is called from another thread. Where the main thread leaves by itself, nothing is called.

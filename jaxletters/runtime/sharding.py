@@ -19,12 +19,12 @@ def replicate(tree: T, mesh: Mesh) -> T:
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
-def split(tree: T, mesh: Mesh) -> T:
+def shard(tree: T, mesh: Mesh) -> T:
     """Splits every array's leading axis, a multiple of the device count, over the devices."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec("data")))
 
 
-def constrain_split(tree: T, mesh: Mesh) -> T:
+def constrain_sharded(tree: T, mesh: Mesh) -> T:
     """Inside jit: computes what follows with the leading axes split over the devices."""
     return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec("data")))
 

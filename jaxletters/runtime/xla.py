@@ -47,22 +47,22 @@ def _options(wanted: Mapping[str, Options]) -> Options | None:
     return found if found and _accepted(tuple(found.items())) else None
 
 
-def options() -> Options | None:
+def compiler_options() -> Options | None:
     """Returns the `compiler_options` of training and evaluation, or None for the backend's own."""
     return _options(_OPTIONS)
 
 
-def once_options() -> Options | None:
+def one_time_options() -> Options | None:
     """Returns the `compiler_options` of a program that runs once, or None for the backend's own."""
     return _options(_ONCE_OPTIONS)
 
 
-def stay_on_cpu() -> None:
+def use_cpu_only() -> None:
     """Keeps this process off accelerators, whose products are less precise unless told otherwise."""
     jax.config.update("jax_platforms", "cpu")
 
 
-def prepare() -> None:
+def configure() -> None:
     """Sets, once at the start of a command line's process, what is best left alone later.
 
     `settings` tells what. A process that is somebody else's, such as a notebook's, is left as it is.
@@ -79,7 +79,7 @@ def settings() -> dict[str, Any]:
     """Returns what this project set that the user did not: compiler options, cache, allocator."""
     cache = jax.config.values["jax_compilation_cache_dir"]
     return {
-        "compiler_options": options(),
+        "compiler_options": compiler_options(),
         "compilation_cache": cache,
         "allocator": None,
         **_settings,

@@ -80,9 +80,9 @@ def fit(
     # One anchor more than there may be roll-backs, in case one is damaged.
     keep = config.checkpoint.max_to_keep, config.training.max_rollbacks + 1
     checkpoints = Saver(workdir, *keep, console.notice, disk)
-    with preemption.polled(), checkpoints, console:
+    with preemption.polling(), checkpoints, console:
         fresh = functools.partial(_fresh, task, initial)
-        with preemption.resting(lambda: "Interrupted before training"):
+        with preemption.saving_on_request(lambda: "Interrupted before training"):
             snapshot = _begin_or_resume(fresh, task, checkpoints, console)
         step, evaluated_at = int(snapshot.state.step), snapshot.progress.evaluated_step
         with journal.Journal(workdir, step, evaluated_at, disk.attempt) as log:
@@ -186,7 +186,7 @@ class _Run:
     def _compile(self, snapshot: Snapshot) -> None:
         """Takes a step on copies, only so that the process can be left while its program is compiled."""
         state, counts = jax.tree.map(jnp.copy, (snapshot.state, snapshot.counts))
-        with preemption.resting(lambda: self._leave(snapshot)):
+        with preemption.saving_on_request(lambda: self._leave(snapshot)):
             steps.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
 
     def _trace(self, snapshot: Snapshot) -> Snapshot:
@@ -332,7 +332,7 @@ class _Run:
             progress = Progress(best_step=step, evaluated_step=step)
             return snapshot._replace(progress=progress, best=best)
         began = time.perf_counter()
-        with preemption.resting(lambda: self._leave(snapshot)):
+        with preemption.saving_on_request(lambda: self._leave(snapshot)):
             scores = evaluate(self.task, variables, self.validation, self.config.metrics)
         elapsed = time.perf_counter() - began
         metric = self._monitored(scores)

@@ -68,7 +68,7 @@ def init(task: Task, initial: Variables | None = None) -> TrainState:
             halvings=jnp.int32(0),
         )
 
-    state = jax.jit(create, compiler_options=xla.once_options())(initial)
+    state = jax.jit(create, compiler_options=xla.one_time_options())(initial)
     # The average starts as the variables themselves: a copy, because both are donated to the step.
     return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
 
@@ -81,7 +81,7 @@ def evaluated(state: TrainState) -> Variables:
 def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
     """Returns the augmented batch of one step, a pure function of (seed, step), split over the mesh."""
     indices = sampling.batch_indices(task.seed, step, task.batch_size, len(examples.labels))
-    indices = sharding.constrain_split(indices, task.mesh)
+    indices = sharding.constrain_sharded(indices, task.mesh)
     images = examples.images[indices].astype(jnp.float32) / 255
     images = augment.augment(rng.key(task.seed, rng.Stream.AUGMENT, step), images, task.augment)
     return Batch(images, examples.labels[indices])
@@ -165,7 +165,7 @@ def _program(looping: bool):  # noqa: ANN202, a jitted function's type is privat
         jax.jit,
         static_argnums=0,
         donate_argnums=(1, 2),
-        compiler_options=xla.options(),
+        compiler_options=xla.compiler_options(),
     )
     if not looping:
         return jit(_step)

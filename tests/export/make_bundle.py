@@ -35,7 +35,7 @@ IMAGES = 8
 
 def main(target: Path) -> None:
     """Trains the network and writes the bundle, and beside it the images and logits."""
-    xla.stay_on_cpu()
+    xla.use_cpu_only()
     with tempfile.TemporaryDirectory() as folder:
         run = restore.load(api.fit(CONFIG, Path(folder) / "tiny").folder)
         writer.write(run, target)

@@ -77,7 +77,7 @@ def variables(model: Model, seed: int = 0) -> Variables:
 
 
 # What takes time in tests is compiling, not running.
-quick_jit = functools.partial(jax.jit, compiler_options=xla.once_options())
+quick_jit = functools.partial(jax.jit, compiler_options=xla.one_time_options())
 
 
 batch_at = functools.partial(quick_jit, static_argnums=0)(steps.batch_at)

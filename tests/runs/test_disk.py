@@ -67,23 +67,23 @@ def failure(number):
 def test_errors_of_a_disk_that_may_come_back_are_told_from_others(tmp_path):
     inside = str(tmp_path / "steps")
     for number in AWAY:
-        assert files.away(failure(number), tmp_path) == os.strerror(number)
+        assert files.disk_outage(failure(number), tmp_path) == os.strerror(number)
         wrapped = UserError("cannot be written")
         wrapped.__cause__ = ValueError(f"UNAVAILABLE: {inside} [os_error_code='{number}']")
-        assert files.away(wrapped, tmp_path) == os.strerror(number)
+        assert files.disk_outage(wrapped, tmp_path) == os.strerror(number)
     # As under an unmounted disk.
     gone = FileNotFoundError(errno.ENOENT, "No such file or directory", inside)
-    assert files.away(gone, tmp_path)
+    assert files.disk_outage(gone, tmp_path)
     for said in (
         f"Directory does not exist: {inside}",
         f"Checkpoint path {inside} does not exist.",
     ):
-        assert files.away(FileNotFoundError(said), tmp_path)
-        assert files.away(ValueError(said), tmp_path)
+        assert files.disk_outage(FileNotFoundError(said), tmp_path)
+        assert files.disk_outage(ValueError(said), tmp_path)
     elsewhere = FileNotFoundError(errno.ENOENT, "No such file or directory", "/elsewhere")
     others = [failure(n) for n in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)]
     for error in (*others, elsewhere, ValueError("a bug")):
-        assert files.away(error, tmp_path) is None
+        assert files.disk_outage(error, tmp_path) is None
 
 
 def test_what_will_not_pass_by_itself_is_raised_at_once(tmp_path, clock):
@@ -331,7 +331,7 @@ def test_what_fails_outside_training_is_done_again(tmp_path, monkeypatch, number
         tries.append(workdir.count_test_read(folder))
         if len(tries) < 3:
             error = failure(number)
-            raise files.cannot_write(folder / "report" / "index.html", error) from error
+            raise files.write_error(folder / "report" / "index.html", error) from error
 
     stand_in(monkeypatch, run)
     assert dispatch.run(Config(), tmp_path / "run") == {"test_accuracy": 0.5}

@@ -9,7 +9,13 @@ import pytest
 from jaxletters.models import summary
 from jaxletters.models.summary import LayerRow
 from jaxletters.runtime import console
-from jaxletters.runtime.console import Console, duration, result_table, table_with_total, time_left
+from jaxletters.runtime.console import (
+    Console,
+    format_duration,
+    print_results,
+    print_table_with_total,
+    time_left,
+)
 
 LONG_PATH = "/content/drive/My Drive/[letters]/" + "a_long_folder_name/" * 8 + "report"
 
@@ -103,7 +109,7 @@ def test_model_table_adds_up(capsys):
         LayerRow("stage1/norm1", "BatchNorm", (28, 28, 32), 64, 0),
         LayerRow("logits", "Dense", (27,), 1_354_779, 1_354_752),
     ]
-    table_with_total(*summary.table(layers))
+    print_table_with_total(*summary.table(layers))
     assert capsys.readouterr().out.splitlines() == [
         "layer         kind       output shape  parameters  MMAC",
         "stage1/conv1  Conv 3x3   28 x 28 x 32         288  0.23",
@@ -115,7 +121,7 @@ def test_model_table_adds_up(capsys):
 
 
 def test_result_table_keeps_paths_whole(capsys):
-    result_table({"test accuracy": "95.01%", "report": LONG_PATH})
+    print_results({"test accuracy": "95.01%", "report": LONG_PATH})
     assert capsys.readouterr().out.splitlines() == [
         "",
         "test accuracy  95.01%",
@@ -135,7 +141,7 @@ def test_result_table_keeps_paths_whole(capsys):
     ],
 )
 def test_duration(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_time_left():
@@ -152,8 +158,8 @@ def test_what_the_terminal_cannot_show_is_escaped(encoding, shown):
     with contextlib.redirect_stdout(io.TextIOWrapper(out, encoding, write_through=True)):
         name = "\xe9 \udce9"
         console.notice(name)
-        console.result_table({"run": name})
-        console.table(("name",), [(name,)], left=1)
+        console.print_results({"run": name})
+        console.print_table(("name",), [(name,)], left=1)
         with Console(total_steps=50, steps_per_epoch=10) as running:
             running.notice(name)
     lines = [line.split(maxsplit=1) for line in out.getvalue().decode(encoding).splitlines()]

@@ -9,10 +9,10 @@ import pytest
 from jaxletters.core.errors import UserError
 from jaxletters.runtime import files
 from jaxletters.runtime.files import (
-    read_json,
-    replacing_folder,
+    atomic_folder,
+    disk_error,
+    load_json,
     to_json,
-    trouble,
     write_bytes,
     write_json,
 )
@@ -21,7 +21,7 @@ from jaxletters.runtime.files import (
 def test_json_comes_back_in_its_order(tmp_path):
     value = {"z": [1, 2.5, None], "a": {"→": True}}
     write_json(tmp_path / "new" / "value.json", value)
-    assert list(read_json(tmp_path / "new" / "value.json").items()) == list(value.items())
+    assert list(load_json(tmp_path / "new" / "value.json").items()) == list(value.items())
 
 
 def test_strict_json_has_no_nan():
@@ -53,7 +53,7 @@ def test_a_folder_takes_the_place_of_another_as_a_whole(tmp_path, before):
         path.mkdir(parents=True)
     for name in before or []:
         (path / name).write_text("old")
-    with replacing_folder(path) as new:
+    with atomic_folder(path) as new:
         (new / "both").write_text("new")
         assert tree(path) == dict.fromkeys(before or [], "old")
     assert tree(tmp_path) == {"above/folder/both": "new"}
@@ -61,7 +61,7 @@ def test_a_folder_takes_the_place_of_another_as_a_whole(tmp_path, before):
 
 
 def written_but_not_to_the_end(path):
-    with replacing_folder(path) as new:
+    with atomic_folder(path) as new:
         (new / "file").write_text("new")
         raise KeyboardInterrupt
 
@@ -89,7 +89,7 @@ def test_a_folder_that_cannot_be_moved_leaves_the_old_one(tmp_path, monkeypatch)
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", only_away)
-    with pytest.raises(PermissionError), replacing_folder(path) as new:
+    with pytest.raises(PermissionError), atomic_folder(path) as new:
         (new / "file").write_text("new")
     assert tree(tmp_path) == {"folder/file": "old"}
 
@@ -112,22 +112,22 @@ def test_a_link_to_a_drive_that_is_not_there_says_so(tmp_path, below):
 def test_a_name_that_is_not_utf_8_is_kept_in_json(tmp_path):
     name = os.fsdecode(b"caf\xe9 \xc3\xa9")
     write_json(tmp_path / "value.json", {"name": name})
-    assert files.read_json(tmp_path / "value.json") == {"name": name}
+    assert files.load_json(tmp_path / "value.json") == {"name": name}
     assert (tmp_path / "value.json").read_bytes() == b'{\n  "name": "caf\\udce9 \xc3\xa9"\n}\n'
 
 
 def test_a_folder_whose_name_is_not_utf_8_is_refused(tmp_path):
-    files.check_name(tmp_path / "caf\xe9")
+    files.check_encoding(tmp_path / "caf\xe9")
     with pytest.raises(UserError, match=r"caf\\udce9/run': expected a folder whose path is UTF-8"):
-        files.check_name(tmp_path / os.fsdecode(b"caf\xe9") / "run")
+        files.check_encoding(tmp_path / os.fsdecode(b"caf\xe9") / "run")
 
 
 def test_a_home_folder_is_filled_in_and_one_that_nobody_has_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert files.expanded("~/runs") == tmp_path / "runs"
-    assert files.expanded("runs/~x") == Path("runs/~x")
+    assert files.expand_user("~/runs") == tmp_path / "runs"
+    assert files.expand_user("runs/~x") == Path("runs/~x")
     with pytest.raises(UserError, match="~nobody_of_that_name/x: expected ~nobody_of_that_name to"):
-        files.expanded("~nobody_of_that_name/x")
+        files.expand_user("~nobody_of_that_name/x")
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b'{"a": 1', b"\xff\xfe\x00"])
@@ -135,12 +135,12 @@ def test_unreadable_json_is_named(tmp_path, content):
     path = tmp_path / "config.json"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"config\.json: expected JSON"):
-        read_json(path)
+        load_json(path)
 
 
 def test_missing_json_is_named(tmp_path):
     with pytest.raises(UserError, match=r"gone\.json: cannot be read \(No such file"):
-        read_json(tmp_path / "gone.json")
+        load_json(tmp_path / "gone.json")
 
 
 FULL = os.strerror(errno.ENOSPC)
@@ -159,7 +159,7 @@ FULL = os.strerror(errno.ENOSPC)
     ],
 )
 def test_what_is_wrong_with_a_disk_is_told_from_bugs(error, what):
-    assert trouble(error) == what
+    assert disk_error(error) == what
     outer = RuntimeError("while saving")
     outer.__cause__ = error
-    assert trouble(outer) == what
+    assert disk_error(outer) == what

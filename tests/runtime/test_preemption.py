@@ -50,7 +50,7 @@ def left(process, *numbers):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_at_rest_it_saves_and_leaves_whatever_the_main_thread_does(number):
-    process = start("    with preemption.resting(save):\n        busy()\n")
+    process = start("    with preemption.saving_on_request(save):\n        busy()\n")
     code, output, errors = left(process, number)
     assert (code, output) == (EXIT_CODE, ["saved"])
     assert errors.splitlines() == [
@@ -68,7 +68,7 @@ def test_where_nothing_is_said_there_is_nothing_to_save():
 
 POLLED = """
     def work():
-        with preemption.polled():
+        with preemption.polling():
             print("ready", flush=True)
             while not preemption.requested():
                 time.sleep(0.01)
@@ -87,7 +87,7 @@ def test_polled_the_main_thread_saves_by_itself():
 
 @pytest.mark.parametrize(
     "program",
-    ["    with preemption.resting(save):\n        busy()\n", POLLED],
+    ["    with preemption.saving_on_request(save):\n        busy()\n", POLLED],
     ids=["at rest", "polled"],
 )
 def test_it_leaves_although_nobody_reads_what_it_says(program):
@@ -102,12 +102,12 @@ def test_it_leaves_although_nobody_reads_what_it_says(program):
 
 LATE = """
     def work():
-        with preemption.polled():
+        with preemption.polling():
             print("ready", flush=True)
             while not preemption.requested():
                 time.sleep(0.01)
             time.sleep(0.1)
-            with preemption.resting(save):
+            with preemption.saving_on_request(save):
                 print("went on")
     sys.exit(command_line.exit_code(work))
 """
@@ -122,7 +122,7 @@ STUCK = """
     def stuck():
         print("saving", flush=True)
         time.sleep(60)
-    with preemption.resting(stuck):
+    with preemption.saving_on_request(stuck):
         busy()
 """
 
@@ -136,7 +136,7 @@ def test_a_second_ctrl_c_leaves_at_once():
 
 def test_a_time_limit_is_a_request():
     process = start(
-        "    preemption.stop_after(0.2)\n    with preemption.resting(save):\n        busy()\n"
+        "    preemption.set_time_limit(0.2)\n    with preemption.saving_on_request(save):\n        busy()\n"
     )
     code, output, errors = left(process)
     assert (code, output) == (EXIT_CODE, ["saved"])
@@ -146,7 +146,7 @@ def test_a_time_limit_is_a_request():
 FAILING = """
     def fail():
         raise UserError("the disk is full")
-    with preemption.resting(fail):
+    with preemption.saving_on_request(fail):
         busy()
 """
 
@@ -164,7 +164,7 @@ def test_the_end_waits_for_no_thread_and_loses_no_output(waiting):
         "from jaxletters.runtime import preemption\n"
         f"if {waiting}: threading.Thread(target=time.sleep, args=(10**6,)).start()\n"
         "print('the last line', end='')\n"
-        "preemption.leave(75)\n"
+        "preemption.exit_process(75)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=100

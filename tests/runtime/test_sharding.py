@@ -33,7 +33,7 @@ found = {{"devices": task.mesh.size}}
 
 @jax.jit
 def indices(step):
-    return sharding.constrain_split(sampling.batch_indices(5, step, {BATCH}, 1009), task.mesh)
+    return sharding.constrain_sharded(sampling.batch_indices(5, step, {BATCH}, 1009), task.mesh)
 
 stream = [indices(jnp.int32(step)) for step in range(50)]
 found["indices"] = np.concatenate(stream)

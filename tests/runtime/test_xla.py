@@ -51,7 +51,7 @@ def untouched():
 @glibc
 @pytest.mark.usefixtures("untouched")
 def test_freed_memory_is_kept_and_the_settings_say_so(mallopt):
-    xla.prepare()
+    xla.configure()
     # M_MMAP_MAX, M_TRIM_THRESHOLD and M_ARENA_MAX in <malloc.h>.
     assert mallopt == [(-4, 0), (-1, 2**31 - 1), (-8, 1)]
     said = {"M_MMAP_MAX": 0, "M_TRIM_THRESHOLD": 2**31 - 1, "M_ARENA_MAX": 1}
@@ -66,7 +66,7 @@ def test_it_is_set_before_a_backend_starts_its_threads(mallopt, monkeypatch):
 
     monkeypatch.setattr(jax, "default_backend", start)
     monkeypatch.setattr(jax, "devices", start)
-    xla.prepare()
+    xla.configure()
     assert mallopt
 
 
@@ -78,7 +78,7 @@ def test_it_is_set_before_a_backend_starts_its_threads(mallopt, monkeypatch):
 )
 def test_the_user_s_own_allocator_settings_are_left_alone(mallopt, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    xla.prepare()
+    xla.configure()
     assert mallopt == []
     assert xla.settings()["allocator"] is None
 
@@ -86,7 +86,7 @@ def test_the_user_s_own_allocator_settings_are_left_alone(mallopt, monkeypatch, 
 @pytest.mark.usefixtures("untouched", "mallopt")
 def test_the_user_s_own_compilation_cache_is_left_alone(tmp_path):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
-    xla.prepare()
+    xla.configure()
     assert xla.settings()["compilation_cache"] == str(tmp_path)
 
 
@@ -94,12 +94,12 @@ def test_the_user_s_own_compilation_cache_is_left_alone(tmp_path):
 def test_programs_are_kept_in_the_user_s_cache_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     jax.config.update("jax_compilation_cache_dir", None)
-    xla.prepare()
+    xla.configure()
     assert xla.settings()["compilation_cache"] == str(tmp_path / "jaxletters" / "xla")
 
 
 def test_settings_name_the_compiler_options():
-    assert xla.settings()["compiler_options"] == xla.options()
+    assert xla.settings()["compiler_options"] == xla.compiler_options()
 
 
 @pytest.mark.usefixtures("untouched", "mallopt")
@@ -108,7 +108,7 @@ def test_a_user_without_a_home_has_no_cache_of_programs(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", _unknown)
     jax.config.update("jax_compilation_cache_dir", None)
-    xla.prepare()
+    xla.configure()
     assert xla.settings()["compilation_cache"] is None
 
 
@@ -120,7 +120,7 @@ def test_programs_on_gpus_are_deterministic(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     # Whether this jaxlib knows the option is found out by compiling with it, here for a CPU.
     expected = {"xla_gpu_deterministic_ops": True}
-    assert xla.options() == xla.once_options() == expected
+    assert xla.compiler_options() == xla.one_time_options() == expected
     assert xla.settings()["compiler_options"] == expected
 
 
@@ -128,7 +128,7 @@ def test_a_damaged_entry_of_the_compilation_cache_is_compiled_again_without_a_wa
     lines = (
         "import jax",
         "from jaxletters.runtime import xla",
-        "xla.prepare()",
+        "xla.configure()",
         "print(jax.jit(abs)(-2))",
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}

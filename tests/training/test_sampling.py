@@ -22,7 +22,7 @@ BATCHES = [(97, 64), (8, 4), (7, 7), (5, 1)]
 STEPS = 16
 EPOCHS = 17
 
-jit = functools.partial(jax.jit, compiler_options=xla.once_options())
+jit = functools.partial(jax.jit, compiler_options=xla.one_time_options())
 
 
 @functools.partial(jit, static_argnums=(2, 3))

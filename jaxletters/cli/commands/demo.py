@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 
 from jaxletters.cli import command_line
-from jaxletters.core.errors import UserError, pixels
+from jaxletters.core.errors import UserError, format_size
 from jaxletters.runtime import console
 
 HELP = "draw letters in the browser and see what a run's network reads"
@@ -39,7 +39,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     from jaxletters.runtime import xla
 
     # Before the other imports, which may start threads.
-    xla.prepare()
+    xla.configure()
     import numpy as np
 
     from jaxletters.demo import server, serving
@@ -52,8 +52,8 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         if not pictures.is_handwriting(classifier) or classifier.image_shape != (side, side):
             raise UserError(
                 f"{classifier.name}: expected a network that reads handwriting of {side}x{side} pixels, "
-                f"found one for pictures of {pixels(classifier.image_shape)}; read pictures with jaxletters "
-                "predict"
+                f"found one for pictures of {format_size(classifier.image_shape)}; read pictures with "
+                "jaxletters predict"
             )
         # Compiled now, so that the first stroke is answered at once.
         classifier.predict(np.zeros(classifier.image_shape, np.uint8))

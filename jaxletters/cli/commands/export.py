@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from jaxletters.cli import command_line
-from jaxletters.core.errors import pixels
+from jaxletters.core.errors import format_size
 from jaxletters.runtime import console
 
 HELP = "write a finished run's network for use elsewhere"
@@ -40,12 +40,12 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     from jaxletters.runs import restore
     from jaxletters.runtime import xla
 
-    xla.stay_on_cpu()
+    xla.use_cpu_only()
     # Through links, because a folder takes the place of what is there.
     target = known.to.resolve()
     writer.check(target)
     card = writer.write(restore.load(known.run), target)
-    console.table(
+    console.print_table(
         ("file", "bytes", "largest difference", "same class"),
         [
             *((name, *_cells(name, about)) for name, about in card["files"].items()),
@@ -57,13 +57,13 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     logits = max(
         about["check"]["largest_logit"] for about in card["files"].values() if about["check"]
     )
-    console.result_table(
+    console.print_results(
         {
             "network": f"{card['name']}, {card['parameters']:,} parameters",
-            "dataset": console.noted(card),
+            "dataset": console.dataset_title(card),
             "test accuracy": f"{card['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})",
             "largest logit": f"{logits:.4g}",
-            "images": f"uint8, {pixels(card['images']['shape'])}, upright",
+            "images": f"uint8, {format_size(card['images']['shape'])}, upright",
             "bundle": str(target),
             "to use it": f"jaxletters predict {target} image.png",
         }

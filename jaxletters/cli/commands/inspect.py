@@ -62,8 +62,8 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         if any(count[label] for count in counts.values())
     ]
     total = ("all", "", *(f"{count.sum():,}" for count in counts.values()))
-    console.table(("class", "label", *splits), [*rows, total], left=1)
-    console.result_table(
+    console.print_table(("class", "label", *splits), [*rows, total], left=1)
+    console.print_results(
         {
             "dataset": title,
             "images": "x".join(map(str, opened.info.image_shape)),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxletters.cli import command_line
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.runtime import console, files
 
 HELP = "write a config file with a network and a folder of pictures of your own"
@@ -31,7 +31,9 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     name = known.name.removesuffix(".py")
     path, images = Path(f"{name}.py"), known.images or name
     if not path.stem.strip(".") or not name.isprintable():
-        raise UserError(f"{shown(known.name)!r}: expected the name of a file; choose another name")
+        raise UserError(
+            f"{printable(known.name)!r}: expected the name of a file; choose another name"
+        )
     if path.exists():
         raise UserError(f"{path}: expected a new file, found one; choose another name")
     text = _TEMPLATE.read_text(encoding="utf-8").replace(
@@ -43,6 +45,6 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         "look at": f"jaxletters inspect {shlex.quote(str(path))}",
         "train": f"python launch.py --config {shlex.quote(str(path))}",
     }
-    if not files.expanded(images).is_dir():
+    if not files.expand_user(images).is_dir():
         steps = {"first": f"put pictures into {images}/<class>/, a folder for each class"} | steps
-    console.result_table(steps)
+    console.print_results(steps)

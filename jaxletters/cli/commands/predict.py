@@ -48,7 +48,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     command_line.nothing_more(words)
     from jaxletters.runtime import xla
 
-    xla.prepare()
+    xla.configure()
     from jaxletters.data import images
     from jaxletters.reading import loader, pictures
     from jaxletters.runtime import files
@@ -111,5 +111,5 @@ def _print(found: "Reading") -> None:
     for i, guesses in enumerate(found.predictions.best(_GUESSES), 1):
         (letter, share), *others = guesses
         rows.append((str(i), letter, f"{share:.1%}", "  ".join(f"{n} {p:.1%}" for n, p in others)))
-    console.result_table({found.name: found.text})
-    console.table(("", "read", "probability", "or else"), rows, left=2)
+    console.print_results({found.name: found.text})
+    console.print_table(("", "read", "probability", "or else"), rows, left=2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jaxletters.cli import command_line
 from jaxletters.core.errors import UserError
 from jaxletters.runtime import console
-from jaxletters.runtime.files import read_json
+from jaxletters.runtime.files import load_json
 
 if TYPE_CHECKING:
     from jaxletters.runs.manifest import Manifest
@@ -48,7 +48,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     for name, folder in zip(_names(known.runs), known.runs, strict=True):
         result = workdir.require_result(folder)
         manifests.append(manifest.read(folder))
-        manifest.check_config(folder, manifests[-1], read_json(folder / "config.json"))
+        manifest.check_config(folder, manifests[-1], load_json(folder / "config.json"))
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
         if history := journal.read(folder):
@@ -72,7 +72,7 @@ def _check_target(target: Path) -> None:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     earlier = target / "result.json"
-    found = read_json(earlier) if earlier.exists() else None
+    found = load_json(earlier) if earlier.exists() else None
     # A sweep's page, too, has rows, but says what kind of experiment it is of.
     if not (isinstance(found, dict) and "rows" in found and "experiment" not in found):
         raise UserError(

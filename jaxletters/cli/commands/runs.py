@@ -38,7 +38,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     if not found:
         console.notice(f"No runs in {known.folder.absolute()}")
         return
-    console.table(_HEADING, [_row(run) for run in found], left=3)
+    console.print_table(_HEADING, [_row(run) for run in found], left=3)
 
 
 def _row(run: Run) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from jaxletters.cli import command_line
 from jaxletters.core.errors import UserError
 from jaxletters.runtime import console
-from jaxletters.runtime.files import read_json
+from jaxletters.runtime.files import load_json
 
 HELP = "copy runs' settings, curves, figures and pictures to Weights & Biases"
 _PICTURES = ("contact_sheet", "augmentation", "worst_mistakes", "confusion_matrix", "reliability")
@@ -76,7 +76,7 @@ def _copy(folder: Path, part: Path, project: str, group: str | None) -> None:
         resume="allow",
         name=str(part.relative_to(folder.parent)),
         group=group,
-        config=read_json(home / "config.json") | {"environment": manifest.read(home).environment},
+        config=load_json(home / "config.json") | {"environment": manifest.read(home).environment},
         # Of this process, which trains nothing, there is nothing to tell.
         settings=wandb.Settings(
             console="off", disable_code=True, disable_git=True, x_disable_stats=True, quiet=True

@@ -155,5 +155,5 @@ def quiet() -> Iterator[None]:
     finally:
         tfds.enable_progress_bar()
         logging.set_verbosity(verbosity)
-        # `jaxletters.runtime.quiet` made it quieter than absl knows.
+        # `jaxletters.runtime.log_filter` made it quieter than absl knows.
         logging.get_absl_logger().setLevel(level)

@@ -11,7 +11,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from jaxletters.core.errors import UserError, one_line, shown
+from jaxletters.core.errors import UserError, one_line, printable
 from jaxletters.data.formats import alphabets, idx, mat
 from jaxletters.data.formats.pixels import Named
 
@@ -113,7 +113,7 @@ def is_emnists(path: Path) -> bool:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[_File, str]]:
     """Yields a file, inflated, and which kind it is; turns what it raises into a UserError."""
-    name = shown(str(path))
+    name = printable(str(path))
     try:
         with contextlib.ExitStack() as stack:
             stream: IO[bytes] = stack.enter_context(path.open("rb"))
@@ -187,7 +187,7 @@ def _member(file: _File, archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return shown(f"{', '.join(names):.300}") or "none"
+    return printable(f"{', '.join(names):.300}") or "none"
 
 
 def _npz(file: _File) -> Contents:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.data.formats import alphabets
 from jaxletters.data.formats.pixels import Named
 
@@ -76,7 +76,7 @@ def _flat(labels: Named) -> _Flat:
     if not values.size:
         raise UserError(f"{name}: expected labels, found an empty array; give one per image")
     if values.dtype.kind not in "buifU":
-        first = shown(f"{values.reshape(-1)[:1].tolist()!r:.40}")
+        first = printable(f"{values.reshape(-1)[:1].tolist()!r:.40}")
         raise UserError(
             f"{name}: expected labels as numbers or text, found {values.dtype} {first}; save one number or "
             "name per image"
@@ -201,8 +201,8 @@ def _encoded(labels: _Flat, train: _Flat, coding: _Coding) -> np.ndarray:
         few = ", ".join(allowed if len(allowed) < 8 else [*allowed[:3], "...", allowed[-1]])
         found = repr(unknown[0]) if unknown else f"rows of {labels.columns} columns"
         raise UserError(
-            f"{labels.name}: expected labels {shown(few)}, found {shown(found)}; is it another dataset's, or "
-            "class_names?"
+            f"{labels.name}: expected labels {printable(few)}, found {printable(found)}; is it another "
+            "dataset's, or class_names?"
         )
     table = np.array([coding.numbers[value] for value in occurring.tolist()], np.int32)
     return table[places.reshape(-1)]

@@ -181,10 +181,10 @@ def locate(dataset: str, archive: Archive, given: str, downloads: Path) -> Path:
         UserError: they are not in the given folder, or nowhere here and cannot be downloaded.
     """
     if given:
-        return _folder(sources(archive, files.expanded(given)))
+        return _folder(sources(archive, files.expand_user(given)))
     roots = [downloads]
     if environment := os.environ.get(ENVIRONMENT):
-        named = files.expanded(environment)
+        named = files.expand_user(environment)
         if not named.is_dir():
             raise UserError(
                 f"{ENVIRONMENT}: expected a folder, found none: {named}; mend or unset it"
@@ -307,7 +307,7 @@ def _fetch(remote: Remote, folder: Path) -> None:
     with _connect(remote.url) as response, Progress(console=Console(stderr=True)) as progress:
         folder.mkdir(parents=True, exist_ok=True)
         task = progress.add_task(remote.name, total=remote.size)
-        with files.replacing(folder / remote.name) as file:
+        with files.atomic_file(folder / remote.name) as file:
             # One byte too many is enough to know that this is another file, however long it is.
             while size <= remote.size and (chunk := response.read(_CHUNK_BYTES)):
                 size += len(chunk)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxletters.config import sources
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import MEMORY, Arrays
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.data import orientation
 from jaxletters.data.formats import alphabets, array_files, labels, pixels
 from jaxletters.data.formats.array_files import Contents
@@ -50,7 +50,7 @@ def are_here(config: Arrays) -> bool:
     """Returns whether all arrays of a config can be read."""
     given = (config.images, config.labels, config.test_images, config.test_labels)
     return all(
-        memory.is_held(at) if at.startswith(MEMORY) else files.expanded(at).exists()
+        memory.is_held(at) if at.startswith(MEMORY) else files.expand_user(at).exists()
         for at in given
         if at
     )
@@ -59,12 +59,12 @@ def are_here(config: Arrays) -> bool:
 def _stamp(setting: str) -> _Stamp:
     if not setting or setting.startswith(MEMORY):
         return _Stamp(setting)
-    path = files.expanded(setting)
+    path = files.expand_user(setting)
     try:
         about = path.stat()
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{shown(setting)}: expected a file, found nothing that can be read ({error}); check the path"
+            f"{printable(setting)}: expected a file, found nothing that can be read ({error}); check the path"
         ) from error
     return _Stamp(str(path), about.st_size, about.st_mtime_ns)
 

@@ -83,7 +83,7 @@ def _open(source: "Builtin") -> "ArraysBuilder":
     module, cls = specs.SPECS[source.name].builder.split(":")
     builder_class = getattr(importlib.import_module(module), cls)
     data_dir = _data_dir(source)
-    files.check_name(data_dir)
+    files.check_encoding(data_dir)
 
     def build(**arguments: Any) -> "ArraysBuilder":
         with base.quiet(), base.prepared(data_dir / builder_class.name):
@@ -96,7 +96,7 @@ def _open(source: "Builtin") -> "ArraysBuilder":
     builder = build()
     if not _archives(source):
         return builder
-    given = archives.digests(builder.ARCHIVE, files.expanded(_archives(source)))
+    given = archives.digests(builder.ARCHIVE, files.expand_user(_archives(source)))
     if not Path(builder.data_path).exists() or _origin(builder) == given:
         return builder
     # Beside what others prepared from other files, which their runs need to continue.
@@ -118,7 +118,7 @@ def _data_dir(source: "Builtin") -> Path:
 
     folder = source.data_dir or constants.DATA_DIR
     try:
-        return files.expanded(folder).absolute()
+        return files.expand_user(folder).absolute()
     except UserError:
         # TFDS's default begins so, and nobody mistyped it.
         if source.data_dir or not str(folder).startswith("~/"):

@@ -49,12 +49,12 @@ def write(folder: Path, split: str, records: str, images: np.ndarray, labels: np
     with contextlib.suppress(OSError):
         folder.mkdir(exist_ok=True)
         for name, array in zip(_ARRAYS, (images, labels), strict=True):
-            with files.replacing(paths[name]) as file:
+            with files.atomic_file(paths[name]) as file:
                 digesting = _Digesting(file)
                 np.save(digesting, array)
                 manifest[name] = digesting.sha256.hexdigest()
         # Last, because only a manifest makes the arrays valid.
-        with files.replacing(_manifest(folder, split)) as file:
+        with files.atomic_file(_manifest(folder, split)) as file:
             file.write(json.dumps(manifest).encode())
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import ImageFolder
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.data import images, orientation, resize
 from jaxletters.runtime import files
 
@@ -134,8 +134,8 @@ def read(config: ImageFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
     found = _listed(config)
     if split not in found.splits:
         raise UserError(
-            f"{shown(found.root)}: expected a split {split!r}, found {', '.join(found.splits)}; add a folder "
-            f"{split} with a folder for each class"
+            f"{printable(found.root)}: expected a split {split!r}, found {', '.join(found.splits)}; add a "
+            f"folder {split} with a folder for each class"
         )
     look = _look(config, found)
     examples = found.splits[split]
@@ -177,7 +177,7 @@ def _layers(config: ImageFolder, path: str) -> np.ndarray | None:
             data = file.read(images.MOST_BYTES + 1)
     except OSError as error:
         raise UserError(
-            f"{shown(path)}: expected a file that can be read, found {error.strerror}; check its rights"
+            f"{printable(path)}: expected a file that can be read, found {error.strerror}; check its rights"
         ) from error
     least = max(config.size) * (_FINER[config.fit in resize.CHARACTERS])
     with contextlib.suppress(UserError):
@@ -262,13 +262,14 @@ def _told(config: ImageFolder, root: str, seen: list[_Seen]) -> Iterator[str]:
 
 
 def _some(root: str, paths: list[str]) -> str:
-    few = ", ".join(shown(os.path.relpath(path, root)) for path in paths[:3])
+    few = ", ".join(printable(os.path.relpath(path, root)) for path in paths[:3])
     return few if len(paths) <= 3 else f"{few} ... ({len(paths):,} in all)"
 
 
 def _none_readable(root: str, count: int) -> UserError:
     return UserError(
-        f"{shown(root)}: expected pictures, found {count:,} files that are damaged or none; save them again"
+        f"{printable(root)}: expected pictures, found {count:,} files that are damaged or none; save them "
+        "again"
     )
 
 
@@ -278,7 +279,7 @@ def _listed(config: ImageFolder) -> _Listing:
     Raises:
         UserError: it is not a folder of pictures for each class.
     """
-    root = str(files.expanded(config.path))
+    root = str(files.expand_user(config.path))
     skipped: Skipped = defaultdict(list)
     above = {os.path.realpath(root)}
     pictures: dict[str, dict[str, list[str]]] = {}
@@ -287,10 +288,10 @@ def _listed(config: ImageFolder) -> _Listing:
         if split == "train" and len(classes) < 2:
             raise _too_few_classes(folder, classes, skipped)
         if strange := [name for name in classes if name not in pictures.get("train", classes)]:
-            names = ", ".join(map(shown, strange))
+            names = ", ".join(map(printable, strange))
             raise UserError(
-                f"{shown(folder)}: expected only classes that train has, found also {names}; move them away, "
-                "or add training pictures of them"
+                f"{printable(folder)}: expected only classes that train has, found also {names}; move them "
+                "away, or add training pictures of them"
             )
         if classes:
             pictures[split] = classes
@@ -306,7 +307,7 @@ def _listed(config: ImageFolder) -> _Listing:
 def _too_few_classes(folder: str, classes: dict[str, list[str]], skipped: Skipped) -> UserError:
     left_out = [path for paths in skipped.values() for path in paths]
     if classes:
-        found = ", ".join(repr(shown(name)) for name in classes)
+        found = ", ".join(repr(printable(name)) for name in classes)
         found += " alone; add the others, or name that if it holds them"
     elif loose := skipped["picture"]:
         found = f"{len(loose):,} pictures in none; move those of a class into a folder called as it"
@@ -314,7 +315,7 @@ def _too_few_classes(folder: str, classes: dict[str, list[str]], skipped: Skippe
         found = f"only {_some(folder, left_out)}" if left_out else "nothing"
         found += f"; check config.dataset.path, and save pictures as {', '.join(images.SUFFIXES)}"
     return UserError(
-        f"{shown(folder)}: expected a folder of pictures for each of two or more classes, found {found}"
+        f"{printable(folder)}: expected a folder of pictures for each of two or more classes, found {found}"
     )
 
 
@@ -337,8 +338,8 @@ def _split_folders(root: str, skipped: Skipped) -> dict[str, str]:
         return {"train": root}
     if not found["train"] or max(map(len, found.values())) > 1:
         raise UserError(
-            f"{shown(root)}: expected one folder train, and at most one each for validation and test, found "
-            f"{', '.join(shown(os.path.basename(path)) for path in named)}; rename or join them"
+            f"{printable(root)}: expected one folder train, and at most one each for validation and test, "
+            f"found {', '.join(printable(os.path.basename(path)) for path in named)}; rename or join them"
         )
     for entry in entries:
         if entry.path not in named:
@@ -388,7 +389,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: _natural(entry.name))
     except OSError as error:
         raise UserError(
-            f"{shown(folder)}: expected a folder with a folder of pictures for each class, found what "
+            f"{printable(folder)}: expected a folder with a folder of pictures for each class, found what "
             f"cannot be read ({error.strerror}); check config.dataset.path"
         ) from error
 

@@ -18,7 +18,7 @@ from jaxletters.config import sources
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import Tfds
 from jaxletters.config.validation import nearest
-from jaxletters.core.errors import UserError, shown
+from jaxletters.core.errors import UserError, printable
 from jaxletters.data import orientation, resize
 from jaxletters.data.builders import base
 from jaxletters.data.formats import alphabets
@@ -261,12 +261,12 @@ def _find(config: Tfds) -> Path:
     Raises:
         UserError: there is none.
     """
-    root = files.expanded(config.data_dir or constants.DATA_DIR).absolute()
+    root = files.expand_user(config.data_dir or constants.DATA_DIR).absolute()
     meant = _NAME.fullmatch(config.dataset)
     if not meant:
         raise UserError(
             "config.dataset.dataset: expected a name such as kmnist, emnist/balanced or "
-            f"emnist/balanced:3.1.0, found {shown(config.dataset)!r}; name one"
+            f"emnist/balanced:3.1.0, found {printable(config.dataset)!r}; name one"
         )
     name, wanted, version = meant["name"], meant["config"], meant["version"]
     versions: dict[tuple[str, ...], list[str]] = {}

@@ -22,7 +22,7 @@ from jaxletters.cli import command_line
 from jaxletters.config.schema import Experiment
 from jaxletters.core.errors import UserError
 from jaxletters.experiments import dispatch
-from jaxletters.runtime import preemption, quiet
+from jaxletters.runtime import log_filter, preemption
 from jaxletters.runtime.preemption import Interrupted
 
 
@@ -163,7 +163,7 @@ def _reference(place: Place, subject: Subject) -> Path:
 
 
 def _run(config: Experiment, workdir: Path) -> None:
-    with quiet.quiet(), contextlib.redirect_stdout(io.StringIO()):
+    with log_filter.installed(), contextlib.redirect_stdout(io.StringIO()):
         dispatch.run(config, workdir)
 
 

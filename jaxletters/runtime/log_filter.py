@@ -20,13 +20,13 @@ _inside = 0
 _undo: Callable[[], None] | None = None
 
 
-def for_good() -> None:
+def install() -> None:
     """Is quiet until the process ends; for a command line, whose process nobody else uses."""
     _enter()
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def installed() -> Iterator[None]:
     """Is quiet within the block; then loggers and hooks are again what they were."""
     _enter()
     try:

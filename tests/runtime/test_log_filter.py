@@ -3,7 +3,7 @@ import sys
 import threading
 
 from jaxletters.data.builders import base
-from jaxletters.runtime.quiet import quiet
+from jaxletters.runtime import log_filter
 
 LOGGERS = ("absl", "asyncio")
 
@@ -14,16 +14,16 @@ def state():
 
 def test_the_process_is_afterwards_what_it_was():
     before = state()
-    with quiet():
+    with log_filter.installed():
         assert state()[1] == [logging.CRITICAL] * 2
-        with quiet():
+        with log_filter.installed():
             pass
         assert state()[1] == [logging.CRITICAL] * 2
     assert state() == before
 
 
 def test_reading_a_dataset_does_not_end_it():
-    with quiet():
+    with log_filter.installed():
         with base.quiet():
             pass
         assert state()[1] == [logging.CRITICAL] * 2
@@ -34,12 +34,12 @@ def test_threads_end_it_in_any_order():
     entered, go = threading.Event(), threading.Event()
 
     def other():
-        with quiet():
+        with log_filter.installed():
             entered.set()
             go.wait()
 
     thread = threading.Thread(target=other)
-    with quiet():
+    with log_filter.installed():
         thread.start()
         entered.wait()
     assert state() != before
@@ -56,7 +56,7 @@ def test_only_reports_of_a_closed_loop_are_left_out(monkeypatch):
         def __init__(self, text):
             self.exc_value = RuntimeError(text)
 
-    with quiet():
+    with log_filter.installed():
         sys.unraisablehook(Found("Event loop is closed"))
         sys.unraisablehook(other := Found("something else"))
     assert reported == [other]
@@ -64,6 +64,6 @@ def test_only_reports_of_a_closed_loop_are_left_out(monkeypatch):
 
 def test_who_sets_a_hook_meanwhile_keeps_it(monkeypatch):
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    with quiet():
+    with log_filter.installed():
         sys.unraisablehook = theirs = print
     assert sys.unraisablehook is theirs
