@@ -31,7 +31,7 @@ from jaxletters.evaluation import metrics  # noqa: E402
 from jaxletters.models import networks  # noqa: E402
 from jaxletters.runs.checkpoint import Checkpoints, Snapshot  # noqa: E402
 from jaxletters.runtime import sharding  # noqa: E402
-from jaxletters.training import optimizers, steps  # noqa: E402
+from jaxletters.training import optimizers, train_step  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "checkpoint_cost.md"
@@ -39,11 +39,11 @@ _ROUNDS = 12
 _STEPS = 24
 
 
-def task_of(config: Config) -> steps.Task:
+def task_of(config: Config) -> train_step.Task:
     """Returns what a config trains."""
     info = config.dataset.info()
     classes, shape = len(info.class_names), info.image_shape
-    return steps.Task(
+    return train_step.Task(
         model=networks.build(config.model, classes, shape),
         optimizer=optimizers.build(config.optimizer, 10**6),
         loss=config.loss,
@@ -55,21 +55,21 @@ def task_of(config: Config) -> steps.Task:
     )
 
 
-def snapshot(task: steps.Task) -> Snapshot:
+def snapshot(task: train_step.Task) -> Snapshot:
     """Returns where training begins."""
-    state = steps.init(task)
-    best = jax.tree.map(jax.numpy.copy, steps.evaluated(state))
+    state = train_step.init_state(task)
+    best = jax.tree.map(jax.numpy.copy, train_step.eval_variables(state))
     return Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
 
 
 def train(
-    task: steps.Task, begin: Snapshot, examples: Examples, checkpoints: Checkpoints | None
+    task: train_step.Task, begin: Snapshot, examples: Examples, checkpoints: Checkpoints | None
 ) -> tuple[Snapshot, float]:
     """Takes some steps, with a save before them if there is where to; returns the seconds as well."""
     started = time.perf_counter()
     if checkpoints:
         checkpoints.save(begin)
-    state, counts = steps.run_until(
+    state, counts = train_step.run_until(
         task, begin.state, begin.counts, examples, int(begin.state.step) + _STEPS
     )
     jax.block_until_ready(state)

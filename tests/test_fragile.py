@@ -141,10 +141,10 @@ for name in sys.argv[1:]:
         except ModuleNotFoundError:  # a function's name, or a package that is not installed
             name = name.rpartition(".")[0]
 import jax.numpy as jnp, tiny
-from jaxletters.training import steps
+from jaxletters.training import train_step
 task, examples = tiny.task(), tiny.examples()
-state = steps.init(task)
-tiny.train_step(task, state, tiny.batch_at(task, examples, state.step))
+state = train_step.init_state(task)
+tiny.update(task, state, tiny.batch_at(task, examples, state.step))
 print(*(name for name in sys.modules if name.startswith("flax.nnx")))
 """
 

@@ -15,7 +15,7 @@ from jaxletters.core.types import Examples
 from jaxletters.evaluation import inference, metrics
 from jaxletters.models import networks as models
 from jaxletters.runtime import sharding, xla
-from jaxletters.training import optimizers, steps
+from jaxletters.training import optimizers, train_step
 
 
 class Jaxletters:
@@ -26,7 +26,7 @@ class Jaxletters:
         _, config = networks.NETWORKS[options.network]
         mesh = sharding.data_mesh()
         images, labels = networks.examples(options.batch)
-        self._task = steps.Task(
+        self._task = train_step.Task(
             model=models.build(config, networks.CLASSES, (networks.EDGE, networks.EDGE)),
             optimizer=optimizers.build(
                 OptimizerConfig(name="adam", learning_rate=networks.LEARNING_RATE), total_steps=1
@@ -41,7 +41,7 @@ class Jaxletters:
         self._examples = sharding.replicate(
             Examples(jnp.asarray(images), jnp.asarray(labels)), mesh
         )
-        self._state = steps.init(self._task)
+        self._state = train_step.init_state(self._task)
         self._counts = sharding.replicate(metrics.zero(), mesh)
         self._steps = 0
         self._batch = sharding.shard(images[: options.batch], mesh)
@@ -50,16 +50,18 @@ class Jaxletters:
     def train(self, steps_more: int) -> None:
         """Trains for a number of steps and waits for them."""
         self._steps += steps_more
-        self._state, self._counts = steps.run_until(
+        self._state, self._counts = train_step.run_until(
             self._task, self._state, self._counts, self._examples, self._steps
         )
         jax.block_until_ready(self._state)
 
     def evaluate(self, calls: int) -> None:
         """Computes the logits of a batch, a number of times, one after the other."""
-        variables = steps.evaluated(self._state)
+        variables = train_step.eval_variables(self._state)
         for _ in range(calls):
-            jax.block_until_ready(inference.evaluation()(self._task.model, variables, self._batch))
+            jax.block_until_ready(
+                inference.compiled_forward()(self._task.model, variables, self._batch)
+            )
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxletters.core.types import Dataset
-from jaxletters.evaluation.metrics import log_probabilities
+from jaxletters.evaluation import metrics
 
 _LISTED_CONFUSIONS = 10
 _CALIBRATION_BINS = 15
@@ -90,9 +90,9 @@ def accuracy_as_one(confusion: np.ndarray, pair: tuple[int, int]) -> float:
 
 def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[Mistake]:
     """Returns the mistakes made with the highest probability, at most `limit`; ties by index."""
-    predicted = logits.argmax(axis=1)
+    predicted = metrics.predicted_labels(logits)
     (wrong,) = np.nonzero(predicted != labels)
-    confidence = np.exp(log_probabilities(logits[wrong])).max(axis=1)
+    confidence = np.exp(metrics.log_probabilities(logits[wrong])).max(axis=1)
     order = np.argsort(-confidence, kind="stable")[:limit]
     return [
         Mistake(int(i), int(labels[i]), int(predicted[i]), float(p))
@@ -110,10 +110,10 @@ def reliability(labels: np.ndarray, logits: np.ndarray) -> list[Reliability]:
     Returns:
         the bins that hold any, rising; none where a probability is not finite.
     """
-    confidence = np.exp(log_probabilities(logits).max(axis=1))
+    confidence = np.exp(metrics.log_probabilities(logits).max(axis=1))
     if not np.isfinite(confidence).all():
         return []
-    right = logits.argmax(axis=1) == labels
+    right = metrics.correct(logits, labels)
     bins = np.minimum(_CALIBRATION_BINS - 1, np.int64(confidence * _CALIBRATION_BINS))
     return [
         Reliability(int(inside.sum()), int(right[inside].sum()), float(confidence[inside].mean()))
@@ -186,9 +186,8 @@ def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
     """
     names = test.class_names
     count = len(test.labels)
-    confusion = confusion_matrix(test.labels, logits.argmax(axis=1), len(names))
+    confusion = confusion_matrix(test.labels, metrics.predicted_labels(logits), len(names))
     correct = int(confusion.trace())
-    label_log_probabilities = log_probabilities(logits)[np.arange(count), test.labels]
     recall = row_shares(confusion).diagonal()
     pair = most_confused_pair(confusion)
     return {
@@ -197,7 +196,7 @@ def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
         "test_balanced_accuracy": float(np.nanmean(recall)),
         "test_errors": count - correct,
         "test_examples": count,
-        "test_loss": -float(label_log_probabilities.mean()),
+        "test_loss": -float(metrics.label_log_probabilities(logits, test.labels).mean()),
         "test_calibration_error": calibration_error(test.labels, logits),
         "class_accuracy": {n: float(r) for n, r in zip(names, recall, strict=True) if r == r},
         "confusions": [

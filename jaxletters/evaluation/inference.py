@@ -1,4 +1,4 @@
-"""The compiled program of a trained network: what it makes of images."""
+"""The logits of a trained network, computed in batches by one compiled program."""
 
 import functools
 from collections.abc import Callable
@@ -11,20 +11,27 @@ from jax.sharding import Mesh
 from jaxletters.core.types import Model, Variables
 from jaxletters.runtime import sharding, xla
 
-
-@functools.cache
-def evaluation():  # noqa: ANN201, a jitted function's type is private to JAX
-    """Returns `logits` as the compiled program that `predict` uses."""
-    return jax.jit(logits, static_argnums=0, compiler_options=xla.compiler_options())
+BATCH_SIZE = 512
+"""Images per call; the size changes no metric."""
 
 
-def logits(model: Model, variables: Variables, images: jax.Array) -> jax.Array:
-    """Returns the logits of a batch of images: uint8 `[b, h, w]` to float32 `[b, classes]`."""
+def forward(model: Model, variables: Variables, images: jax.Array) -> jax.Array:
+    """Returns the logits of one batch: uint8 `[b, h, w]` to float32 `[b, classes]`."""
     return model.apply(variables, images.astype(jnp.float32) / 255, train=False)[0]
 
 
-def predict(
-    model: Model, variables: Variables, images: np.ndarray, batch_size: int, mesh: Mesh
+@functools.cache
+def compiled_forward() -> Callable[[Model, Variables, jax.Array | np.ndarray], jax.Array]:
+    """Returns `forward` as a compiled program, one for all callers."""
+    return jax.jit(forward, static_argnums=0, compiler_options=xla.compiler_options())
+
+
+def logits(
+    model: Model,
+    variables: Variables,
+    images: np.ndarray,
+    mesh: Mesh,
+    batch_size: int = BATCH_SIZE,
 ) -> np.ndarray:
     """Returns the logits of every image exactly once: float32 `[n, classes]`, on the host.
 
@@ -32,22 +39,22 @@ def predict(
         model: the network.
         variables: its weights, on the devices of `mesh`.
         images: uint8 `[n, h, w]`; at least one.
-        batch_size: images per call; rounded up to a multiple of the device count.
         mesh: the devices.
+        batch_size: images per call, rounded up to a multiple of the device count.
     """
-    return in_batches(
-        lambda batch: evaluation()(model, variables, sharding.shard(batch, mesh)),
-        images,
-        batch_size + -batch_size % mesh.size,
-    )
+
+    def call(batch: np.ndarray) -> jax.Array:
+        return compiled_forward()(model, variables, sharding.shard(batch, mesh))
+
+    return in_batches(call, images, batch_size + -batch_size % mesh.size)
 
 
 def in_batches(
     call: Callable[[np.ndarray], jax.Array], images: np.ndarray, batch_size: int
 ) -> np.ndarray:
-    """Returns what a function makes of images, on the host, in batches that are all of one size.
+    """Applies a function to images in batches of equal size and returns its results on the host.
 
-    The last one is filled up with blank images whose results are dropped, so one compiled program
+    The last batch is padded with blank images and their results are dropped, so one compiled program
     serves any number of images.
 
     Args:
@@ -55,9 +62,9 @@ def in_batches(
         images: uint8 `[n, h, w]`; at least one.
         batch_size: images per call.
     """
-    parts = []
+    results: list[np.ndarray] = []
     for start in range(0, len(images), batch_size):
-        part = images[start : start + batch_size]
-        filled = np.pad(part, ((0, batch_size - len(part)), *[(0, 0)] * (part.ndim - 1)))
-        parts.append(np.asarray(call(filled))[: len(part)])
-    return np.concatenate(parts)
+        batch = images[start : start + batch_size]
+        padding = [(0, batch_size - len(batch)), *[(0, 0)] * (batch.ndim - 1)]
+        results.append(np.asarray(call(np.pad(batch, padding)))[: len(batch)])
+    return np.concatenate(results)

@@ -1,4 +1,7 @@
-"""Counting what a network got right. Sums are merged; a mean is taken once, at the end."""
+"""Metrics of labels and logits: sums over batches on the devices, final values on the host.
+
+Sums are merged; a mean is taken once, at the end.
+"""
 
 from collections.abc import Sequence
 
@@ -27,52 +30,81 @@ def count(logits: jax.Array, labels: jax.Array) -> Counts:
 
 
 def merge(a: Counts, b: Counts) -> Counts:
-    """Returns the counts of both sets of examples."""
+    """Returns the counts of two disjoint sets of examples together."""
     return jax.tree.map(jnp.add, a, b)
 
 
 def means(counts: Counts) -> Scores:
-    """Returns the mean `loss` (nats) and `accuracy` (0 to 1) over the examples counted."""
+    """Returns the mean `loss` (nats) and `accuracy` (0 to 1) of the examples counted."""
     examples = max(int(counts.examples), 1)
     return {"loss": float(counts.loss) / examples, "accuracy": int(counts.correct) / examples}
 
 
-def evaluate(logits: np.ndarray, labels: np.ndarray) -> Scores:
-    """Returns the mean `loss` and `accuracy` of predictions that are already on the host.
+def evaluate(logits: np.ndarray, labels: np.ndarray, extra: Sequence[Metric] = ()) -> Scores:
+    """Returns the mean `loss` (nats), the `accuracy` (0 to 1) and the `extra` metrics of predictions.
 
-    Computed in float64 over one row per example, so neither batch size nor device count can show.
+    Computed in float64 on the host, one row per example, so neither the batch size nor the number of
+    devices changes the values.
 
     Args:
         logits: float32 `[n, classes]`.
         labels: int32 `[n]`.
+        extra: further metrics, as in `compute`.
     """
     return {
-        "loss": float(-log_probabilities(logits)[np.arange(len(labels)), labels].mean()),
-        "accuracy": float((logits.argmax(axis=1) == labels).mean()),
+        "loss": float(-label_log_probabilities(logits, labels).mean()),
+        "accuracy": accuracy(logits, labels),
+        **compute(extra, logits, labels),
     }
 
 
-def further(parts: Sequence[Metric], logits: np.ndarray, labels: np.ndarray) -> Scores:
-    """Returns the figures of metrics by their names, of predictions as `evaluate` takes them.
+def compute(metrics: Sequence[Metric], logits: np.ndarray, labels: np.ndarray) -> Scores:
+    """Returns the values of a config's metrics by name.
 
     Raises:
         UserError: a metric fails.
     """
-    found = {}
-    for part in parts:
+    scores: Scores = {}
+    for metric in metrics:
         try:
-            with part.importing():
-                found[part.name] = float(part.value(labels, logits))
-        except Exception as error:  # its type differs with what the metric does
+            with metric.importing():
+                scores[metric.name] = float(metric.value(labels, logits))
+        except Exception as error:  # a user's metric may raise anything
             raise UserError(
-                f"config.metrics: {type(part).__name__} fails on these predictions: "
+                f"config.metrics: {type(metric).__name__} fails on these predictions: "
                 f"{type(error).__name__}: {printable(f'{error!s:.200}')}; correct its code"
             ) from error
-    return found
+    return scores
+
+
+def predicted_labels(logits: np.ndarray) -> np.ndarray:
+    """Returns the class of the largest logit, or probability, of each example: int64 `[n]`."""
+    return logits.argmax(axis=1)
+
+
+def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns whether each example's largest logit is its label's: bool `[n]`."""
+    return predicted_labels(logits) == labels
+
+
+def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the share of examples with the label's logit, or probability, as the largest."""
+    return float(correct(logits, labels).mean())
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Returns the float64 log-softmax `[n, classes]` of logits that are already on the host."""
-    with np.errstate(invalid="ignore"):  # a diverged network's losses are NaN, and said to be
+    """Returns the log-softmax of logits: float64 `[n, classes]`."""
+    with np.errstate(invalid="ignore"):  # the logits of a diverged network may be infinite
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def label_log_probabilities(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the log-probability of each example's label: float64 `[n]`."""
+    return log_probabilities(logits)[np.arange(len(labels)), labels]
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Returns the softmax of logits in their own dtype: `[n, classes]`."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -14,14 +14,13 @@ from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.data import splits, splitting
 from jaxletters.data.datasets import Splits
-from jaxletters.evaluation import analysis, inference
+from jaxletters.evaluation import analysis, inference, metrics
 from jaxletters.experiments import base, fitting, results
 from jaxletters.experiments.fitting import Start
 from jaxletters.models import summary
 from jaxletters.runs import manifest, workdir
 from jaxletters.runtime import console, sharding
 from jaxletters.runtime.files import load_json, write_bytes, write_json
-from jaxletters.training import loop
 
 
 def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
@@ -108,10 +107,8 @@ def _fold(
     fitted = fitting.fit(config, begin, train, validation, folder, mesh, brief=True)
     reads = workdir.count_test_read(folder)
     examples = splitting.take(whole, np.flatnonzero(unseen))
-    logits = inference.predict(
-        fitted.model, fitted.variables, examples.images, loop.EVALUATION_BATCH, mesh
-    )
-    right = int((logits.argmax(axis=1) == examples.labels).sum())
+    logits = inference.logits(fitted.model, fitted.variables, examples.images, mesh)
+    right = int(metrics.correct(logits, examples.labels).sum())
     facts = {
         **fitted.facts,
         "examples": len(examples.labels),

@@ -23,7 +23,7 @@ from jaxletters.runs.checkpoint import Snapshot
 from jaxletters.runtime import console, xla
 from jaxletters.training import loop, optimizers, pretrained
 from jaxletters.training.plan import Plan
-from jaxletters.training.steps import Task
+from jaxletters.training.train_step import Task
 
 
 class Fitted(NamedTuple):

@@ -88,7 +88,7 @@ def _further(
     """Returns the config's metrics of the test examples, if it has any."""
     if not isinstance(config, Config) or not config.metrics:
         return {}
-    return {"metrics": metrics.further(config.metrics, logits, test.labels)}
+    return {"metrics": metrics.compute(config.metrics, logits, test.labels)}
 
 
 def _augmented(config: Config, seen: Dataset) -> tuple[np.ndarray, np.ndarray] | None:

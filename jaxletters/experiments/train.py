@@ -17,7 +17,6 @@ from jaxletters.experiments.fitting import Fitted, Start
 from jaxletters.models import summary
 from jaxletters.runs import manifest, workdir
 from jaxletters.runtime import console, sharding
-from jaxletters.training import loop
 
 
 def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
@@ -135,9 +134,7 @@ def _test_and_report(
 
 
 def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
-    return inference.predict(
-        fitted.model, fitted.variables, images, loop.EVALUATION_BATCH, fitted.mesh
-    )
+    return inference.logits(fitted.model, fitted.variables, images, fitted.mesh)
 
 
 def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int) -> float:
@@ -151,7 +148,7 @@ def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int)
         rows, columns = slice(top * pixels, None), slice(left * pixels, None)
         moved = padded[:, rows, columns][:, :height, :width]
         total += np.exp(metrics.log_probabilities(_predict(fitted, moved)))
-    return float((total.argmax(axis=1) == test.labels).mean())
+    return metrics.accuracy(total, test.labels)
 
 
 def _show(result: dict[str, Any], folder: Path, state: str) -> None:

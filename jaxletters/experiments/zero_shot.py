@@ -13,12 +13,11 @@ from jaxletters.core.types import Dataset
 from jaxletters.data import splits, splitting
 from jaxletters.data.datasets import Splits
 from jaxletters.data.formats import alphabets
-from jaxletters.evaluation import analysis, inference
+from jaxletters.evaluation import analysis, inference, metrics
 from jaxletters.experiments import base, results
 from jaxletters.runs import manifest, workdir
 from jaxletters.runs.restore import Trained
 from jaxletters.runtime import console, sharding
-from jaxletters.training import loop
 
 
 def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
@@ -65,8 +64,8 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     network = origin.run
     unseen = _as_in(network, unseen)
     variables = sharding.replicate(network.variables, mesh)
-    logits = inference.predict(network.model, variables, unseen.images, loop.EVALUATION_BATCH, mesh)
-    right = logits.argmax(axis=1) == unseen.labels
+    logits = inference.logits(network.model, variables, unseen.images, mesh)
+    right = metrics.correct(logits, unseen.labels)
     fold_of = splitting.folds(unseen.labels, config.folds, config.seed)
     accuracies = [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
     facts = {

@@ -16,7 +16,7 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 def function(model: Model, variables: Variables) -> Callable[[jax.Array], jax.Array]:
     """Returns the network as a function from uint8 images `[b, *image_shape]` to logits `[b, classes]`."""
-    return functools.partial(inference.logits, model, variables)
+    return functools.partial(inference.forward, model, variables)
 
 
 def for_any_batch(

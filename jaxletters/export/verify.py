@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
+from jaxletters.evaluation import metrics
 from jaxletters.reading import bundle
 
 _IMAGES = 1000
@@ -47,7 +48,7 @@ def compare(what: str, found: np.ndarray, expected: np.ndarray) -> Agreement:
         images=len(expected),
         largest_difference=float(np.abs(found - expected).max()),
         largest_logit=float(np.abs(expected).max()),
-        same_class=int((found.argmax(1) == expected.argmax(1)).sum()),
+        same_class=int(metrics.correct(found, metrics.predicted_labels(expected)).sum()),
     )
     limit = bundle.TOLERANCE * agreement.largest_logit
     # Not the other way round: NaN is not within any limit.

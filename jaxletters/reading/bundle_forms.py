@@ -95,7 +95,7 @@ def _weights(path: Path, facts: Facts) -> Call:
             f"{path.name} makes no network of this version of jaxletters ({reason(error)})"
         ) from error
     variables = jax.device_put(variables, jax.local_devices()[0])
-    return functools.partial(inference.evaluation(), model, variables)
+    return functools.partial(inference.compiled_forward(), model, variables)
 
 
 def _graph(path: Path, facts: Facts) -> Call:  # noqa: ARG001, one signature

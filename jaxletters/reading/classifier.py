@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxletters.core.errors import UserError
-from jaxletters.evaluation import inference
+from jaxletters.evaluation import inference, metrics
 
 # A word in one call; more images in calls that keep every core busy.
 _FEW, _MANY = 16, 256
@@ -29,7 +29,7 @@ class Predictions:
     @functools.cached_property
     def labels(self) -> np.ndarray:
         """The most probable class of each image: int64 `[n]`."""
-        return self.probabilities.argmax(axis=1)
+        return metrics.predicted_labels(self.probabilities)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,6 +101,4 @@ class Classifier:
         Raises:
             UserError: they have another shape or dtype.
         """
-        logits = self.logits(images)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return Predictions(self.class_names, shares / shares.sum(axis=1, keepdims=True))
+        return Predictions(self.class_names, metrics.probabilities(self.logits(images)))

@@ -40,5 +40,5 @@ def of(run: "Trained") -> Classifier:
         image_shape=run.image_shape,
         fit=run.fit,
         inverted=run.inverted,
-        call=functools.partial(inference.evaluation(), run.model, variables),
+        call=functools.partial(inference.compiled_forward(), run.model, variables),
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxletters.core.types import Dataset
-from jaxletters.evaluation import analysis
+from jaxletters.evaluation import analysis, metrics
 from jaxletters.report import comparison, page, text
 from jaxletters.runtime.files import encode_utf8, to_json, write_bytes
 
@@ -70,7 +70,7 @@ def _shown(run: RunReport, result: dict[str, Any]) -> tuple[dict[str, bytes], li
     from jaxletters.report import charts, image_grids, style
 
     labels, names = run.test.labels, run.test.class_names
-    predicted = run.test_logits.argmax(axis=1)
+    predicted = metrics.predicted_labels(run.test_logits)
     with style.style():
         drawn = [
             (

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,9 @@ from jaxletters.runs.saving import Saver
 from jaxletters.runtime import preemption, sharding
 from jaxletters.runtime.console import Console
 from jaxletters.runtime.preemption import Interrupted
-from jaxletters.training import early_stopping, observers, rollback, steps
+from jaxletters.training import early_stopping, observers, rollback, train_step
 from jaxletters.training.plan import Plan
-from jaxletters.training.steps import Task
-
-EVALUATION_BATCH = 512
-"""Images per call in evaluation; their number changes no figure."""
+from jaxletters.training.train_step import Task
 
 # How long the devices train, in seconds, between two looks at signals and the progress bar.
 _CALL_SECONDS = 0.25
@@ -112,9 +109,9 @@ def fit(
 
 def _fresh(task: Task, initial: Variables | None) -> Snapshot:
     """Returns where a run begins."""
-    state = steps.init(task, initial)
+    state = train_step.init_state(task, initial)
     # A copy: the state's memory is handed on to the first step.
-    best = jax.tree.map(jnp.copy, steps.evaluated(state))
+    best = jax.tree.map(jnp.copy, train_step.eval_variables(state))
     return Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
 
 
@@ -187,7 +184,7 @@ class _Run:
         """Takes a step on copies, only so that the process can be left while its program is compiled."""
         state, counts = jax.tree.map(jnp.copy, (snapshot.state, snapshot.counts))
         with preemption.saving_on_request(lambda: self._leave(snapshot)):
-            steps.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
+            train_step.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
 
     def _trace(self, snapshot: Snapshot) -> Snapshot:
         """Takes some steps while what the devices do is written down."""
@@ -228,7 +225,7 @@ class _Run:
         began = time.perf_counter()
         portion = 1
         while step < boundary and not preemption.requested():
-            state, counts = steps.run_until(
+            state, counts = train_step.run_until(
                 self.task, state, counts, self.examples, min(step + portion, boundary)
             )
             shown = metrics.means(counts)
@@ -323,7 +320,7 @@ class _Run:
         return snapshot._replace(counts=sharding.replicate(metrics.zero(), self.task.mesh))
 
     def _evaluate(self, snapshot: Snapshot, step: int) -> Snapshot:
-        variables = steps.evaluated(snapshot.state)
+        variables = train_step.eval_variables(snapshot.state)
         if not len(self.validation.labels):
             self.console.epoch(
                 self.plan.epochs_done(step), step, **self._epoch(step), validation=None, best=False
@@ -333,7 +330,10 @@ class _Run:
             return snapshot._replace(progress=progress, best=best)
         began = time.perf_counter()
         with preemption.saving_on_request(lambda: self._leave(snapshot)):
-            scores = evaluate(self.task, variables, self.validation, self.config.metrics)
+            logits = inference.logits(
+                self.task.model, variables, self.validation.images, self.task.mesh
+            )
+            scores = metrics.evaluate(logits, self.validation.labels, self.config.metrics)
         elapsed = time.perf_counter() - began
         metric = self._monitored(scores)
         progress = early_stopping.update(
@@ -388,14 +388,3 @@ class _Run:
 def seconds(timing: dict[str, float]) -> float:
     """Returns the seconds that one record of `timings.jsonl` accounts for."""
     return timing.get("seconds", 0.0) + timing.get("evaluation_seconds", 0.0)
-
-
-def evaluate(
-    task: Task, variables: Variables, dataset: Dataset, further: Sequence[Metric] = ()
-) -> Scores:
-    """Returns the mean `loss` (nats), `accuracy` (0 to 1) and further metrics, every example once."""
-    logits = inference.predict(task.model, variables, dataset.images, EVALUATION_BATCH, task.mesh)
-    return {
-        **metrics.evaluate(logits, dataset.labels),
-        **metrics.further(further, logits, dataset.labels),
-    }

@@ -14,7 +14,7 @@ from jaxletters.models import networks, summary
 from jaxletters.runtime import sharding
 from jaxletters.training import optimizers, pretrained
 from jaxletters.training.plan import Plan
-from jaxletters.training.steps import Task
+from jaxletters.training.train_step import Task
 
 FILES = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
 LOADED = {file.stem: configfile.load(file) for file in FILES}
@@ -105,7 +105,7 @@ def test_each_trains_a_step(name):
             halvings=np.int32(0),
         )
         for _ in range(2):  # the first step of a warm-up has a rate of zero
-            state, counts = tiny.train_step(task, state, batch)
+            state, counts = tiny.update(task, state, batch)
         assert (int(state.step), int(state.skipped), int(counts.examples)) == (2, 0, 2)
         after = tiny.on_host(state.variables.params)
         moved = jax.tree.map(lambda a, b: not np.array_equal(a, b), before, after)

@@ -15,7 +15,7 @@ def test_every_image_is_predicted_once_whatever_the_batch_size(batch_size):
     mesh = tiny.task().mesh
     variables = tiny.variables(model)
     images, labels = tiny.arrays(11)
-    found = inference.predict(model, variables, images, batch_size, mesh)
+    found = inference.logits(model, variables, images, mesh, batch_size)
     assert (found.shape, found.dtype) == ((11, tiny.CLASSES), np.float32)
     expected = tiny.apply(model, variables, np.float32(images) / 255, False)[0]
     # Programs for other batch sizes may add up in another order.
@@ -31,8 +31,8 @@ def test_one_compiled_program_predicts_any_number_of_images(n, seed):
     task = tiny.task()
     variables = tiny.variables(task.model)
     images, _ = tiny.arrays(n, seed)
-    found = inference.predict(task.model, variables, images, 5, task.mesh)
-    alone = inference.predict(task.model, variables, images[-1:], 5, task.mesh)
+    found = inference.logits(task.model, variables, images, task.mesh, 5)
+    alone = inference.logits(task.model, variables, images[-1:], task.mesh, 5)
     assert len(found) == n
     # The same program on the same image, whose place in the batch may be another.
     np.testing.assert_allclose(found[-1], alone[0], rtol=1e-5, atol=1e-6)

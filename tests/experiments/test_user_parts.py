@@ -28,7 +28,7 @@ from jaxletters.core import rng
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Batch
 from jaxletters.experiments import user_parts
-from jaxletters.training import augment, observers, optimizers, steps
+from jaxletters.training import augment, observers, optimizers, train_step
 
 LETTERS = SketchLetters(size=260)
 
@@ -98,7 +98,7 @@ def test_a_user_s_loss_and_optimizer_train_as_optax_says():
     images, labels = tiny.arrays(8)
     batch = Batch(images.astype(np.float32) / 255, labels)
     variables = tiny.variables(task.model)
-    state, _ = tiny.train_step(task, steps.init(task, variables), batch)
+    state, _ = tiny.update(task, train_step.init_state(task, variables), batch)
 
     def objective(params):
         logits, _ = task.model.apply(

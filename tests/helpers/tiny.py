@@ -11,8 +11,8 @@ from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfi
 from jaxletters.core.types import Examples, Model, Variables
 from jaxletters.models import networks
 from jaxletters.runtime import sharding, xla
-from jaxletters.training import optimizers, steps
-from jaxletters.training.steps import Task
+from jaxletters.training import optimizers, train_step
+from jaxletters.training.train_step import Task
 
 NETWORKS = {
     cls for cls in ModelConfig.__subclasses__() if cls.__module__ == "jaxletters.config.models"
@@ -80,8 +80,8 @@ def variables(model: Model, seed: int = 0) -> Variables:
 quick_jit = functools.partial(jax.jit, compiler_options=xla.one_time_options())
 
 
-batch_at = functools.partial(quick_jit, static_argnums=0)(steps.batch_at)
-train_step = functools.partial(quick_jit, static_argnums=0)(steps.train_step)
+batch_at = functools.partial(quick_jit, static_argnums=0)(train_step.batch_at)
+update = functools.partial(quick_jit, static_argnums=0)(train_step.update)
 
 
 @functools.partial(quick_jit, static_argnums=(0, 3))

@@ -30,7 +30,7 @@ from jaxletters.reading import loader
 from jaxletters.runs import manifest, restore
 from jaxletters.runtime import environment, preemption
 from jaxletters.runtime.preemption import Interrupted
-from jaxletters.training import loop, steps
+from jaxletters.training import loop, train_step
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -385,7 +385,7 @@ def test_every_stage_draws_batches_of_its_own(tmp_path, base, monkeypatch):
     def spying(own, task, plan, train, *others):
         examples = Examples(train.images, train.labels)
         first = [
-            steps.batch_at(task, examples, np.int32(step)).images
+            train_step.batch_at(task, examples, np.int32(step)).images
             for step in range(plan.total_steps)
         ]
         seen.append(np.asarray(first[:5]))

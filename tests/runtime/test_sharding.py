@@ -25,7 +25,7 @@ import tiny
 from jaxletters.evaluation import inference
 from jaxletters.evaluation import metrics
 from jaxletters.runtime import sharding
-from jaxletters.training import steps
+from jaxletters.training import train_step
 from jaxletters.data import sampling
 
 task, examples = tiny.task(), tiny.examples()
@@ -43,8 +43,8 @@ batches = [tiny.batch_at(task, examples, jnp.int32(step)) for step in range({STE
 found["images"] = np.stack([np.asarray(b.images) for b in batches])
 found["labels"] = np.stack([np.asarray(b.labels) for b in batches])
 
-state, counts = steps.init(task), sharding.replicate(metrics.zero(), task.mesh)
-state, counts = steps.run_until(task, state, counts, examples, {STEPS})
+state, counts = train_step.init_state(task), sharding.replicate(metrics.zero(), task.mesh)
+state, counts = train_step.run_until(task, state, counts, examples, {STEPS})
 found["copies"] = min(len(leaf.sharding.device_set) for leaf in jax.tree.leaves(state))
 for i, leaf in enumerate(jax.tree.leaves(state.variables)):
     found[f"trained{{i}}"] = leaf
@@ -54,7 +54,7 @@ found["loss"] = counts.loss
 variables = sharding.replicate(tiny.variables(task.model), task.mesh)
 for n in {ROWS}:
     images, _ = tiny.arrays(n)
-    found[f"logits{{n}}"] = inference.predict(task.model, variables, images, 5, task.mesh)
+    found[f"logits{{n}}"] = inference.logits(task.model, variables, images, task.mesh, 5)
 np.savez(sys.argv[1], **found)
 """
 

@@ -30,7 +30,7 @@ from jaxletters.core.types import Dataset, Model
 from jaxletters.runs.checkpoint import Checkpoints
 from jaxletters.runtime import preemption
 from jaxletters.runtime.preemption import Interrupted
-from jaxletters.training import loop, optimizers, steps
+from jaxletters.training import loop, optimizers, train_step
 from jaxletters.training.plan import Plan
 
 # The penalty makes kernels shrink by 1 - 2 * rate: at a rate of 8 they grow fifteenfold every step, at
@@ -144,16 +144,16 @@ def test_interruptions_anywhere_change_nothing(task, tmp_path, monkeypatch, unin
 @pytest.fixture
 def poisoned(task):
     """A task whose images at steps 30 to 39 are not numbers until the learning rate is halved twice."""
-    wholesome = steps.train_step
+    wholesome = train_step.update
 
-    def train_step(task, state, batch):
+    def update(task, state, batch):
         bad = (state.step >= 30) & (state.step < 40) & (state.halvings < 2)
         return wholesome(task, state, batch._replace(images=jnp.where(bad, jnp.nan, batch.images)))
 
     # With a seed of its own, or the program of the task without poison would be used.
     gentle = optimizers.build(OptimizerConfig(learning_rate=1e-3), PLAN.total_steps)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "train_step", train_step)
+        patch.setattr(train_step, "update", update)
         yield task._replace(loss=LossConfig(), optimizer=gentle, seed=99)
 
 

@@ -10,7 +10,7 @@ from jaxletters.config.training import LossConfig, OptimizerConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Batch
 from jaxletters.models import networks
-from jaxletters.training import optimizers, pretrained, steps
+from jaxletters.training import optimizers, pretrained, train_step
 
 NETWORK = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1), hidden=(4,))
 SMALLER_HEAD = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1))
@@ -64,12 +64,12 @@ def test_frozen_layers_stay_and_the_others_learn_as_if_alone(optimizer):
         trainable=pattern,
     )
     start = variables(SMALLER_HEAD, 0)
-    state = steps.init(task, start)
+    state = train_step.init_state(task, start)
     tiny.assert_same_bits(tiny.on_host(state.variables), tiny.on_host(start))
     images, labels = tiny.arrays(8)
     batch = Batch(images.astype(np.float32) / 255, labels)
     for _ in range(3):
-        state, _ = tiny.train_step(task, state, batch)
+        state, _ = tiny.update(task, state, batch)
     after = tiny.on_host(state.variables)
     for name, value in start.params.items():
         same = [np.array_equal(value[k], after.params[name][k]) for k in value]

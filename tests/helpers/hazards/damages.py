@@ -20,7 +20,7 @@ from jaxletters.evaluation import metrics
 from jaxletters.models import networks
 from jaxletters.runs.checkpoint import Checkpoints, Snapshot
 from jaxletters.runtime import sharding
-from jaxletters.training import optimizers, steps
+from jaxletters.training import optimizers, train_step
 
 _STEPS = (10, 20, 30)
 
@@ -82,7 +82,7 @@ def _same(a: Snapshot, b: Snapshot) -> bool:
 @functools.cache
 def _snapshot(step: int) -> Snapshot:
     """Returns a state such as training has, of numbers drawn for the step."""
-    task = steps.Task(
+    task = train_step.Task(
         model=networks.build(
             DeeperConfig(widths=(4, 8), kernel_sizes=(3, 3), depths=(1, 1)), 27, (28, 28)
         ),
@@ -94,7 +94,7 @@ def _snapshot(step: int) -> Snapshot:
         ema_decay=0.9,
         mesh=sharding.data_mesh(),
     )
-    shapes = steps.init(task)
+    shapes = train_step.init_state(task)
     rng = np.random.default_rng(step)
     state = jax.tree.map(
         lambda x: (
@@ -104,7 +104,7 @@ def _snapshot(step: int) -> Snapshot:
         ),
         shapes,
     )
-    best = steps.evaluated(state)
+    best = train_step.eval_variables(state)
     counts = jax.tree.map(np.asarray, metrics.zero())
     return Snapshot(
         state, counts, best, Progress(best_metric=0.5, best_step=step, evaluated_step=step)

@@ -8,18 +8,18 @@ import sys
 import jax.numpy as jnp
 
 import launch
-from jaxletters.training import steps
+from jaxletters.training import train_step
 
 first, count, halvings = (int(word) for word in sys.argv[1:4])
 sys.argv[1:4] = []
-wholesome = steps.train_step
+wholesome = train_step.update
 
 
-def train_step(task, state, batch):
+def update(task, state, batch):
     """The step, with a batch that is not a number where it is to be poisoned."""
     bad = (state.step >= first) & (state.step < first + count) & (state.halvings < halvings)
     return wholesome(task, state, batch._replace(images=jnp.where(bad, jnp.nan, batch.images)))
 
 
-steps.train_step = train_step
+train_step.update = update
 sys.exit(launch.main())

@@ -46,7 +46,7 @@ class Task(NamedTuple):
     max_skips: int = 10
 
 
-def init(task: Task, initial: Variables | None = None) -> TrainState:
+def init_state(task: Task, initial: Variables | None = None) -> TrainState:
     """Returns the state before the first step, a copy on every device.
 
     Args:
@@ -73,7 +73,7 @@ def init(task: Task, initial: Variables | None = None) -> TrainState:
     return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
 
 
-def evaluated(state: TrainState) -> Variables:
+def eval_variables(state: TrainState) -> Variables:
     """Returns what is evaluated, kept and exported: the averages where there are any."""
     return state.variables if state.ema is None else state.ema
 
@@ -104,7 +104,7 @@ def _averaged(
     return jax.tree.map(lambda mean, new: mean + share * (new - mean), ema, now)
 
 
-def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Counts]:
+def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Counts]:
     """Takes one step of gradient descent.
 
     A step whose loss or gradient is not finite changes nothing but `step`, `skipped` and `in_a_row`, and its
@@ -153,7 +153,7 @@ def train_step(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState,
 def _step(
     task: Task, state: TrainState, counts: Counts, examples: Examples
 ) -> tuple[TrainState, Counts]:
-    new_state, new_counts = train_step(task, state, batch_at(task, examples, state.step))
+    new_state, new_counts = update(task, state, batch_at(task, examples, state.step))
     result = new_state, metrics.merge(counts, new_counts)
     return sharding.constrain_replicated(result, task.mesh)
 

@@ -11,7 +11,7 @@ from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfi
 from jaxletters.core.types import Batch
 from jaxletters.evaluation import inference, metrics
 from jaxletters.runtime import sharding
-from jaxletters.training import steps
+from jaxletters.training import train_step
 
 # Plain gradient descent on the smallest network: what a step does can be said in closed form.
 LINEAR = MLPConfig(hidden=())
@@ -31,14 +31,14 @@ def examples():
 @pytest.fixture(scope="module")
 def start(task):
     """The state before the first step, on the host."""
-    return tiny.on_host(steps.init(task))
+    return tiny.on_host(train_step.init_state(task))
 
 
 def run(task, examples, start, *stops):
     """Trains from `start` to each stop in turn; returns state and counts, on the host."""
     state, counts = sharding.replicate((start, metrics.zero()), task.mesh)
     for stop in stops:
-        state, counts = steps.run_until(task, state, counts, examples, stop)
+        state, counts = train_step.run_until(task, state, counts, examples, stop)
     return tiny.on_host((state, counts))
 
 
@@ -50,18 +50,18 @@ def batch(n=8, seed=0):
 def test_the_state_before_the_first_step(task, start):
     assert (start.step, start.skipped) == (0, 0)
     tiny.assert_same_bits(start.ema, start.variables)
-    tiny.assert_same_bits(tiny.on_host(steps.init(task)), start)
-    other = tiny.on_host(steps.init(tiny.task(seed=4)))
+    tiny.assert_same_bits(tiny.on_host(train_step.init_state(task)), start)
+    other = tiny.on_host(train_step.init_state(tiny.task(seed=4)))
     assert not np.array_equal(
         other.variables.params["logits"]["kernel"], start.variables.params["logits"]["kernel"]
     )
-    assert steps.init(tiny.task(ema_decay=0.0)).ema is None
+    assert train_step.init_state(tiny.task(ema_decay=0.0)).ema is None
 
 
 def test_what_is_evaluated_is_the_average_where_there_is_one(start):
     other = jax.tree.map(lambda leaf: leaf + 1, start.variables)
-    assert steps.evaluated(start._replace(ema=other)) is other
-    assert steps.evaluated(start._replace(ema=None)) is start.variables
+    assert train_step.eval_variables(start._replace(ema=other)) is other
+    assert train_step.eval_variables(start._replace(ema=None)) is start.variables
 
 
 def test_a_run_in_pieces_ends_with_the_same_bits(task, examples, start):
@@ -75,7 +75,7 @@ def test_a_run_in_pieces_ends_with_the_same_bits(task, examples, start):
 def test_a_run_continued_from_host_memory_ends_with_the_same_bits(task, examples, start):
     middle, counts = run(task, examples, start, 9)
     state, counts = sharding.replicate((middle, counts), task.mesh)
-    continued = tiny.on_host(steps.run_until(task, state, counts, examples, 20))
+    continued = tiny.on_host(train_step.run_until(task, state, counts, examples, 20))
     tiny.assert_same_bits(continued, run(task, examples, start, 20))
 
 
@@ -86,7 +86,7 @@ def test_stopping_where_one_is_does_nothing(task, examples, start):
 
 
 def test_the_loop_of_accelerators_computes_the_same_steps(task, examples, start):
-    looping = steps._program(True)
+    looping = train_step._program(True)
     arguments = sharding.replicate((start, metrics.zero()), task.mesh)
     state, counts = tiny.on_host(looping(task, *arguments, examples, jnp.int32(6)))
     expected_state, expected_counts = run(task, examples, start, 6)
@@ -106,10 +106,10 @@ def test_the_loop_of_accelerators_computes_the_same_steps(task, examples, start)
 
 
 def test_training_learns(task, examples, start):
-    variables = steps.evaluated(run(task, examples, start, 300)[0])
+    variables = train_step.eval_variables(run(task, examples, start, 300)[0])
     images, labels = tiny.arrays()
-    before = inference.predict(task.model, start.variables, images, 21, task.mesh)
-    after = inference.predict(task.model, variables, images, 21, task.mesh)
+    before = inference.logits(task.model, start.variables, images, task.mesh, 21)
+    after = inference.logits(task.model, variables, images, task.mesh, 21)
     assert metrics.evaluate(after, labels)["loss"] < metrics.evaluate(before, labels)["loss"] * 0.7
 
 
@@ -132,9 +132,9 @@ def test_the_callers_copy_of_the_best_weights_outlives_the_memory_of_the_state(
     task, examples, start
 ):
     state, counts = sharding.replicate((start, metrics.zero()), task.mesh)
-    best = jax.tree.map(jnp.copy, steps.evaluated(state))
-    steps.run_until(task, state, counts, examples, 3)
-    tiny.assert_same_bits(tiny.on_host(best), steps.evaluated(start))
+    best = jax.tree.map(jnp.copy, train_step.eval_variables(state))
+    train_step.run_until(task, state, counts, examples, 3)
+    tiny.assert_same_bits(tiny.on_host(best), train_step.eval_variables(start))
 
 
 def test_the_batch_of_a_step_holds_the_examples_of_that_step(task, examples):
@@ -165,7 +165,7 @@ def uncounted(state):
 def test_a_batch_that_is_not_finite_changes_nothing(task, start, poison):
     spoiled = batch()
     spoiled.images[3, 2, 1] = float(poison)
-    state, counts = tiny.on_host(tiny.train_step(task, start, spoiled))
+    state, counts = tiny.on_host(tiny.update(task, start, spoiled))
     assert (state.step, state.skipped) == (1, 1)
     tiny.assert_same_bits(uncounted(state), start)
     assert jax.tree.leaves(counts) == [0, 0, 0]
@@ -175,7 +175,7 @@ def test_a_loss_that_is_not_finite_changes_nothing(task, start):
     params = jax.tree.map(np.copy, start.variables.params)
     params["logits"]["kernel"][0, 0] = np.nan
     start = start._replace(variables=start.variables._replace(params=params))
-    state, counts = tiny.on_host(tiny.train_step(task, start, batch()))
+    state, counts = tiny.on_host(tiny.update(task, start, batch()))
     tiny.assert_same_bits(uncounted(state), start)
     assert jax.tree.leaves(counts) == [0, 0, 0]
 
@@ -183,11 +183,11 @@ def test_a_loss_that_is_not_finite_changes_nothing(task, start):
 def test_a_gradient_that_is_not_finite_changes_nothing():
     # The loss is finite, its gradient is too large for a float32.
     task = tiny.task(LINEAR, DESCENT, ema_decay=0.0)
-    start = tiny.on_host(steps.init(task))
+    start = tiny.on_host(train_step.init_state(task))
     huge = Batch(np.full((8, *tiny.SHAPE), 1e20, np.float32), np.zeros(8, np.int32))
     params = jax.tree.map(np.zeros_like, start.variables.params)
     start = start._replace(variables=start.variables._replace(params=params))
-    state, counts = tiny.on_host(tiny.train_step(task, start, huge))
+    state, counts = tiny.on_host(tiny.update(task, start, huge))
     assert (state.skipped, counts.examples) == (1, 0)
     tiny.assert_same_bits(state.variables, start.variables)
 
@@ -198,9 +198,9 @@ def test_after_too_many_skipped_steps_in_a_row_nothing_changes_any_more(task, st
     spoiled.images[0, 0, 0] = np.nan
     state, counts = start, None
     for images in (spoiled, batch(), spoiled, spoiled):
-        state, counts = tiny.on_host(tiny.train_step(task, state, images))
+        state, counts = tiny.on_host(tiny.update(task, state, images))
     assert (state.step, state.skipped, state.in_a_row) == (4, 3, 2)
-    after, counts = tiny.on_host(tiny.train_step(task, state, batch()))
+    after, counts = tiny.on_host(tiny.update(task, state, batch()))
     tiny.assert_same_bits(after, state)
     assert jax.tree.leaves(counts) == [0, 0, 0]
 
@@ -208,10 +208,10 @@ def test_after_too_many_skipped_steps_in_a_row_nothing_changes_any_more(task, st
 @pytest.mark.parametrize("halvings", [1, 3])
 def test_a_halved_learning_rate_halves_the_step(halvings):
     task = tiny.task(LINEAR, DESCENT, ema_decay=0.0)
-    start = tiny.on_host(steps.init(task))
-    whole, _ = tiny.on_host(tiny.train_step(task, start, batch()))
+    start = tiny.on_host(train_step.init_state(task))
+    whole, _ = tiny.on_host(tiny.update(task, start, batch()))
     reduced = start._replace(halvings=np.int32(halvings))
-    part, _ = tiny.on_host(tiny.train_step(task, reduced, batch()))
+    part, _ = tiny.on_host(tiny.update(task, reduced, batch()))
     assert part.halvings == halvings
     for a, b, c in zip(
         *(jax.tree.leaves(s.variables.params) for s in (start, whole, part)), strict=True
@@ -223,8 +223,8 @@ def test_a_halved_learning_rate_halves_the_step(halvings):
 def test_after_a_skipped_step_training_goes_on(task, start):
     spoiled = batch()
     spoiled.images[0, 0, 0] = np.nan
-    state, _ = tiny.train_step(task, start, spoiled)
-    state, counts = tiny.on_host(tiny.train_step(task, state, batch()))
+    state, _ = tiny.update(task, start, spoiled)
+    state, counts = tiny.on_host(tiny.update(task, state, batch()))
     assert (state.step, state.skipped, counts.examples) == (2, 1, 8)
     assert not np.array_equal(
         state.variables.params["logits"]["kernel"], start.variables.params["logits"]["kernel"]
@@ -234,9 +234,9 @@ def test_after_a_skipped_step_training_goes_on(task, start):
 def test_a_step_by_hand():
     loss = LossConfig(label_smoothing=0.2, l1=0.03, l2=0.05)
     task = tiny.task(LINEAR, DESCENT, loss, ema_decay=0.0)
-    start = tiny.on_host(steps.init(task))
+    start = tiny.on_host(train_step.init_state(task))
     images, labels = batch()
-    state, counts = tiny.on_host(tiny.train_step(task, start, Batch(images, labels)))
+    state, counts = tiny.on_host(tiny.update(task, start, Batch(images, labels)))
     before = jax.tree.map(np.float64, start.variables.params["logits"])
     x = np.float64(images.reshape(8, -1))
     logits = x @ before["kernel"] + before["bias"]
@@ -258,7 +258,6 @@ def test_dropout_differs_from_step_to_step_and_not_between_runs(task, start):
     still = task._replace(augment=AugmentConfig())
     later = start._replace(step=np.int32(1))
     first, again, other = (
-        tiny.on_host(tiny.train_step(still, state, batch()))[1].loss
-        for state in (start, start, later)
+        tiny.on_host(tiny.update(still, state, batch()))[1].loss for state in (start, start, later)
     )
     assert first == again != other
