@@ -13,7 +13,6 @@ import numpy as np
 import optax
 
 from jaxletters.config.schema import Config
-from jaxletters.config.slots import Metric
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import (
     Dataset,
