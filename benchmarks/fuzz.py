@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["jaxletters.data", "scipy.io.matlab"]):
     from jaxletters.data.builders import alpha_letters
     from jaxletters.data.formats import idx
     from jaxletters.data.sources import arrays
-    from jaxletters.data.sources.archives import Source
+    from jaxletters.data.sources.archives import OriginalFile
 
 _FOLDER = Path(tempfile.mkdtemp())
 
@@ -66,7 +66,7 @@ def read_mat(data: bytes) -> None:
     path = _FOLDER / "fuzz.mat"
     path.write_bytes(data)
     try:
-        cells = alpha_letters._cells(Source(path))
+        cells = alpha_letters._cells(OriginalFile(path))
     except UserError:
         return
     assert cells.shape == (36, 39)

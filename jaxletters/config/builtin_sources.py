@@ -42,7 +42,7 @@ class Builtin(Source):
         """Returns a split, which is prepared first if need be; see the base class."""
         from jaxletters.data.sources import builtin
 
-        return builtin.read(self, split)
+        return builtin.load(self, split)
 
     def is_here(self) -> bool:
         """Returns whether nothing must be downloaded; see the base class."""

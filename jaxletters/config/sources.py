@@ -86,7 +86,7 @@ class ImageFolder(Source):
         """Returns a split; see the base class."""
         from jaxletters.data.sources import folder
 
-        return folder.read(self, split)
+        return folder.load(self, split)
 
     def is_here(self) -> bool:
         """Returns whether there is the folder."""
@@ -133,21 +133,21 @@ class Tfds(Source):
 
     def info(self) -> DatasetInfo:
         """Returns what is prepared; see the base class."""
-        from jaxletters.data.sources import prepared
+        from jaxletters.data.sources import tfds_dataset
 
-        return prepared.info(self)
+        return tfds_dataset.info(self)
 
     def read(self, split: str) -> "tuple[np.ndarray, np.ndarray]":
         """Returns a split; see the base class."""
-        from jaxletters.data.sources import prepared
+        from jaxletters.data.sources import tfds_dataset
 
-        return prepared.read(self, split)
+        return tfds_dataset.load(self, split)
 
     def is_here(self) -> bool:
         """Returns whether TFDS has prepared it."""
-        from jaxletters.data.sources import prepared
+        from jaxletters.data.sources import tfds_dataset
 
-        return prepared.is_here(self)
+        return tfds_dataset.is_here(self)
 
 
 # What a setting begins with that stands for an array in memory.
@@ -228,7 +228,7 @@ class Arrays(Source):
         """Returns whether there are the files, or the arrays are still in memory."""
         from jaxletters.data.sources import arrays
 
-        return arrays.are_here(self)
+        return arrays.is_here(self)
 
 
 def _as_text(path: Any) -> Any:

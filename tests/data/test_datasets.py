@@ -13,9 +13,9 @@ import pytest
 from jaxletters.config.builtin_sources import BUILTIN, AlphaDigits, Emnist, Mnist, SketchLetters
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets
-from jaxletters.data.builders import base, emnist
+from jaxletters.data.builders import base, emnist, mnist
 from jaxletters.data.builders.specs import SPECS
-from jaxletters.data.sources import archives, cache
+from jaxletters.data.sources import archives, cache, downloads, records
 from jaxletters.data.synthetic import sketch, strokes
 
 
@@ -119,17 +119,17 @@ def test_published_files_are_known_by_their_digests(config, monkeypatch, tmp_pat
     datasets.load(config, "train")
     digest = {"train": datasets.Splits(config).digest("train")}
     assert config.note(digest) == "split not verified"
-    archive = archives.emnist("letters")
+    archive = emnist.archive("letters")
     found = archives.digests(archive, tmp_path / "archives")
     assert set(found) == set(archive.files)
-    remotes = tuple(archives.Remote(f"https://host/{n}", 1, d) for n, d in found.items())
+    remotes = tuple(downloads.Remote(f"https://host/{n}", 1, d) for n, d in found.items())
     monkeypatch.setattr(emnist.LETTERS, "ARCHIVE", archive._replace(remotes=remotes, bundle=""))
     assert config.note(digest) == ""
 
 
 def test_preparing_fills_the_cache_and_reading_uses_it(config, written, monkeypatch):
     datasets.load(config, "train")
-    monkeypatch.setattr(base, "read_records", None)
+    monkeypatch.setattr(records, "load", None)
     for split in ("train", "test"):
         assert_holds(datasets.load(config, split), written[split])
 
@@ -138,7 +138,7 @@ def test_a_dataset_that_others_prepared_is_read_and_then_cached(config, written,
     datasets.load(config, "train")
     shutil.rmtree(folder / "arrays")
     assert_holds(datasets.load(config, "train"), written["train"])
-    assert cache.read(folder / "arrays", "train", "other") is None
+    assert cache.load(folder / "arrays", "train", "other") is None
     assert (folder / "arrays" / "train.json").exists()
 
 
@@ -200,7 +200,7 @@ def test_damaged_records_are_an_error_that_names_the_folder(config, folder, dama
 
 
 def test_a_failed_preparation_leaves_nothing_and_the_next_one_works(config, written, tmp_path):
-    path = tmp_path / "archives" / archives.emnist("letters").files[-1]
+    path = tmp_path / "archives" / emnist.archive("letters").files[-1]
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     with pytest.raises(UserError, match=path.name):
@@ -310,7 +310,7 @@ class TestRealArchives:
         assert np.array_equal(np.unique(train.labels), np.arange(1, 27))
         self.assert_upright(test)
         # By hand: an idx file starts with 16 bytes of header, and NIST's images lie on their side.
-        source = archives.sources(archives.emnist("letters"), real_archives)
+        source = archives.find(emnist.archive("letters"), real_archives)
         name = "emnist-letters-train-images-idx3-ubyte.gz"
         with source[name].open() as compressed, gzip.open(compressed) as file:
             content = file.read(16 + 784)
@@ -325,7 +325,7 @@ class TestRealArchives:
         self.assert_upright(dataset)
 
     def test_mnist_is_all_there_and_upright(self, real_archives):
-        files = archives.sources(archives.MNIST, real_archives)
+        files = archives.find(mnist.Mnist.ARCHIVE, real_archives)
         images, labels = {}, {}
         for prefix in ("train", "t10k"):
             images[prefix], labels[prefix] = base.read_idx(

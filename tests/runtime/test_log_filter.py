@@ -2,7 +2,7 @@ import logging
 import sys
 import threading
 
-from jaxletters.data.builders import base
+from jaxletters.data.sources import records
 from jaxletters.runtime import log_filter
 
 LOGGERS = ("absl", "asyncio")
@@ -24,7 +24,7 @@ def test_the_process_is_afterwards_what_it_was():
 
 def test_reading_a_dataset_does_not_end_it():
     with log_filter.installed():
-        with base.quiet():
+        with records.silent_tfds():
             pass
         assert state()[1] == [logging.CRITICAL] * 2
 

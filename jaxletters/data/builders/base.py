@@ -1,29 +1,28 @@
-"""What the builders share: whole arrays in, one array_record example an image out, and back."""
+# pyright: reportMissingTypeStubs=false
+"""The base class of the builders: whole arrays, prepared as one array_record example per image."""
 
 import abc
-import contextlib
 import hashlib
-import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
-from absl import logging
 
-from jaxletters.core.errors import UserError, one_line
+from jaxletters.core.errors import UserError
 from jaxletters.data.builders.specs import Spec
 from jaxletters.data.formats import idx
-from jaxletters.data.sources.archives import Archive, Source, sources
+from jaxletters.data.sources import archives
+from jaxletters.data.sources.archives import Archive, OriginalFile
 
-_READ_AT_ONCE = 1000
 
+class OfflineInfo(tfds.core.DatasetInfo):
+    """A dataset's description that never looks for another one on the network."""
 
-class _Info(tfds.core.DatasetInfo):
     def initialize_from_bucket(self) -> None:
-        """Does nothing: TFDS's bucket has no such dataset, and looking leaves a folder in /tmp."""
+        """Does nothing: TFDS's bucket lacks the dataset, and the search leaves a folder in /tmp."""
 
 
 class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -33,18 +32,20 @@ class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     HOMEPAGE: ClassVar[str]
     SPEC: ClassVar[Spec]
     ARCHIVE: ClassVar[Archive] = Archive("no files", (), ())
-    """The original files, to be found in TFDS's manual folder; none for a generated dataset."""
+    """The original files, which TFDS's manual folder must hold; a generated dataset has no files."""
 
     @abc.abstractmethod
-    def arrays(self, split: str, sources: dict[str, Source]) -> tuple[np.ndarray, np.ndarray]:
-        """Returns one split as uint8 images `[n, h, w]` and integer labels `[n]`.
+    def arrays(
+        self, split: str, originals: Mapping[str, OriginalFile]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns a split's uint8 images `[n, h, w]` and integer labels `[n]`.
 
         Args:
             split: one of the spec's.
-            sources: the archive's files by name.
+            originals: the archive's files by name.
 
         Raises:
-            UserError: a file is not what it should be.
+            UserError: a file is damaged or another dataset's.
         """
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -55,7 +56,7 @@ class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             ),
             "label": tfds.features.ClassLabel(names=list(self.SPEC.class_names)),
         }
-        return _Info(
+        return OfflineInfo(
             builder=self,
             description=self.__doc__,
             homepage=self.HOMEPAGE,
@@ -64,26 +65,32 @@ class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        files = sources(self.ARCHIVE, Path(dl_manager.manual_dir)) if self.ARCHIVE.files else {}
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[int, dict[str, object]]]]:
+        originals: dict[str, OriginalFile] = {}
+        if self.ARCHIVE.files:
+            originals = archives.find(self.ARCHIVE, Path(dl_manager.manual_dir))
         # All splits are read and checked before the first example is written.
-        splits = {split: self.arrays(split, files) for split in self.SPEC.splits}
+        splits = {split: self.arrays(split, originals) for split in self.SPEC.splits}
         return {split: self._generate_examples(*arrays) for split, arrays in splits.items()}
 
     def _generate_examples(
         self, images: np.ndarray, labels: np.ndarray
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
+    ) -> Iterator[tuple[int, dict[str, object]]]:
         for i, (image, label) in enumerate(zip(images, labels, strict=True)):
             yield i, {"image": image, "label": int(label)}
 
 
-def of_archives(digests: dict[str, str]) -> tfds.core.BuilderConfig:
-    """Returns the builder config whose folder holds what is prepared from files with these SHA-256."""
+def config_of_archives(digests: Mapping[str, str]) -> tfds.core.BuilderConfig:
+    """Returns the builder config of the dataset that is prepared from files with these SHA-256."""
     name = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:16]
     return tfds.core.BuilderConfig(name=f"archives_{name}", description=f"from {digests}")
 
 
-def read_idx(images: Source, labels: Source, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+def read_idx(
+    images: OriginalFile, labels: OriginalFile, spec: Spec
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the uint8 images `[n, h, w]` and labels `[n]` of a pair of idx files.
 
     Raises:
@@ -104,56 +111,3 @@ def read_idx(images: Source, labels: Source, spec: Spec) -> tuple[np.ndarray, np
             f"found {classes.min()} to {classes.max()}; is this another dataset's file?"
         )
     return pixels, classes
-
-
-def record_files(builder: ArraysBuilder, split: str) -> list[Path]:
-    """Returns the files that a prepared split's examples are in, and how they are encoded."""
-    shards = builder.info.splits[split].filepaths
-    return [Path(builder.data_path) / "features.json", *map(Path, shards)]
-
-
-def read_records(builder: ArraysBuilder, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns uint8 images `[n, h, w]` and int32 labels `[n]` of a prepared split."""
-    source = cast(Any, builder).as_data_source(split)
-    images = np.empty((len(source), *builder.SPEC.image_shape), np.uint8)
-    labels = np.empty(len(source), np.int32)
-    for start in range(0, len(source), _READ_AT_ONCE):
-        keys = range(start, min(start + _READ_AT_ONCE, len(source)))
-        for i, example in zip(keys, source.__getitems__(keys), strict=True):
-            images[i], labels[i] = example["image"], example["label"]
-    return images, labels
-
-
-@contextlib.contextmanager
-def prepared(
-    folder: Path, remedy: str = "delete that folder, and the next run prepares it again"
-) -> Iterator[None]:
-    """Turns any exception into a UserError: what is prepared in the folder is damaged or foreign.
-
-    TFDS and array_record raise nearly anything then: KeyError, RuntimeError, protobuf's own.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        found = f"found: {one_line(error)}; {remedy}"
-        raise UserError(
-            f"{folder}: expected a sound dataset in array_record format, {found}"
-        ) from error
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps TFDS from writing on the terminal: progress bars, announcements, warnings."""
-    verbosity, level = logging.get_verbosity(), logging.get_absl_logger().level
-    logging.set_verbosity(logging.ERROR)
-    tfds.disable_progress_bar()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        tfds.enable_progress_bar()
-        logging.set_verbosity(verbosity)
-        # `jaxletters.runtime.log_filter` made it quieter than absl knows.
-        logging.get_absl_logger().setLevel(level)

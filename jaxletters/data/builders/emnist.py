@@ -1,38 +1,62 @@
 """EMNIST (Cohen, Afshar, Tapson, van Schaik 2017, arXiv:1702.05373), from NIST's files."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from jaxletters.core.errors import UserError
 from jaxletters.data.builders import base, specs
-from jaxletters.data.sources import archives
-from jaxletters.data.sources.archives import Source
+from jaxletters.data.sources.archives import Archive, OriginalFile
+from jaxletters.data.sources.downloads import Remote
+
+_REMOTE = Remote(
+    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
+    561_753_746,
+    "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
+)
+
+
+def archive(subset: str) -> Archive:
+    """Returns the files of a subset of EMNIST, such as "letters"; one zip file holds all subsets."""
+    return Archive(
+        description=f"gzip.zip or emnist-{subset}-{{train,test}}-{{images-idx3,labels-idx1}}-ubyte.gz",
+        files=tuple(
+            f"emnist-{subset}-{split}-{kind}-ubyte.gz"
+            for split in ("train", "test")
+            for kind in ("images-idx3", "labels-idx1")
+        ),
+        remotes=(_REMOTE,),
+        bundle=_REMOTE.name,
+    )
 
 
 class _Emnist(base.ArraysBuilder, skip_registration=True):
-    """Handwritten characters, all that the files hold."""
+    """Handwritten characters of one subset."""
 
     HOMEPAGE = "https://www.nist.gov/itl/products-and-services/emnist-dataset"
 
-    def arrays(self, split: str, sources: dict[str, Source]) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(
+        self, split: str, originals: Mapping[str, OriginalFile]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
-        start = self.ARCHIVE.files[0].removesuffix("train-images-idx3-ubyte.gz")
+        prefix = self.ARCHIVE.files[0].removesuffix("train-images-idx3-ubyte.gz")
         images, labels = base.read_idx(
-            sources[f"{start}{split}-images-idx3-ubyte.gz"],
-            sources[f"{start}{split}-labels-idx1-ubyte.gz"],
+            originals[f"{prefix}{split}-images-idx3-ubyte.gz"],
+            originals[f"{prefix}{split}-labels-idx1-ubyte.gz"],
             self.SPEC,
         )
-        _check_mapping(sources[self.ARCHIVE.files[0]].beside(f"{start}mapping.txt"), self.SPEC)
+        _check_mapping(originals[self.ARCHIVE.files[0]].sibling(f"{prefix}mapping.txt"), self.SPEC)
         # NIST stores each image column by column.
         return np.ascontiguousarray(images.transpose(0, 2, 1)), labels
 
 
-def _check_mapping(mapping: Source, spec: specs.Spec) -> None:
-    """Raises a UserError if NIST's mapping file, where there is one, has other classes."""
+def _check_mapping(mapping: OriginalFile, spec: specs.Spec) -> None:
+    """Raises a UserError if NIST's mapping file exists and lists other classes."""
     if not mapping.exists():
         return
     with mapping.open() as file:
         lines = [line.split() for line in file.read().decode("ascii", "replace").splitlines()]
-    # A label, the code of its character and perhaps that of the lower case one in the same class.
+    # A label, the code of its character and perhaps that of the lower-case one in the same class.
     pairs = [
         (int(line[0]), chr(int(line[1])))
         for line in lines
@@ -40,22 +64,22 @@ def _check_mapping(mapping: Source, spec: specs.Spec) -> None:
     ]
     expected = [(label, spec.class_names[label]) for label in spec.labels]
     if sorted(pairs) != expected:
+        names = "".join(name for _, name in expected)
         raise UserError(
-            f"{mapping.name}: expected the classes {''.join(n for _, n in expected)} in this order, found "
-            "others; fetch the file again"
+            f"{mapping.name}: expected the classes {names} in this order, found others; fetch the file again"
         )
 
 
 def _builder(subset: str) -> type[base.ArraysBuilder]:
-    archive = archives.emnist(subset)
+    files = archive(subset)
 
     class Emnist(_Emnist, skip_registration=True):
         """Handwritten characters, all that the files hold."""
 
         name = f"jaxletters_emnist_{subset}"
         SPEC = specs.SPECS[f"emnist_{subset}"]
-        ARCHIVE = archive
-        MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {archive.wanted} here, from {archive.remotes[0].url}."
+        ARCHIVE = files
+        MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {files.description} here, from {_REMOTE.url}."
 
     return Emnist
 

@@ -1,32 +1,35 @@
-"""Generated letters: drawn by `jaxletters.data.synthetic.sketch`, needing no files."""
+# pyright: reportMissingTypeStubs=false
+"""Generated letters: drawn by `jaxletters.data.synthetic.sketch`, without files."""
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from jaxletters.data.builders import base, specs
-from jaxletters.data.sources.archives import Source
+from jaxletters.data.sources.archives import OriginalFile
 from jaxletters.data.synthetic import sketch, strokes
 
-# Part of the dataset's definition: a run's own seed does not change the data.
+# Part of the dataset's definition: a run's seed does not change the data.
 _SEED = 0
-_TEST_SHARE = 5
+# The training split is so many times larger than the test split.
+_TRAIN_PER_TEST = 5
 
 
 @dataclasses.dataclass(eq=False)
 class SizeConfig(tfds.core.BuilderConfig):
-    """How many training examples are drawn; a fifth as many to test."""
+    """The number of training examples; a fifth as many are drawn to test."""
 
     size: int = 0
 
 
 def size_config(size: int) -> SizeConfig:
-    """Returns the builder config of so many training examples, as the code of today draws them."""
-    # All forms and a sample of the drawings are in the name, so that a change to either leaves no old
-    # ones in use; the sample alone does not have every form.
+    """Returns the builder config of `size` training examples, as the present code draws them."""
+    # The name has a digest of all stroke forms and of some drawings, so that a change to either makes
+    # another dataset. The drawings alone do not show every form.
     style = hashlib.sha256(repr(strokes.LETTERS).encode())
     for split in specs.SPECS["sketch_letters"].splits:
         style.update(sketch.draw(26, split, _SEED)[0].tobytes())
@@ -44,8 +47,10 @@ class SketchLetters(base.ArraysBuilder):
     HOMEPAGE = ""
     SPEC = specs.SPECS["sketch_letters"]
 
-    def arrays(self, split: str, sources: dict[str, Source]) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(
+        self, split: str, originals: Mapping[str, OriginalFile]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
-        del sources
+        del originals
         size = cast(SizeConfig, self.builder_config).size
-        return sketch.draw(size if split == "train" else size // _TEST_SHARE, split, _SEED)
+        return sketch.draw(size if split == "train" else size // _TRAIN_PER_TEST, split, _SEED)

@@ -1,4 +1,4 @@
-"""TFDS builders that need no TensorFlow, and what is known of their data without importing TFDS."""
+"""Descriptions of the builders' datasets that are known without importing TFDS."""
 
 from typing import NamedTuple
 
@@ -6,15 +6,15 @@ from jaxletters.data.formats import alphabets
 
 
 class Spec(NamedTuple):
-    """What can be said of a dataset before any of its files is touched.
+    """The description of a dataset, known before any of its files is read.
 
     Attributes:
-        builder: where its builder is, "module:class".
+        builder: its builder, as "module:class".
         class_names: one name per label.
         labels: the labels that may occur.
         image_shape: (height, width) in pixels.
         splits: the names of its splits.
-        fit: how a picture becomes such an image: one of `slots.FITS`.
+        fit: how a picture is converted to such an image: one of `slots.FITS`.
     """
 
     builder: str

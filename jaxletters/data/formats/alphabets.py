@@ -10,7 +10,7 @@ CAPITALS = tuple(string.ascii_uppercase)
 LETTERS = (UNUSED, *CAPITALS)
 # Lower-case letters that differ from their capitals.
 _MERGED = (*DIGITS, *CAPITALS, *"abdefghnqrt")
-EMNIST = {
+EMNIST: dict[str, tuple[str, ...]] = {
     "letters": LETTERS,
     "balanced": _MERGED,
     "byclass": (*DIGITS, *CAPITALS, *string.ascii_lowercase),

@@ -1,4 +1,4 @@
-"""Images and labels that are arrays: in memory, or in a file."""
+"""Images and labels that are arrays, in memory or in a file."""
 
 import functools
 from pathlib import Path
@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxletters.config import sources
 from jaxletters.config.slots import DatasetInfo
-from jaxletters.config.sources import MEMORY, Arrays
+from jaxletters.config.sources import MEMORY, TRANSPOSED, UPRIGHT, Arrays
 from jaxletters.core.errors import UserError, printable
 from jaxletters.data import orientation
 from jaxletters.data.formats import alphabets, array_files, labels, pixels
@@ -23,7 +22,7 @@ class Loaded(NamedTuple):
 
     Attributes:
         info: its description.
-        splits: of each, uint8 images `[n, h, w]` or `[n, h, w, 3]` and int32 labels `[n]`, read-only.
+        splits: read-only uint8 images `[n, h, w]` or `[n, h, w, 3]` and int32 labels `[n]` of each split.
     """
 
     info: DatasetInfo
@@ -31,104 +30,137 @@ class Loaded(NamedTuple):
 
 
 class _Stamp(NamedTuple):
+    """The version of a file; of an array in memory, its token as the path."""
+
     path: str
     size: int = 0
     modified: int = 0
 
 
+class _Split(NamedTuple):
+    """Images and labels as stored, and the path or token of the images."""
+
+    path: str
+    images: Named
+    labels: Named
+
+
 def load(config: Arrays) -> Loaded:
-    """Returns what a config's arrays hold; reads files once, until they change.
+    """Returns the dataset of a config; reads each version of its files once.
 
     Raises:
-        UserError: they are not there, damaged, or not images and their labels.
+        UserError: a file is missing or damaged, or the arrays are not images and their labels.
     """
-    given = (config.images, config.labels, config.test_images, config.test_labels)
-    return _load(config, tuple(_stamp(setting) for setting in given))
+    return _load(config, tuple(_stamp(path) for path in _paths(config)))
 
 
-def are_here(config: Arrays) -> bool:
+def is_here(config: Arrays) -> bool:
     """Returns whether all arrays of a config can be read."""
-    given = (config.images, config.labels, config.test_images, config.test_labels)
     return all(
-        memory.is_held(at) if at.startswith(MEMORY) else files.expand_user(at).exists()
-        for at in given
-        if at
+        memory.is_held(path) if path.startswith(MEMORY) else files.expand_user(path).exists()
+        for path in _paths(config)
+        if path
     )
 
 
-def _stamp(setting: str) -> _Stamp:
-    if not setting or setting.startswith(MEMORY):
-        return _Stamp(setting)
-    path = files.expand_user(setting)
+def _paths(config: Arrays) -> tuple[str, ...]:
+    return (config.images, config.labels, config.test_images, config.test_labels)
+
+
+def _stamp(path: str) -> _Stamp:
+    if not path or path.startswith(MEMORY):
+        return _Stamp(path)
+    expanded = files.expand_user(path)
     try:
-        about = path.stat()
+        status = expanded.stat()
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{printable(setting)}: expected a file, found nothing that can be read ({error}); check the path"
+            f"{printable(path)}: expected a file, found nothing that can be read ({error}); check the path"
         ) from error
-    return _Stamp(str(path), about.st_size, about.st_mtime_ns)
+    return _Stamp(str(expanded), status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1)
 def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
-    images_at, labels_at, test_images_at, test_labels_at = (stamp.path for stamp in stamps)
-    contents = _contents(images_at, labels_at, "")
-    if "train" not in contents.splits:
-        raise UserError(
-            f"{images_at}: expected training images, found those of a test alone; name the file as "
-            "config.dataset.test_images"
-        )
-    found = {split: (images_at, pair) for split, pair in contents.splits.items()}
-    remarks = list(contents.remarks)
-    if test_images_at:
-        test = _contents(test_images_at, test_labels_at, "test_")
-        if "test" in found:
-            remarks.append(f"The test split of {Path(images_at).name} is not read.")
-        found["test"] = (test_images_at, test.splits.get("test") or test.splits["train"])
-        remarks += test.remarks
-    names = config.class_names or contents.class_names
-    classes = labels.standard({split: pair[1] for split, (_, pair) in found.items()}, names)
-    counts = {split: len(each) for split, each in classes.labels.items()}
-    images, said = pixels.standard({s: pair[0] for s, (_, pair) in found.items()}, counts)
-    splits = {}
-    for split, (at, _) in found.items():
-        turned = orientation.upright(images[split], config.orientation)
-        if config.orientation == sources.UPRIGHT and _is_emnists(at):
-            turned = orientation.upright(turned, sources.TRANSPOSED)
-            said.append(
-                f"{Path(at).name} holds transposed images, as EMNIST's files do; they are turned."
-            )
-        splits[split] = (255 - turned if config.ink == "dark" else turned, classes.labels[split])
-        for array in splits[split]:
+    remarks: list[str] = []
+    stored, file_class_names = _stored_splits([stamp.path for stamp in stamps], remarks)
+    classes = labels.standard(
+        {name: split.labels for name, split in stored.items()},
+        config.class_names or file_class_names,
+    )
+    counts = {name: len(values) for name, values in classes.labels.items()}
+    images, image_remarks = pixels.standard(
+        {name: split.images for name, split in stored.items()}, counts
+    )
+    remarks += image_remarks
+    splits: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name, split in stored.items():
+        upright = _upright(images[name], split.path, config.orientation, remarks)
+        splits[name] = (255 - upright if config.ink == "dark" else upright, classes.labels[name])
+        for array in splits[name]:
             array.flags.writeable = False
     if config.ink == "dark":
-        said.append("Ink is dark; the images are inverted.")
+        remarks.append("Ink is dark; the images are inverted.")
     shape = splits["train"][0].shape[1:]
-    remarks = tuple(dict.fromkeys([*remarks, *said, *classes.remarks]))
-    fit = alphabets.fit(classes.names, shape, emnist=bool(contents.class_names))
-    info = DatasetInfo(tuple(splits), classes.names, shape, fit, config.ink == "dark", remarks)
+    info = DatasetInfo(
+        splits=tuple(splits),
+        class_names=classes.names,
+        image_shape=shape,
+        fit=alphabets.fit(classes.names, shape, emnist=bool(file_class_names)),
+        inverted=config.ink == "dark",
+        remarks=tuple(dict.fromkeys([*remarks, *classes.remarks])),
+    )
     return Loaded(info, splits)
 
 
-def _contents(images_at: str, labels_at: str, prefix: str) -> Contents:
-    if not labels_at:
-        if not images_at.startswith(MEMORY):
-            return array_files.read(Path(images_at))
+def _stored_splits(
+    paths: list[str], remarks: list[str]
+) -> tuple[dict[str, _Split], tuple[str, ...]]:
+    """Returns the splits of a config, and the class names that the file of the images gives."""
+    images_path, labels_path, test_images_path, test_labels_path = paths
+    contents = _contents(images_path, labels_path, "")
+    if "train" not in contents.splits:
+        raise UserError(
+            f"{images_path}: expected training images, found only test images; name the file as "
+            "config.dataset.test_images"
+        )
+    splits = {name: _Split(images_path, *pair) for name, pair in contents.splits.items()}
+    remarks += contents.remarks
+    if test_images_path:
+        test = _contents(test_images_path, test_labels_path, "test_")
+        if "test" in splits:
+            remarks.append(f"The test split of {Path(images_path).name} is not read.")
+        pair = test.splits.get("test") or test.splits["train"]
+        splits["test"] = _Split(test_images_path, *pair)
+        remarks += test.remarks
+    return splits, contents.class_names
+
+
+def _contents(images_path: str, labels_path: str, prefix: str) -> Contents:
+    if not labels_path:
+        if not images_path.startswith(MEMORY):
+            return array_files.read(Path(images_path))
         raise UserError(
             f"config.dataset.{prefix}labels: expected the labels of {prefix}images, found an empty text; "
             "give them"
         )
-    images, labels = (
-        Named(name, memory.hold(at).array)
-        if at.startswith(MEMORY)
-        else array_files.read_array(Path(at))
-        for at, name in (
-            (images_at, f"config.dataset.{prefix}images"),
-            (labels_at, f"config.dataset.{prefix}labels"),
+    images = _array(images_path, f"config.dataset.{prefix}images")
+    targets = _array(labels_path, f"config.dataset.{prefix}labels")
+    return Contents({"train": (images, targets)}, alphabets.of_file(Path(images_path).name))
+
+
+def _array(path: str, setting: str) -> Named:
+    if path.startswith(MEMORY):
+        return Named(setting, memory.hold(path).array)
+    return array_files.read_array(Path(path))
+
+
+def _upright(images: np.ndarray, path: str, lie: str, remarks: list[str]) -> np.ndarray:
+    """Returns upright images; EMNIST's own files are known to be transposed."""
+    is_file = not path.startswith(MEMORY)
+    if lie == UPRIGHT and is_file and array_files.is_emnists(Path(path)):
+        remarks.append(
+            f"{Path(path).name} holds transposed images, as EMNIST's files do; they are turned."
         )
-    )
-    return Contents({"train": (images, labels)}, alphabets.of_file(Path(images_at).name))
-
-
-def _is_emnists(at: str) -> bool:
-    return not at.startswith(MEMORY) and array_files.is_emnists(Path(at))
+        lie = TRANSPOSED
+    return orientation.upright(images, lie)

@@ -1,8 +1,5 @@
-"""The datasets of this project's own TFDS builders.
-
-A dataset is prepared once by its builder and read back through TFDS's data source; a memory-mapped copy of
-the arrays beside the prepared files makes every later reading fast. Neither needs TensorFlow.
-"""
+# pyright: reportMissingTypeStubs=false
+"""This package's own datasets, prepared once by their TFDS builders."""
 
 import contextlib
 import importlib
@@ -10,19 +7,20 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from jaxletters.config.builtin_sources import SketchLetters
+from jaxletters.config.builtin_sources import Archived, Builtin, SketchLetters
 from jaxletters.config.slots import DatasetInfo, SplitDigest
-from jaxletters.core.errors import UserError
+from jaxletters.core.errors import UserError, one_line
 from jaxletters.data.builders import specs
 from jaxletters.data.sources import archives, cache, provenance
 from jaxletters.runtime import files
 
 if TYPE_CHECKING:
-    from jaxletters.config.builtin_sources import Builtin
+    import tensorflow_datasets as tfds
+
     from jaxletters.data.builders.base import ArraysBuilder
 
 # In the folder of a prepared dataset: the SHA-256 of the files that it was prepared from.
@@ -30,18 +28,18 @@ _ORIGIN = "origin.json"
 
 
 def info(name: str) -> DatasetInfo:
-    """Returns what can be said of a dataset before any of its files is touched."""
+    """Returns the description of a dataset; touches no file."""
     spec = specs.SPECS[name]
     return DatasetInfo(spec.splits, spec.class_names, spec.image_shape, spec.fit)
 
 
-def read(source: "Builtin", split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the arrays of a prepared split; the dataset is prepared if it is not.
+def load(source: Builtin, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a split's images and labels, read-only; prepares the dataset first if necessary.
 
-    The arrays are read-only: they may be a file's own pages.
+    The arrays may be memory-mapped.
 
     Raises:
-        UserError: the files cannot be had, or are not what they should be.
+        UserError: the files are missing and cannot be downloaded, or they are damaged.
     """
     builder = _open(source)
     folder = Path(builder.data_path)
@@ -49,23 +47,22 @@ def read(source: "Builtin", split: str) -> tuple[np.ndarray, np.ndarray]:
     if not folder.exists():
         _prepare(builder, source)
         builder = _open(source)
-        for each in builder.SPEC.splits:
-            _arrays(builder, each)
-    return _arrays(builder, split)
+        for name in builder.SPEC.splits:
+            _load_prepared(builder, name)
+    return _load_prepared(builder, split)
 
 
-def is_here(source: "Builtin") -> bool:
-    """Returns whether a dataset can be read without a download, and was prepared unless `archives` is set.
+def is_here(source: Builtin) -> bool:
+    """Returns whether a dataset needs no download: it is prepared, or `archives` names its files.
 
     Raises:
-        UserError: `archives` names a folder that does not have the files.
+        UserError: `archives` names a folder without the files.
     """
-    # Archives that are named are there, and what is in them counts, prepared before or not.
     return Path(_open(source).data_path).exists() or bool(_archives(source))
 
 
-def note(source: "Builtin", digests: Mapping[str, SplitDigest]) -> str:
-    """Returns what must be said of the images wherever a figure on them stands; "" for published ones."""
+def note(source: Builtin, digests: Mapping[str, SplitDigest]) -> str:
+    """Returns the note for every figure on these images, such as "rebuilt split"; "" if published."""
     builder = _open(source)
     if not builder.ARCHIVE.files:
         return "generated data"
@@ -73,109 +70,106 @@ def note(source: "Builtin", digests: Mapping[str, SplitDigest]) -> str:
     return provenance.note(source.name, digests, published)
 
 
-def _archives(source: "Builtin") -> str:
-    return getattr(source, "archives", "")
+def _archives(source: Builtin) -> str:
+    return source.archives if isinstance(source, Archived) else ""
 
 
-def _open(source: "Builtin") -> "ArraysBuilder":
+def _open(source: Builtin) -> "ArraysBuilder":
     from jaxletters.data.builders import base
+    from jaxletters.data.sources import records
 
-    module, cls = specs.SPECS[source.name].builder.split(":")
-    builder_class = getattr(importlib.import_module(module), cls)
+    module, class_name = specs.SPECS[source.name].builder.split(":")
+    builder_class: type[ArraysBuilder] = getattr(importlib.import_module(module), class_name)
     data_dir = _data_dir(source)
     files.check_encoding(data_dir)
 
-    def build(**arguments: Any) -> "ArraysBuilder":
-        with base.quiet(), base.prepared(data_dir / builder_class.name):
-            return builder_class(data_dir=data_dir, **arguments)
+    def build(config: "tfds.core.BuilderConfig | None" = None) -> "ArraysBuilder":
+        folder = data_dir / builder_class.name
+        with records.silent_tfds(), records.damage_is_user_error(folder):
+            return builder_class(data_dir=data_dir, config=config)
 
     if isinstance(source, SketchLetters):
         from jaxletters.data.builders import sketch_letters
 
-        return build(config=sketch_letters.size_config(source.size))
+        return build(sketch_letters.size_config(source.size))
     builder = build()
     if not _archives(source):
         return builder
-    given = archives.digests(builder.ARCHIVE, files.expand_user(_archives(source)))
-    if not Path(builder.data_path).exists() or _origin(builder) == given:
+    digests = archives.digests(builder.ARCHIVE, files.expand_user(_archives(source)))
+    if not Path(builder.data_path).exists() or _origin(builder) == digests:
         return builder
-    # Beside what others prepared from other files, which their runs need to continue.
-    return build(config=base.of_archives(given))
+    # Runs on the dataset that was prepared from other files still need it, so this one goes beside it.
+    return build(base.config_of_archives(digests))
 
 
 def _origin(builder: "ArraysBuilder") -> dict[str, str]:
-    """Returns the SHA-256 of the files that a dataset was prepared from, {} where that is not known."""
+    """Returns the SHA-256 of the files that a dataset was prepared from, or {} if unknown."""
     try:
-        found = json.loads((Path(builder.data_path) / _ORIGIN).read_bytes())
+        origin = json.loads((Path(builder.data_path) / _ORIGIN).read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return cast(dict[str, str], origin) if isinstance(origin, dict) else {}
 
 
-def _data_dir(source: "Builtin") -> Path:
-    """Returns TFDS's folder of prepared datasets; one in the working folder for a user without a home."""
+def _data_dir(source: Builtin) -> Path:
+    """Returns TFDS's folder of prepared datasets; without a home folder, one in the working folder."""
     from tensorflow_datasets.core import constants
 
     folder = source.data_dir or constants.DATA_DIR
     try:
         return files.expand_user(folder).absolute()
     except UserError:
-        # TFDS's default begins so, and nobody mistyped it.
+        # The default starts with ~ and is no user's mistake.
         if source.data_dir or not str(folder).startswith("~/"):
             raise
         return Path("tensorflow_datasets").absolute()
 
 
-def _prepare(builder: "ArraysBuilder", source: "Builtin") -> None:
+def _prepare(builder: "ArraysBuilder", source: Builtin) -> None:
     import tensorflow_datasets as tfds
 
-    from jaxletters.data.builders import base
+    from jaxletters.data.sources import records
 
-    origin, digests_of_origin = None, {}
+    originals, digests = None, {}
     if builder.ARCHIVE.files:
         downloads = Path(builder.data_dir_root) / "downloads"
-        origin = archives.locate(source.name, builder.ARCHIVE, _archives(source), downloads)
-        digests_of_origin = archives.digests(builder.ARCHIVE, origin)
-    # One line, on stderr, because the first run is silent for half a minute otherwise.
-    where = f" from {origin}" if origin else ""
+        originals = archives.locate(source.name, builder.ARCHIVE, _archives(source), downloads)
+        digests = archives.digests(builder.ARCHIVE, originals)
+    # One line, because the first run is otherwise silent for half a minute.
+    where = f" from {originals}" if originals else ""
     print(f"Preparing {source.name} (once){where} ...", file=sys.stderr)
     folder = Path(builder.data_path)
     try:
-        with base.quiet():
+        with records.silent_tfds():
             builder.download_and_prepare(
                 file_format="array_record",
-                download_config=tfds.download.DownloadConfig(manual_dir=origin),
+                download_config=tfds.download.DownloadConfig(manual_dir=originals),
             )
-        # Another process that was faster has said what it prepared from.
+        # Another process that prepared the dataset meanwhile has written its own origin.
         if not (folder / _ORIGIN).exists():
-            files.write_json(folder / _ORIGIN, digests_of_origin)
+            files.write_json(folder / _ORIGIN, digests)
     # array_record reports a full disk as a RuntimeError.
     except (OSError, RuntimeError) as error:
-        # Another process may have been faster: its folder is as good as the one TFDS cannot rename.
+        # TFDS cannot rename its folder if another process was faster; that one's folder is as good.
         if not folder.exists():
-            reason = " ".join(str(error).split())
             raise UserError(
-                f"{folder}: {source.name} cannot be prepared here ({reason}); "
+                f"{folder}: {source.name} cannot be prepared here ({one_line(error)}); "
                 "make room or name another folder (--config.dataset.data_dir=DIR)"
             ) from error
     finally:
-        # TFDS removes what it wrote but not the folder for it.
+        # TFDS removes its files but leaves the folder.
         with contextlib.suppress(OSError):
             folder.parent.rmdir()
 
 
-def _arrays(builder: "ArraysBuilder", split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a prepared split from the cache if there is a sound one, else from its records."""
-    from jaxletters.data.builders import base
+def _load_prepared(builder: "ArraysBuilder", split: str) -> tuple[np.ndarray, np.ndarray]:
+    from jaxletters.data.sources import records
 
-    folder = Path(builder.data_path) / "arrays"
-    files.remove_stale(folder, "*.part")
-    with base.prepared(folder.parent):
-        records = cache.key(base.record_files(builder, split))
-        if arrays := cache.read(folder, split, records):
-            return arrays
-        arrays = base.read_records(builder, split)
-    cache.write(folder, split, records, *arrays)
-    for array in arrays:
-        array.flags.writeable = False
-    return arrays
+    folder = Path(builder.data_path)
+    with records.damage_is_user_error(folder):
+        return cache.load_or_decode(
+            folder / "arrays",
+            split,
+            records.paths(builder, split),
+            lambda: records.load(builder, split, builder.SPEC.image_shape),
+        )

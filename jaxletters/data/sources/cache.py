@@ -1,13 +1,13 @@
-"""A split as two memory-mapped arrays beside its prepared records, which read 20 times more slowly.
+"""A split as two memory-mapped arrays beside its records, which decode 20 times more slowly.
 
-Nothing here is trusted: a manifest ties the arrays to the SHA-256 of the records they were read
-from, and to their own, and all of them are checked whenever the cache is read.
+A manifest has the SHA-256 of the records and of both arrays. Every load checks all of them, so damaged or
+outdated arrays are never used.
 """
 
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -18,48 +18,73 @@ from jaxletters.runtime import files
 _ARRAYS = ("images", "labels")
 
 
-def key(paths: Iterable[Path]) -> str:
-    """Returns the SHA-256 of the files' names and contents, in hex."""
-    return hashlib.sha256("".join(f"{p.name} {_digest(p)}\n" for p in paths).encode()).hexdigest()
-
-
-def read(folder: Path, split: str, records: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns images and labels of a split, read-only; None if missing, damaged or outdated.
+def load_or_decode(
+    folder: Path,
+    split: str,
+    records: Iterable[Path],
+    decode: Callable[[], tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a split's images and labels, read-only: from the cache, or else decoded and then cached.
 
     Args:
-        folder: where the cache lies.
-        split: which split.
-        records: the `key` of the files that the arrays must have been read from.
+        folder: of the cache.
+        split: the name of the split in the cache.
+        records: the files that `decode` reads.
+        decode: returns the images and labels.
+    """
+    files.remove_stale(folder, "*.part")
+    key = key_of(records)
+    if cached := load(folder, split, key):
+        return cached
+    images, labels = decode()
+    write(folder, split, key, images, labels)
+    images.flags.writeable = labels.flags.writeable = False
+    return images, labels
+
+
+def key_of(records: Iterable[Path]) -> str:
+    """Returns the SHA-256 of the files' names and contents, in hex."""
+    lines = (f"{path.name} {_digest(path)}\n" for path in records)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def load(folder: Path, split: str, key: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns a split's images and labels, read-only, or None if missing, damaged or of another key.
+
+    Args:
+        folder: of the cache.
+        split: the name of the split in the cache.
+        key: of the records that the arrays must come from.
     """
     paths = _paths(folder, split)
     try:
         manifest = json.loads(_manifest(folder, split).read_bytes())
-        if manifest != {"records": records} | {n: _digest(p) for n, p in paths.items()}:
+        if manifest != {"records": key} | {name: _digest(path) for name, path in paths.items()}:
             return None
-        images, labels = (np.asarray(np.load(paths[n], mmap_mode="r")) for n in _ARRAYS)
+        images, labels = (np.asarray(np.load(paths[name], mmap_mode="r")) for name in _ARRAYS)
     except (OSError, ValueError):
         return None
     return images, labels
 
 
-def write(folder: Path, split: str, records: str, images: np.ndarray, labels: np.ndarray) -> None:
-    """Stores a split for `read`; where that is impossible (read-only, disk full) it does not."""
+def write(folder: Path, split: str, key: str, images: np.ndarray, labels: np.ndarray) -> None:
+    """Stores a split for `load`; does nothing where the folder is read-only or the disk full."""
     paths = _paths(folder, split)
-    manifest = {"records": records}
+    manifest = {"records": key}
     with contextlib.suppress(OSError):
         folder.mkdir(exist_ok=True)
         for name, array in zip(_ARRAYS, (images, labels), strict=True):
             with files.atomic_file(paths[name]) as file:
-                digesting = _Digesting(file)
-                np.save(digesting, array)
-                manifest[name] = digesting.sha256.hexdigest()
-        # Last, because only a manifest makes the arrays valid.
+                hashing = _HashingWriter(file)
+                np.save(hashing, array)
+                manifest[name] = hashing.sha256.hexdigest()
+        # Last, because the arrays are valid only with a manifest.
         with files.atomic_file(_manifest(folder, split)) as file:
             file.write(json.dumps(manifest).encode())
 
 
-class _Digesting:
-    """Takes the SHA-256 of what was meant to be written, not of what the disk made of it."""
+class _HashingWriter:
+    """Takes the SHA-256 of the bytes before the disk can damage them."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.sha256 = hashlib.sha256()

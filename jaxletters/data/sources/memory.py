@@ -1,4 +1,4 @@
-"""Arrays of a caller that configs stand for."""
+"""The caller's arrays, kept in memory and represented in configs by tokens."""
 
 import weakref
 from typing import Any
@@ -11,11 +11,11 @@ from jaxletters.data import digests
 
 
 class Held:
-    """An array of the caller's, kept for as long as a config names it.
+    """An array of the caller, kept while a config refers to it.
 
     Attributes:
-        token: stands for it in a config; has its SHA-256.
-        array: a copy of it, read-only.
+        token: represents the array in a config; contains its SHA-256.
+        array: a read-only copy.
     """
 
     def __init__(self, token: str, array: np.ndarray) -> None:
@@ -26,27 +26,27 @@ _held: weakref.WeakValueDictionary[str, Held] = weakref.WeakValueDictionary()
 
 
 def hold(value: Any) -> Held:
-    """Keeps an array, or returns the one that a token stands for.
+    """Returns the kept array of a token, or keeps an array and returns it with its token.
 
     Raises:
-        UserError: the token is of another process, or of arrays that no config named any more; or the
-            value is no array of numbers or text.
+        UserError: the token is of another process or of arrays that are no longer in memory, or the
+            value is not an array of numbers or text.
     """
     if not isinstance(value, str):
         array = _array(value)
         array.flags.writeable = False
         token = MEMORY + digests.of_array(array)
         return _held.setdefault(token, Held(token, array))
-    if found := _held.get(value):
-        return found
+    if held := _held.get(value):
+        return held
     raise UserError(
-        "config.dataset: expected the arrays that this config was made with, found that they are in no "
-        "memory any more; make the config from the arrays again"
+        "config.dataset: expected the arrays of this config in memory, found that they are no longer there; "
+        "create the config from the arrays again"
     )
 
 
 def is_held(token: str) -> bool:
-    """Returns whether an array is still in this process's memory."""
+    """Returns whether this process still has the array of a token."""
     return token in _held
 
 
@@ -55,10 +55,11 @@ def _array(value: Any) -> np.ndarray:
         array = np.array(value)
     except ValueError as error:
         raise UserError(
-            f"config.dataset: expected arrays, found rows of several lengths ({error}); make them equal"
+            "config.dataset: expected arrays, found rows of different lengths "
+            f"({error}); give them equal lengths"
         ) from error
-    # As the columns of a pandas table are.
-    if array.dtype.kind in "OT" and all(isinstance(each, str) for each in array.flat):
+    # Columns of a pandas table have such dtypes.
+    if array.dtype.kind in "OT" and all(isinstance(item, str) for item in array.flat):
         array = array.astype(str)
     if array.dtype.kind not in "buifSU":
         raise UserError(

@@ -1,10 +1,11 @@
-"""What must be said of a dataset wherever a figure on it stands."""
+"""Notes and remarks on datasets that are known by name or by content: published, rebuilt, incomplete."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from jaxletters.config.slots import SplitDigest
+from jaxletters.config.sources import UPRIGHT
 
-# What the published files hold, upright. EMNIST's are known by the zip file that they come in alone.
+# Digests of the published splits, upright. EMNIST's are known only by NIST's zip file.
 PUBLISHED: dict[str, dict[str, SplitDigest]] = {
     "mnist": {
         "train": SplitDigest(
@@ -26,7 +27,7 @@ PUBLISHED: dict[str, dict[str, SplitDigest]] = {
         ),
     },
 }
-# Genuine EMNIST images with their official labels, divided otherwise than NIST's.
+# Genuine EMNIST images with their official labels, but not NIST's division into splits.
 REBUILT: dict[str, dict[str, SplitDigest]] = {
     "emnist_letters": {
         "train": SplitDigest(
@@ -44,26 +45,43 @@ REBUILT: dict[str, dict[str, SplitDigest]] = {
 
 
 def note(dataset: str, digests: Mapping[str, SplitDigest], from_published_files: bool) -> str:
-    """Returns "" for the published data, else what they are: "rebuilt split", "not the published data" ...
+    """Returns "" for published data, else what the data are: "rebuilt split", "not the published data" ...
 
     Args:
         dataset: its name.
         digests: of the splits that the figure depends on.
-        from_published_files: whether it was prepared from the published files.
+        from_published_files: whether the dataset was prepared from the published files.
     """
-    if from_published_files or _are(digests, PUBLISHED.get(dataset, {})):
+    if from_published_files or _match(digests, PUBLISHED.get(dataset, {})):
         return ""
-    if found := by_content(digests):
-        return found
-    # Nobody who has not got NIST's zip file can tell the splits in it from others.
+    if known := by_content(digests):
+        return known
+    # Only NIST's zip file could tell whether a split of EMNIST is the published one.
     return "not the published data" if dataset in PUBLISHED else "split not verified"
 
 
 def by_content(digests: Mapping[str, SplitDigest]) -> str:
-    """Returns "rebuilt split" for images and labels that are known to be one, else ""."""
-    rebuilt = any(_are(digests, known) for known in REBUILT.values())
+    """Returns "rebuilt split" for the images and labels of a known rebuilt split, else ""."""
+    rebuilt = any(_match(digests, known) for known in REBUILT.values())
     return "rebuilt split" if rebuilt else ""
 
 
-def _are(found: Mapping[str, SplitDigest], known: Mapping[str, SplitDigest]) -> bool:
-    return all(digest == known.get(split) for split, digest in found.items())
+def tfds_remarks(name: str, config: str, orientation: str) -> Iterator[str]:
+    """Yields known defects of TFDS's datasets, a sentence each.
+
+    Args:
+        name: TFDS's name of the dataset.
+        config: the name of its config.
+        orientation: the user's setting.
+    """
+    if name == "emnist" and orientation == UPRIGHT:
+        yield "TFDS's EMNIST is transposed: set config.dataset.orientation=transposed to turn it upright."
+    if name == "emnist" and config == "letters":
+        yield (
+            "TFDS's emnist/letters is incomplete: its test split lacks T to Z and half of S; Emnist() reads "
+            "all of it, upright."
+        )
+
+
+def _match(digests: Mapping[str, SplitDigest], known: Mapping[str, SplitDigest]) -> bool:
+    return all(digest == known.get(split) for split, digest in digests.items())

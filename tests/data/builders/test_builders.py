@@ -15,7 +15,8 @@ import scipy.io
 import tensorflow_datasets as tfds
 
 from jaxletters.core.errors import UserError
-from jaxletters.data.builders import base, specs
+from jaxletters.data.builders import specs
+from jaxletters.data.sources import records
 
 
 def builder_class(name):
@@ -26,7 +27,7 @@ def builder_class(name):
 def prepare(name, manual_dir, data_dir):
     """Prepares as a TFDS user would, without `jaxletters.data.datasets.load`."""
     builder = builder_class(name)(data_dir=data_dir)
-    with base.quiet():
+    with records.silent_tfds():
         builder.download_and_prepare(
             file_format="array_record",
             download_config=tfds.download.DownloadConfig(manual_dir=manual_dir),
@@ -73,7 +74,7 @@ def test_preparing_twice_writes_the_same_records(tmp_path, write_emnist):
         prepare("emnist_letters", tmp_path / "archives", tmp_path / folder) for folder in "ab"
     )
     for split in ("train", "test"):
-        for a, b in zip(base.record_files(one, split), base.record_files(two, split), strict=True):
+        for a, b in zip(records.paths(one, split), records.paths(two, split), strict=True):
             assert a.name == b.name
             assert a.read_bytes() == b.read_bytes()
 
@@ -136,7 +137,7 @@ def test_foreign_idx_files_are_refused_and_nothing_is_half_prepared(
 def test_alpha_letters_are_the_letters_in_the_order_of_the_file(tmp_path, write_alpha_digits):
     pixels = write_alpha_digits(tmp_path / "archives")
     builder = prepare("alpha_letters", tmp_path / "archives", tmp_path)
-    images, labels = base.read_records(builder, "train")
+    images, labels = records.load(builder, "train", (20, 16))
     np.testing.assert_array_equal(images, 255 * pixels[10:].reshape(26 * 39, 20, 16))
     np.testing.assert_array_equal(labels, [c for c in range(1, 27) for _ in range(39)])
 

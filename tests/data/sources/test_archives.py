@@ -11,10 +11,13 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import resource
 
 from jaxletters.core.errors import UserError
-from jaxletters.data.sources import archives
+from jaxletters.data.builders import emnist
+from jaxletters.data.builders.alpha_letters import AlphaLetters
+from jaxletters.data.builders.mnist import Mnist
+from jaxletters.data.sources import archives, downloads
 
-ALPHA = archives.ALPHA_DIGITS
-EMNIST = archives.emnist("letters")
+ALPHA = AlphaLetters.ARCHIVE
+EMNIST = emnist.archive("letters")
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +42,7 @@ def published(tmp_path: Path, content: bytes, claimed: bytes | None = None) -> a
     """Returns an archive of one file at a file:// URL, said to have the content `claimed`."""
     claimed = content if claimed is None else claimed
     path = put(tmp_path / "host", ["data.mat"], content) / "data.mat"
-    remote = archives.Remote(path.as_uri(), len(claimed), hashlib.sha256(claimed).hexdigest())
+    remote = downloads.Remote(path.as_uri(), len(claimed), hashlib.sha256(claimed).hexdigest())
     return archives.Archive("data.mat", ("data.mat",), (remote,))
 
 
@@ -47,7 +50,7 @@ def published(tmp_path: Path, content: bytes, claimed: bytes | None = None) -> a
     ("archive", "theirs"),
     [
         (EMNIST, "emnist"),
-        (archives.MNIST, "mnist"),
+        (Mnist.ARCHIVE, "mnist"),
         (ALPHA, "binary_alpha_digits"),
     ],
 )
@@ -76,7 +79,9 @@ def test_an_environment_without_the_files_falls_through(tmp_path, monkeypatch):
 
 def test_an_environment_that_names_no_folder_is_not_passed_over(tmp_path, monkeypatch):
     monkeypatch.setenv(archives.ENVIRONMENT, str(tmp_path / "mistyped"))
-    with pytest.raises(UserError, match=r"JAXLETTERS_ARCHIVES: expected .* found none: .*mistyped"):
+    with pytest.raises(
+        UserError, match=r"JAXLETTERS_ARCHIVES: expected a folder, found .*mistyped"
+    ):
         archives.locate("alpha", ALPHA, "", tmp_path / "downloads")
 
 
@@ -84,10 +89,10 @@ def test_an_environment_that_names_no_folder_is_not_passed_over(tmp_path, monkey
 def test_subfolders_are_searched_three_deep(tmp_path, below, found):
     put(tmp_path / below)
     if found:
-        assert archives.sources(ALPHA, tmp_path)[ALPHA.files[0]].path.parent == tmp_path / below
+        assert archives.find(ALPHA, tmp_path)[ALPHA.files[0]].path.parent == tmp_path / below
     else:
         with pytest.raises(UserError, match="at most 3 folders below"):
-            archives.sources(ALPHA, tmp_path)
+            archives.find(ALPHA, tmp_path)
 
 
 def test_a_given_folder_without_the_files_is_an_error_and_nothing_is_downloaded(tmp_path):
@@ -108,7 +113,7 @@ def test_a_given_folder_that_is_none_is_an_error(tmp_path, make, found):
 
 def test_files_that_a_browser_unpacked_are_found(tmp_path):
     unpacked = [name.removesuffix(".gz") for name in EMNIST.files]
-    found = archives.sources(EMNIST, put(tmp_path, unpacked))
+    found = archives.find(EMNIST, put(tmp_path, unpacked))
     assert [found[name].path.name for name in EMNIST.files] == unpacked
 
 
@@ -116,21 +121,21 @@ def test_files_of_two_folders_are_never_mixed(tmp_path):
     put(tmp_path / "official", EMNIST.files[:2])
     put(tmp_path / "rebuilt", EMNIST.files[2:])
     with pytest.raises(UserError):
-        archives.sources(EMNIST, tmp_path)
+        archives.find(EMNIST, tmp_path)
 
 
 def test_files_are_found_under_the_names_of_tfds_downloads(tmp_path):
-    names = [resource.get_dl_fname(r.url, r.sha256) for r in archives.MNIST.remotes]
+    names = [resource.get_dl_fname(r.url, r.sha256) for r in Mnist.ARCHIVE.remotes]
     put(tmp_path, [*names, *(f"{n}.INFO" for n in names)])
-    found = archives.sources(archives.MNIST, tmp_path)
-    assert [found[name].path.name for name in archives.MNIST.files] == names
+    found = archives.find(Mnist.ARCHIVE, tmp_path)
+    assert [found[name].path.name for name in Mnist.ARCHIVE.files] == names
 
 
 def test_a_member_of_nists_zip_is_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "gzip.zip", "w") as bundle:
         for name in EMNIST.files:
             bundle.writestr(f"gzip/{name}", name.encode())
-    for name, source in archives.sources(EMNIST, tmp_path).items():
+    for name, source in archives.find(EMNIST, tmp_path).items():
         with source.open() as file:
             assert file.read() == name.encode()
 
@@ -160,7 +165,7 @@ def zip_with_encryption(path):
 )
 def test_a_foreign_zip_is_refused_by_name(tmp_path, spoil):
     spoil(tmp_path / "gzip.zip")
-    source = archives.sources(EMNIST, tmp_path)[EMNIST.files[0]]
+    source = archives.find(EMNIST, tmp_path)[EMNIST.files[0]]
     with pytest.raises(UserError, match=r"gzip\.zip: expected .* fetch it again") as error:
         source.open()
     assert "\n" not in str(error.value)
@@ -222,7 +227,7 @@ def test_a_network_that_never_answers_is_given_up_with_all_ways_on(tmp_path, mon
     # As when the look-up of the host's address hangs, which knows no time-out of its own.
     never = threading.Event()
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: never.wait())
-    monkeypatch.setattr(archives, "_PATIENCE", 0.1)
+    monkeypatch.setattr(downloads, "_TIMEOUT_SECONDS", 0.1)
     (tmp_path / "mine").mkdir()
     monkeypatch.setenv(archives.ENVIRONMENT, str(tmp_path / "mine"))
     try:
@@ -247,4 +252,4 @@ def test_a_network_that_never_answers_is_given_up_with_all_ways_on(tmp_path, mon
 
 
 def test_patience_is_within_the_promised_15_seconds():
-    assert archives._PATIENCE <= 10
+    assert downloads._TIMEOUT_SECONDS <= 10

@@ -287,7 +287,7 @@ def test_a_test_file_of_its_own_comes_before_the_one_inside(tmp_path):
     assert_reads(
         source, X[9:20], Y[9:20], split="test", said="The test split of both.npz is not read"
     )
-    assert "those of a test alone" in refusal(other)
+    assert "expected training images, found only test images" in refusal(other)
 
 
 def test_pandas_columns_of_text_are_labels():
@@ -711,8 +711,8 @@ def test_objects_are_never_unpickled(tmp_path):
 
 
 def test_what_says_that_it_is_enormous_is_not_inflated(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "_MOST_BYTES", 10_000)
-    monkeypatch.setattr(arrays, "_MOST_INFLATED", 1)
+    monkeypatch.setattr(array_files, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(array_files, "_MOST_INFLATED", 1)
     np.savez_compressed(tmp_path / "a.npz", images=0 * X, labels=Y)
     assert "an array of 81,536 bytes where at most 10,000 are read" in refusal(tmp_path / "a.npz")
     path = write_csv(tmp_path / "a.csv", Y.tolist(), 0 * X)

@@ -19,7 +19,7 @@ def folder(tmp_path):
 
 
 def test_gives_back_what_was_stored_without_reading_it_into_memory(folder):
-    images, labels = cache.read(folder, "train", "key")
+    images, labels = cache.load(folder, "train", "key")
     np.testing.assert_array_equal(images, IMAGES)
     np.testing.assert_array_equal(labels, LABELS)
     assert images.dtype == np.uint8
@@ -29,8 +29,8 @@ def test_gives_back_what_was_stored_without_reading_it_into_memory(folder):
 
 
 def test_is_valid_for_its_records_and_its_split_alone(folder):
-    assert cache.read(folder, "train", "another key") is None
-    assert cache.read(folder, "test", "key") is None
+    assert cache.load(folder, "train", "another key") is None
+    assert cache.load(folder, "test", "key") is None
 
 
 def test_leaves_nothing_but_the_cache(folder):
@@ -46,14 +46,14 @@ def test_any_damage_is_noticed(folder, name):
         damaged = bytearray(whole)
         damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
         path.write_bytes(damaged)
-        assert cache.read(folder, "train", "key") is None
+        assert cache.load(folder, "train", "key") is None
     for size in (0, 1, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
-        assert cache.read(folder, "train", "key") is None
+        assert cache.load(folder, "train", "key") is None
     path.unlink()
-    assert cache.read(folder, "train", "key") is None
+    assert cache.load(folder, "train", "key") is None
     path.write_bytes(whole)
-    assert cache.read(folder, "train", "key") is not None
+    assert cache.load(folder, "train", "key") is not None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_any_damage_is_noticed(folder, name):
 )
 def test_a_foreign_manifest_is_no_cache(folder, manifest):
     (folder / "train.json").write_text(manifest)
-    assert cache.read(folder, "train", "key") is None
+    assert cache.load(folder, "train", "key") is None
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2])
@@ -77,8 +77,8 @@ def test_a_writer_that_dies_leaves_no_valid_mixture(folder, monkeypatch, writes)
     monkeypatch.setattr("os.replace", dying_replace)
     with pytest.raises(KeyboardInterrupt):
         cache.write(folder, "train", "new key", 255 - IMAGES, LABELS[::-1])
-    assert cache.read(folder, "train", "new key") is None
-    old = cache.read(folder, "train", "key")
+    assert cache.load(folder, "train", "new key") is None
+    old = cache.load(folder, "train", "key")
     assert old is None if writes else (old[0] == IMAGES).all()
     assert not list(folder.glob("*.part"))
 
@@ -86,16 +86,21 @@ def test_a_writer_that_dies_leaves_no_valid_mixture(folder, monkeypatch, writes)
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     cache.write(tmp_path / "file" / "arrays", "train", "key", IMAGES, LABELS)
-    assert cache.read(tmp_path / "file" / "arrays", "train", "key") is None
+    assert cache.load(tmp_path / "file" / "arrays", "train", "key") is None
 
 
 def test_key_depends_on_names_contents_and_number_of_the_files(tmp_path):
     paths = [tmp_path / name for name in ("a", "b", "c")]
     for path in paths:
         path.write_bytes(b"same")
-    keys = {cache.key(paths[:2]), cache.key(paths[1:]), cache.key(paths), cache.key(paths[::-1])}
-    before = cache.key(paths)
+    keys = {
+        cache.key_of(paths[:2]),
+        cache.key_of(paths[1:]),
+        cache.key_of(paths),
+        cache.key_of(paths[::-1]),
+    }
+    before = cache.key_of(paths)
     paths[0].write_bytes(b"Same")
-    assert len(keys | {cache.key(paths)}) == 5
+    assert len(keys | {cache.key_of(paths)}) == 5
     paths[0].write_bytes(b"same")
-    assert cache.key(paths) == before
+    assert cache.key_of(paths) == before

@@ -265,7 +265,7 @@ def test_other_sizes_and_colour_are_said(tmp_path):
     save(tmp_path / "b" / "9.png", colours)
     config = ImageFolder(str(tmp_path), fit="crop")
     assert config.read("train")[0].shape == (5, 28, 28)
-    assert "1 of 5 pictures looked at have another size and were brought to 28x28" in told(config)
+    assert "1 of 5 pictures looked at have another size and were resized to 28x28" in told(config)
     assert "config.dataset.fit=crop" in told(config)
     assert "1 of 5 pictures looked at are in colour" in told(config)
 
@@ -361,7 +361,7 @@ def no_pictures(root):
 def a_flat_folder(root):
     for i in range(3):
         save(root / f"{i}.png", digit(i))
-    return "found 3 pictures in none; move those of a class into a folder called as it"
+    return "found 3 pictures outside of such folders"
 
 
 def one_class(root):
@@ -453,8 +453,8 @@ def test_a_folder_that_may_not_be_read_is_no_missing_class(tmp_path, monkeypatch
 def test_a_look_decodes_some_of_many(tmp_path, monkeypatch):
     two_classes(tmp_path, 150)
     decoded = []
-    layers = folder._layers
-    monkeypatch.setattr(folder, "_layers", lambda c, path: decoded.append(path) or layers(c, path))
+    layers = folder._decode
+    monkeypatch.setattr(folder, "_decode", lambda c, path: decoded.append(path) or layers(c, path))
     ImageFolder(str(tmp_path)).info()
     assert 32 <= len(decoded) <= 64
     assert {path.split(os.sep)[-2] for path in decoded} == {"a", "b"}

@@ -20,7 +20,7 @@ from jaxletters.config.training import AugmentConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets
 from jaxletters.data.builders import base
-from jaxletters.data.sources import prepared
+from jaxletters.data.sources import records, tfds_dataset
 from jaxletters.experiments import dispatch
 from jaxletters.reading import loader, pictures
 
@@ -59,7 +59,7 @@ def prepare(
                 "image": image or tfds.features.Image(shape=(32, 32, 3)),
                 "label": tfds.features.ClassLabel(names=NAMES),
             } | {key: feature for key, (feature, _) in (more or {}).items()}
-            return base._Info(  # which does not ask the network
+            return base.OfflineInfo(  # which does not ask the network
                 builder=self,
                 features=tfds.features.FeaturesDict(features),
                 supervised_keys=keys,
@@ -76,7 +76,7 @@ def prepare(
                 yield i, {"image": picture, "label": int(label)} | others
 
     Maker.name = name
-    with base.quiet():
+    with records.silent_tfds():
         builder = Maker(data_dir=folder)
         builder.download_and_prepare(file_format="array_record")
     return builder.data_path
@@ -112,11 +112,11 @@ def shapes(tmp_path):
 def test_any_dataset_is_read_by_name(shapes):
     folder, splits = shapes
     config = Tfds("shapes", data_dir=str(folder))
-    about = prepared.info(config)
+    about = tfds_dataset.info(config)
     assert about == DatasetInfo(("train", "test"), NAMES, (32, 32, 3))
     for _ in range(2):  # from the records, then from the copy
         for split, (images, labels) in splits.items():
-            found = prepared.read(config, split)
+            found = tfds_dataset.load(config, split)
             np.testing.assert_array_equal(found[0], images)
             np.testing.assert_array_equal(found[1], labels)
             assert (found[0].dtype, found[1].dtype) == (np.uint8, np.int32)
@@ -163,26 +163,26 @@ def test_a_process_that_never_saw_the_builder_reads_it_without_tensorflow(shapes
 
 def test_records_are_decoded_once(shapes, monkeypatch):
     config = Tfds("shapes", data_dir=str(shapes[0]))
-    first = prepared.read(config, "train")
-    monkeypatch.setattr(prepared, "_read_records", None)
-    np.testing.assert_array_equal(prepared.read(config, "train")[0], first[0])
+    first = tfds_dataset.load(config, "train")
+    monkeypatch.setattr(tfds_dataset, "_decode_split", None)
+    np.testing.assert_array_equal(tfds_dataset.load(config, "train")[0], first[0])
 
 
 def test_the_copy_never_outlives_its_records(shapes):
     config = Tfds("shapes", data_dir=str(shapes[0]))
-    prepared.read(config, "train")
+    tfds_dataset.load(config, "train")
     (copy,) = shapes[0].rglob("train.images.npy")
     copy.write_bytes(copy.read_bytes()[:-1] + b"\0")
-    np.testing.assert_array_equal(prepared.read(config, "train")[0], shapes[1]["train"][0])
+    np.testing.assert_array_equal(tfds_dataset.load(config, "train")[0], shapes[1]["train"][0])
 
 
 def test_orientation_and_channels(shapes):
     folder, splits = shapes
     config = Tfds("shapes", data_dir=str(folder), channels=1, orientation="transposed")
-    about = prepared.info(config)
+    about = tfds_dataset.info(config)
     assert about.image_shape == (32, 32)
     assert "grey" in " ".join(about.remarks)
-    images, _ = prepared.read(config, "train")
+    images, _ = tfds_dataset.load(config, "train")
     grey = [Image.fromarray(image).convert("L") for image in splits["train"][0]]
     np.testing.assert_array_equal(images, [np.asarray(image).T for image in grey])
 
@@ -202,9 +202,9 @@ def test_grey(tmp_path, feature):
         examples = list(pixels.reshape(6, *feature.shape))
     prepare(tmp_path, {"train": (examples, [0, 1, 2] * 2)}, feature)
     config = Tfds("shapes", data_dir=str(tmp_path))
-    assert prepared.info(config).image_shape == (8, 6)
-    np.testing.assert_array_equal(prepared.read(config, "train")[0], pixels)
-    coloured = prepared.read(dataclasses.replace(config, channels=3), "train")[0]
+    assert tfds_dataset.info(config).image_shape == (8, 6)
+    np.testing.assert_array_equal(tfds_dataset.load(config, "train")[0], pixels)
+    coloured = tfds_dataset.load(dataclasses.replace(config, channels=3), "train")[0]
     np.testing.assert_array_equal(coloured, np.repeat(pixels[..., None], 3, axis=3))
 
 
@@ -216,8 +216,8 @@ def test_sixteen_bits_are_scaled_and_said(tmp_path):
     ):
         prepare(tmp_path, {"train": ([example], [0])}, feature, name=name)
         config = Tfds(name, data_dir=str(tmp_path))
-        np.testing.assert_array_equal(prepared.read(config, "train")[0], pixels // 257)
-        assert "16 bits" in " ".join(prepared.info(config).remarks)
+        np.testing.assert_array_equal(tfds_dataset.load(config, "train")[0], pixels // 257)
+        assert "16 bits" in " ".join(tfds_dataset.info(config).remarks)
 
 
 def test_transparent_pixels_are_white(tmp_path):
@@ -225,11 +225,11 @@ def test_transparent_pixels_are_white(tmp_path):
     pixels[:2, :, 3] = 255
     prepare(tmp_path, {"train": ([png(pixels)], [0])}, tfds.features.Image(shape=(4, 4, 4)))
     config = Tfds("shapes", data_dir=str(tmp_path))
-    images, _ = prepared.read(config, "train")
+    images, _ = tfds_dataset.load(config, "train")
     assert images.shape == (1, 4, 4, 3)
     assert not images[0, :2].any()
     assert (images[0, 2:] == 255).all()
-    assert "ransparent" in " ".join(prepared.info(config).remarks)
+    assert "ransparent" in " ".join(tfds_dataset.info(config).remarks)
 
 
 def test_images_of_many_sizes_need_one(tmp_path):
@@ -237,23 +237,23 @@ def test_images_of_many_sizes_need_one(tmp_path):
     prepare(tmp_path, {"train": stored(*colour(3, size=(9, 7)))}, feature)
     config = Tfds("shapes", data_dir=str(tmp_path))
     with pytest.raises(UserError, match=r"config\.dataset\.size: expected a height and a width"):
-        prepared.info(config)
+        tfds_dataset.info(config)
     pytest.importorskip("jaxletters.data.resize")
     sized = dataclasses.replace(config, size=(12, 16))
-    about = prepared.info(sized)
+    about = tfds_dataset.info(sized)
     assert (about.image_shape, about.fit) == ((12, 16, 3), "pad")
-    assert prepared.read(sized, "train")[0].shape == (3, 12, 16, 3)
+    assert tfds_dataset.load(sized, "train")[0].shape == (3, 12, 16, 3)
     grey = dataclasses.replace(sized, channels=1)
-    assert prepared.read(grey, "train")[0].shape == (3, 12, 16)
+    assert tfds_dataset.load(grey, "train")[0].shape == (3, 12, 16)
 
 
 def test_splits_have_one_name_and_the_rest_is_said(tmp_path):
     splits = {name: stored(*colour(3)) for name in ("train", "valid", "extra")}
     prepare(tmp_path, splits=splits)
-    about = prepared.info(Tfds("shapes", data_dir=str(tmp_path)))
+    about = tfds_dataset.info(Tfds("shapes", data_dir=str(tmp_path)))
     assert about.splits == ("train", "validation")
     assert any("extra" in remark for remark in about.remarks)
-    images, _ = prepared.read(Tfds("shapes", data_dir=str(tmp_path)), "validation")
+    images, _ = tfds_dataset.load(Tfds("shapes", data_dir=str(tmp_path)), "validation")
     np.testing.assert_array_equal(images, colour(3)[0])
 
 
@@ -271,16 +271,16 @@ def test_configs_and_versions(tmp_path):
         ("shapes/small:1.*.*", 9),
         ("shapes/large", 12),
     ):
-        assert len(prepared.read(Tfds(name, data_dir=str(tmp_path)), "train")[1]) == count
+        assert len(tfds_dataset.load(Tfds(name, data_dir=str(tmp_path)), "train")[1]) == count
     with pytest.raises(UserError, match=r"found 2\.0\.0; there are 1\.0\.0, 1\.10\.0, 1\.9\.0"):
-        prepared.info(Tfds("shapes/small:2.0.0", data_dir=str(tmp_path)))
+        tfds_dataset.info(Tfds("shapes/small:2.0.0", data_dir=str(tmp_path)))
     # As TFDS says which config it takes where none is named.
     metadata = tmp_path / "shapes" / ".config" / "metadata.json"
     metadata.write_text('{"default_config_name": "large"}')
-    assert len(prepared.read(Tfds("shapes", data_dir=str(tmp_path)), "train")[1]) == 12
+    assert len(tfds_dataset.load(Tfds("shapes", data_dir=str(tmp_path)), "train")[1]) == 12
     metadata.unlink()
     with pytest.raises(UserError, match=r"name one: shapes/large, shapes/small"):
-        prepared.info(Tfds("shapes", data_dir=str(tmp_path)))
+        tfds_dataset.info(Tfds("shapes", data_dir=str(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_configs_and_versions(tmp_path):
 )
 def test_what_is_not_prepared_is_said_in_one_line(shapes, name, message):
     with pytest.raises(UserError, match=message) as caught:
-        prepared.info(Tfds(name, data_dir=str(shapes[0])))
+        tfds_dataset.info(Tfds(name, data_dir=str(shapes[0])))
     assert "\n" not in str(caught.value)
 
 
@@ -307,7 +307,7 @@ def edit(folder, file, change):
 def test_other_file_formats_are_said_with_how_to_convert_them(shapes):
     edit(shapes[0], "dataset_info.json", lambda about: about.update(fileFormat="tfrecord"))
     with pytest.raises(UserError, match=r"found tfrecord; convert them.*tfds convert_format"):
-        prepared.info(Tfds("shapes", data_dir=str(shapes[0])))
+        tfds_dataset.info(Tfds("shapes", data_dir=str(shapes[0])))
 
 
 def test_a_dataset_that_was_converted_is_read(shapes):
@@ -315,15 +315,15 @@ def test_a_dataset_that_was_converted_is_read(shapes):
         about.update(fileFormat="tfrecord", alternativeFileFormats=["array_record"])
 
     edit(shapes[0], "dataset_info.json", converted)
-    images, _ = prepared.read(Tfds("shapes", data_dir=str(shapes[0])), "train")
+    images, _ = tfds_dataset.load(Tfds("shapes", data_dir=str(shapes[0])), "train")
     np.testing.assert_array_equal(images, shapes[1]["train"][0])
 
 
 def test_damage_is_said_in_one_line(shapes):
     (records,) = shapes[0].rglob("*train.array_record*")
     records.write_bytes(b"damage")
-    with pytest.raises(UserError, match="expected a sound dataset") as caught:
-        prepared.read(Tfds("shapes", data_dir=str(shapes[0])), "train")
+    with pytest.raises(UserError, match="expected an undamaged dataset") as caught:
+        tfds_dataset.load(Tfds("shapes", data_dir=str(shapes[0])), "train")
     assert "\n" not in str(caught.value)
 
 
@@ -341,11 +341,11 @@ def test_what_is_image_and_label_must_be_clear(tmp_path, more, keys, wanted):
     prepare(tmp_path, splits={"train": stored(*colour(3))}, more=more, keys=keys)
     config = Tfds("shapes", data_dir=str(tmp_path))
     if wanted is None:
-        assert prepared.info(config).class_names == ("0", "1")
-        assert prepared.read(config, "train")[1].tolist() == [1, 1, 1]
+        assert tfds_dataset.info(config).class_names == ("0", "1")
+        assert tfds_dataset.load(config, "train")[1].tolist() == [1, 1, 1]
     else:
         with pytest.raises(UserError, match=f"expected a dataset with one {wanted}"):
-            prepared.info(config)
+            tfds_dataset.info(config)
 
 
 def test_other_images_are_left_alone(tmp_path):
@@ -357,21 +357,21 @@ def test_other_images_are_left_alone(tmp_path):
         more={"depth": (depth, png(np.ones((2, 2), np.uint16)))},
         keys=("image", "label"),
     )
-    images, _ = prepared.read(Tfds("shapes", data_dir=str(tmp_path)), "train")
+    images, _ = tfds_dataset.load(Tfds("shapes", data_dir=str(tmp_path)), "train")
     np.testing.assert_array_equal(images, colour(1)[0])
 
 
 def test_examples_without_labels_are_refused(tmp_path):
     prepare(tmp_path, splits={"train": stored(*colour(3)), "test": stored(colour(3)[0], [-1] * 3)})
     with pytest.raises(UserError, match="every example of test, found 3 without one"):
-        prepared.read(Tfds("shapes", data_dir=str(tmp_path)), "test")
+        tfds_dataset.load(Tfds("shapes", data_dir=str(tmp_path)), "test")
 
 
 @pytest.mark.parametrize("turned", ["upright", "transposed"])
 def test_tfds_own_emnist_is_said_to_be_transposed_and_incomplete(tmp_path, turned):
     prepare(tmp_path, splits={"train": stored(*colour(3))}, name="emnist", config="letters")
     config = Tfds("emnist/letters", data_dir=str(tmp_path), orientation=turned)
-    remarks = " ".join(prepared.info(config).remarks)
+    remarks = " ".join(tfds_dataset.info(config).remarks)
     assert ("orientation=transposed" in remarks) == (turned == "upright")
     assert "incomplete" in remarks
 
@@ -381,9 +381,9 @@ def test_the_own_datasets_are_the_same_by_either_way(tmp_path, write_mnist):
     own = Mnist(archives=str(tmp_path / "archives"), data_dir=str(tmp_path))
     for split in ("train", "test"):
         expected = datasets.load(own, split)
-        images, labels = prepared.read(Tfds("jaxletters_mnist", data_dir=str(tmp_path)), split)
+        images, labels = tfds_dataset.load(Tfds("jaxletters_mnist", data_dir=str(tmp_path)), split)
         assert images.tobytes() == expected.images.tobytes()
         assert labels.tobytes() == expected.labels.tobytes()
-    assert prepared.info(Tfds("jaxletters_mnist", data_dir=str(tmp_path))).class_names == (
+    assert tfds_dataset.info(Tfds("jaxletters_mnist", data_dir=str(tmp_path))).class_names == (
         expected.class_names
     )
