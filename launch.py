@@ -27,7 +27,7 @@ def _run() -> None:
     xla.configure()
     from jaxletters.experiments import dispatch
 
-    if limit := serialization.seconds(getattr(config, "time_limit", "")):
+    if limit := serialization.parse_duration(getattr(config, "time_limit", "")):
         preemption.set_time_limit(limit)
     dispatch.run(config, workdir)
 

@@ -12,11 +12,10 @@ The README's table says what it reaches.
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters.config import configfile
 
 
 def get_config() -> jl.CrossvalConfig:
     """Returns ten folds."""
-    run = configfile.load(Path(__file__).with_name("alphadigits_transfer.py"))
+    run = jl.load_config(Path(__file__).with_name("alphadigits_transfer.py"))
     assert isinstance(run, jl.Config)
     return jl.cross_validated(run, folds=10)

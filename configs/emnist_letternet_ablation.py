@@ -10,7 +10,6 @@ import dataclasses
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters.config import configfile
 
 _EPOCHS = 4
 _WITHOUT = {
@@ -33,7 +32,7 @@ _WITHOUT = {
 
 def get_config() -> jl.SweepConfig:
     """Returns the short run of everything, and of everything but one, with two seeds each."""
-    whole = configfile.load(Path(__file__).with_name("emnist_letternet_s.py"))
+    whole = jl.load_config(Path(__file__).with_name("emnist_letternet_s.py"))
     assert isinstance(whole, jl.Config)
     short = dataclasses.replace(
         whole,

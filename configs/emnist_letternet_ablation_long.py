@@ -10,7 +10,6 @@ import dataclasses
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters.config import configfile
 
 _TOGETHER = ("rotation, shear, scale, shift",), ("elastic",), ("weight decay", "warm-up")
 
@@ -19,7 +18,7 @@ def get_config(
     epochs: int = 10, together: tuple[tuple[str, ...], ...] = _TOGETHER
 ) -> jl.SweepConfig:
     """Returns the longer run of everything, and those without what may not earn its place."""
-    short = configfile.load(Path(__file__).with_name("emnist_letternet_ablation.py"))
+    short = jl.load_config(Path(__file__).with_name("emnist_letternet_ablation.py"))
     assert isinstance(short, jl.SweepConfig)
     left = {v.technique: v.overrides for v in short.variations if v.name.endswith("seed 0")}
     variations = []

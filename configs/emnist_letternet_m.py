@@ -10,12 +10,11 @@ import dataclasses
 from pathlib import Path
 
 import jaxletters as jl
-from jaxletters.config import configfile
 
 
 def get_config() -> jl.Config:
     """Returns the small network's config with twice its channels and epochs."""
-    small = configfile.load(Path(__file__).with_name("emnist_letternet_s.py"))
+    small = jl.load_config(Path(__file__).with_name("emnist_letternet_s.py"))
     assert isinstance(small, jl.Config)
     return dataclasses.replace(
         small,

@@ -58,16 +58,28 @@ if TYPE_CHECKING:
     from jaxletters.api import fit as fit
     from jaxletters.api import load as load
     from jaxletters.api import read as read
+    from jaxletters.config import configfile
     from jaxletters.models.layers import Conv as Conv
 
+    load_config = configfile.load
+
 __version__ = "0.1.0"
-# Only when asked for, because importing JAX takes seconds, which reading a config should not cost.
-_LATER = dict.fromkeys(("Finished", "fit", "load", "read"), "api") | {"Conv": "models.layers"}
+# The modules of names that are imported on first use: importing JAX takes seconds, which a config file
+# does not need.
+_LAZY = {
+    "Conv": ("models.layers", "Conv"),
+    "Finished": ("api", "Finished"),
+    "fit": ("api", "fit"),
+    "load": ("api", "load"),
+    "load_config": ("config.configfile", "load"),
+    "read": ("api", "read"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f"jaxletters.{_LATER[name]}"), name)
+    module, attribute = _LAZY[name]
+    return getattr(importlib.import_module(f"jaxletters.{module}"), attribute)

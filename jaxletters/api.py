@@ -61,7 +61,7 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
         )
     if folder is None:
         raise UserError("folder: expected a run folder for a config that is not a file, found none")
-    path, config = _path(folder, "folder"), validation.conformed(config)
+    path, config = _path(folder, "folder"), validation.coerce(config)
     if not _running.acquire(blocking=False):
         raise UserError(
             f"{path}: expected one run at a time in a process, found another that is not finished; wait for "

@@ -168,6 +168,11 @@ COMMAND = "from jaxletters.cli import main; code = main.main()"
     [
         ("import jaxletters", "", 0),
         ("from jaxletters.config import schema, validation", "", 0),
+        (
+            "import jaxletters; jaxletters.load_config('configs/alphadigits_scratch_crossval.py')",
+            "",
+            0,
+        ),
         (LAUNCH, "launch.py --help", 0),
         (LAUNCH, "launch.py --config configs/quickstart.py --config.trainin.epochs=3", 2),
         (COMMAND, "jaxletters --help", 0),

@@ -72,7 +72,7 @@ def parse(argv: Sequence[str]) -> tuple[Experiment, Path]:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--config", metavar="FILE", type=path, required=True, help=configfile.known()
+        "--config", metavar="FILE", type=path, required=True, help=configfile.available()
     )
     parser.add_argument(
         "--workdir",

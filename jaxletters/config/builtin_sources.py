@@ -30,7 +30,7 @@ class Builtin(Source):
         data_dir: TFDS's folder of prepared datasets; empty for TFDS's own default.
     """
 
-    data_dir: str = setting("", identity=False)
+    data_dir: str = setting("", in_fingerprint=False)
 
     def info(self) -> DatasetInfo:
         """Returns the description of the dataset; see the base class."""
@@ -67,7 +67,7 @@ class Archived(Builtin):
             environment variable JAXLETTERS_ARCHIVES.
     """
 
-    archives: str = setting("", identity=False)
+    archives: str = setting("", in_fingerprint=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What a config is made of: parts, which are frozen dataclasses, and their settings.
+"""Parts, the frozen dataclasses that make up a config, and their settings.
 
-A part of this package and one of a user's config file are the same thing: a subclass of a slot's base
-class, such as `ModelConfig`, that can build what it describes. Nothing here imports JAX or Flax.
+A part of this package and a part of a user's config file work the same way: each is a subclass of the base
+class of its slot, such as `ModelConfig`, and builds what it describes. Nothing here imports JAX or Flax.
 """
 
 import dataclasses
@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, ClassVar, NamedTuple
 
+PACKAGE = __name__.partition(".")[0]
+
 
 class Rule(NamedTuple):
-    """What values a setting may have.
+    """The values that a setting allows.
 
     Attributes:
         low: the least number; None for no limit.
         high: the greatest number; None for no limit, but infinity is never allowed.
-        choices: the only values allowed; empty for any.
-        duration: whether it is a length of time, such as "1h30m".
-        required: whether it may not be empty.
+        choices: the only values allowed; empty for any value.
+        duration: whether the value is a length of time, such as "1h30m".
+        required: whether an empty value is an error.
+        regex: whether the value is a regular expression.
     """
 
     low: float | None = None
@@ -26,6 +29,7 @@ class Rule(NamedTuple):
     choices: tuple[str, ...] = ()
     duration: bool = False
     required: bool = False
+    regex: bool = False
 
 
 ANY = Rule()
@@ -39,22 +43,25 @@ def setting(
     choices: tuple[str, ...] = (),
     duration: bool = False,
     required: bool = False,
-    identity: bool = True,
+    regex: bool = False,
+    in_fingerprint: bool = True,
 ) -> Any:
-    """Returns a dataclass field whose values are checked before anything is loaded.
+    """Returns a dataclass field with values that are checked before any data are loaded.
 
     Args:
-        default: its value where none is given: a bool, number, string, part, or a tuple of them.
-        low: the least number allowed; of a tuple of numbers, of each.
-        high: the greatest.
+        default: the default value: a bool, number, string, part, or a tuple of these.
+        low: the least number allowed; applies to each number of a tuple.
+        high: the greatest number allowed.
         choices: the only strings allowed.
-        duration: whether it is a length of time, such as "1h30m".
-        required: whether it may not be empty.
-        identity: whether runs that differ in it are different experiments. False for what says where
-            things lie, or how often they are saved or shown.
+        duration: whether the value is a length of time, such as "1h30m".
+        required: whether an empty value is an error.
+        regex: whether the value is a regular expression.
+        in_fingerprint: whether runs with different values are different experiments. False for file locations
+            and for how often a run saves or logs.
     """
-    rule = Rule(low, high, choices, duration, required)
-    return dataclasses.field(default=default, metadata={"rule": rule, "identity": identity})
+    rule = Rule(low, high, choices, duration, required, regex)
+    metadata = {"rule": rule, "in_fingerprint": in_fingerprint}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,21 +69,21 @@ class Part:
     """A part of a config."""
 
     def problems(self) -> Iterator[str]:
-        """Yields what is wrong with several settings together, a line each, such as "width: must be even".
+        """Yields a line for each conflict between settings, such as "width: must be even".
 
-        Every line begins with the setting's name; each setting alone has been checked before.
+        Every line begins with the name of a setting. Each setting has been checked alone before.
         """
         return iter(())
 
 
 class Code(NamedTuple):
-    """The Python that defines a part outside this package.
+    """The Python code that defines a user's part.
 
     Attributes:
-        file: the file of its class, relative to the folder that all `files` lie in.
-        sha256: of all files with their names, as 64 hexadecimal digits.
-        files: the content of that file and of those beside it that it imports, by relative path.
-        importing: a context in which these files can be imported.
+        file: the file of its class, relative to the common folder of all `files`.
+        sha256: the SHA-256 of all files with their names, as 64 hexadecimal digits.
+        files: the content of that file and of the files beside it that it imports, by relative path.
+        importing: returns a context in which these files can be imported.
     """
 
     file: str
@@ -87,18 +94,18 @@ class Code(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Slot(Part):
-    """A part that may be of this package or of a user.
+    """A part that may come from this package or from a user.
 
     Attributes:
-        defined_by: what defines the class outside this package, which belongs to the experiment's identity
-            and is kept with every run; None for the parts of this package.
+        defined_by: the code of a user's class, which is part of the fingerprint and is kept with every run;
+            None for the parts of this package.
     """
 
     defined_by: ClassVar[Code | None] = None
 
     @contextmanager
-    def importing(self) -> Iterator[None]:
-        """A context in which what lies beside the part's file, and its own parts', can be imported."""
+    def import_context(self) -> Iterator[None]:
+        """A context in which the modules beside the files of this part and its own parts can be imported."""
         with ExitStack() as stack:
             for part in (self, *vars(self).values()):
                 if isinstance(part, Slot) and part.defined_by:
@@ -106,15 +113,15 @@ class Slot(Part):
             yield
 
 
-def is_ours(cls: type) -> bool:
-    """Returns whether a class is this package's, not a user's."""
-    return cls.__module__.startswith(f"{__package__}.")
+def is_builtin(cls: type) -> bool:
+    """Returns whether a class belongs to this package."""
+    return cls.__module__.startswith(f"{PACKAGE}.")
 
 
-def ours(slot: type[Slot]) -> dict[str, type[Slot]]:
-    """Returns the parts of this package that fill a slot, by the names of their classes."""
-    found = {}
+def builtin_parts(slot: type[Slot]) -> dict[str, type[Slot]]:
+    """Returns the parts of this package that fill a slot, by class name."""
+    parts: dict[str, type[Slot]] = {}
     for cls in slot.__subclasses__():
-        if is_ours(cls):
-            found |= {cls.__name__: cls, **ours(cls)}
-    return found
+        if is_builtin(cls):
+            parts |= {cls.__name__: cls, **builtin_parts(cls)}
+    return parts

@@ -1,9 +1,8 @@
-"""The schema of an experiment: frozen dataclasses."""
+"""The schema of an experiment: a run, a cross-validation, a sweep, a zero-shot test or a study."""
 
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from jaxletters.config.builtin_sources import SketchLetters
 from jaxletters.config.models import DeeperConfig
@@ -18,29 +17,34 @@ from jaxletters.config.slots import (
     Source,
 )
 from jaxletters.config.training import (
+    MONITORS,
     AugmentConfig,
     CheckpointConfig,
     LossConfig,
     OptimizerConfig,
     TrainingConfig,
 )
+from jaxletters.core.errors import did_you_mean
 
 BUDGETS = ("full", "quick")
 TEST_ON = ("test", "validation")
+# Keys of records and results that no metric may have.
+_RESERVED = ("step", "split", "epoch", "errors", "examples")
 
 
 @dataclasses.dataclass(frozen=True)
 class Split(Part):
-    """Which examples are held out of a dataset.
+    """Which examples of a dataset are held out for validation and test.
 
     Attributes:
-        limit: the most training examples to use, drawn from all classes alike; 0 for all there are.
-        validation_per_class: examples held out of each class of the training split, at most one sixth; with
-            0, or where none can be, nothing is validated and the last weights count. Of a dataset with
-            validation examples of its own, those are all used instead, and `limit` leaves them alone.
-        test_share: share of each class to test on, for a dataset that has no test split.
+        limit: the most training examples to use, drawn equally from all classes; 0 for all examples.
+        validation_per_class: validation examples held out of each class of the training split, at most one
+            sixth of the class. With 0, or if the classes are too small, there is no validation and the last
+            weights count. A dataset with a validation split uses that split whole, and `limit` does not
+            apply to it.
+        test_share: share of each class held out for the test, for a dataset without a test split.
         test_on: one of TEST_ON: "validation" tests on the validation examples, so that settings can be
-            chosen without a look at the test split.
+            chosen without reading the test split.
     """
 
     limit: int = setting(0, low=0, high=10**9)
@@ -49,65 +53,66 @@ class Split(Part):
     test_on: str = setting("test", choices=TEST_ON)
 
     def problems(self) -> Iterator[str]:
-        """Yields what is wrong with several settings together."""
+        """Yields conflicts between settings."""
         if self.test_on == "validation" and (self.test_share or not self.validation_per_class):
             yield (
-                "test_on: to test on the validation examples there must be some, and no others; set "
+                "test_on: a test on the validation examples needs validation examples and no test share; set "
                 "test_share to 0 and validation_per_class to 1 or more"
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class BaseConfig(Part):
-    """A finished run whose weights another one begins with.
+    """A finished run that provides the initial weights of another run.
 
     Attributes:
-        config: the config file that trains it; empty to begin with fresh weights.
+        config: the config file of the finished run; empty for random initial weights.
         workdir: its run folder; empty for `checkpoints/<config's name>`.
-        take: a regular expression: arrays are taken whose path, such as "stage1_conv1/kernel", matches
-            it from the beginning.
+        take: a regular expression: arrays are taken if it matches the beginning of their path, such as
+            "stage1_conv1/kernel".
     """
 
     config: str = ""
-    workdir: str = setting("", identity=False)
-    take: str = ".*"
+    workdir: str = setting("", in_fingerprint=False)
+    take: str = setting(".*", regex=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class StageConfig(Part):
-    """A part of a run that trains some of the weights only.
+    """A stage of a run that may train only some of the weights.
 
     Attributes:
-        trainable: a regular expression: parameters are trained whose path matches it from the
-            beginning; all others stay as they are, BatchNorm's running statistics among them.
+        trainable: a regular expression: parameters are trained if it matches the beginning of their path;
+            the others stay frozen, together with the running statistics of their BatchNorm.
         epochs: passes over the training examples.
-        optimizer: new in every stage.
+        optimizer: starts with a new state in every stage.
     """
 
-    trainable: str = ".*"
+    trainable: str = setting(".*", regex=True)
     epochs: int = setting(10, low=1, high=10**6)
     optimizer: Optimizer = OptimizerConfig()
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    """A run: train on one dataset, test once.
+class Config(Part):
+    """A run: training on one dataset and one test.
 
     Attributes:
-        seed: of everything random, 0 <= seed < 2**32.
-        dataset: the images.
-        split: which of them are held out.
-        base: where the first weights come from.
-        augment: random changes of the training images, of a tuple one after the other.
-        stages: one after another, each begins with the best weights of the one before; where there are
-            any, they stand in for `optimizer` and `training.epochs`.
-        metrics: further figures of the validation and test examples.
-        observers: what is told of records and the result.
-        log_every_steps: how often training loss and accuracy are written down.
-        test_shift: in pixels; if not 0, accuracy is also given for the mean over each test image and
-            itself moved by so many up, down, left and right.
-        time_limit: saves and leaves after so long, as at a signal: "5h", "90m", "1h30m"; empty for never.
-        profile: whether some steps are traced, into the run folder's "profile", for XProf or Perfetto.
+        seed: the seed of all random numbers, 0 <= seed < 2**32.
+        dataset: the images and labels.
+        split: which examples are held out.
+        base: the source of the initial weights.
+        augment: random changes of the training images; those of a tuple apply in order.
+        stages: training stages, each of which starts with the best weights of the previous one; if there
+            are any, they replace `optimizer` and `training.epochs`.
+        metrics: further metrics of the validation and test examples.
+        observers: objects that receive the records and the result.
+        log_every_steps: steps between two records of the training loss and accuracy.
+        test_shift: in pixels; if not 0, the test also gives the accuracy of the mean over each image and its
+            copies shifted by that many pixels up, down, left and right.
+        time_limit: time after which the run saves and exits, as at a signal: "5h", "90m", "1h30m"; empty
+            for no limit.
+        profile: whether some steps are traced into the run folder's "profile", for XProf or Perfetto.
     """
 
     seed: int = setting(0, low=0, high=2**32 - 1)
@@ -118,22 +123,59 @@ class Config:
     loss: Loss = LossConfig()
     optimizer: Optimizer = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
-    checkpoint: CheckpointConfig = setting(CheckpointConfig(), identity=False)
+    checkpoint: CheckpointConfig = setting(CheckpointConfig(), in_fingerprint=False)
     base: BaseConfig = BaseConfig()
     stages: tuple[StageConfig, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    observers: tuple[Observer, ...] = setting((), identity=False)
+    observers: tuple[Observer, ...] = setting((), in_fingerprint=False)
     log_every_steps: int = setting(100, low=1, high=10**9)
     test_shift: int = setting(0, low=0, high=10)
-    time_limit: str = setting("", duration=True, identity=False)
-    profile: bool = setting(False, identity=False)
+    time_limit: str = setting("", duration=True, in_fingerprint=False)
+    profile: bool = setting(False, in_fingerprint=False)
+
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        if self.stages:
+            for key, is_default in {
+                "optimizer": self.optimizer == OptimizerConfig(),
+                "training.epochs": self.training.epochs == TrainingConfig().epochs,
+            }.items():
+                if not is_default:
+                    yield f"{key}: not used by a run with stages; set it in config.stages.0 and the others"
+        yield from self._metric_problems()
+        if self.training.patience and not self.split.validation_per_class:
+            yield (
+                "training.patience: early stopping needs validation examples; set it to 0, or raise "
+                "config.split.validation_per_class"
+            )
+
+    def _metric_problems(self) -> Iterator[str]:
+        names = [*MONITORS, *(metric.name for metric in self.metrics)]
+        for i, metric in enumerate(self.metrics):
+            if metric.name in _RESERVED:
+                yield f"metrics.{i}: {metric.name} is the name of another value; rename its class"
+            if names.count(metric.name) > 1:
+                yield f"metrics.{i}: expected a unique name, found {metric.name} twice; rename its class"
+        monitor = self.training.monitor
+        if monitor not in names:
+            hint = did_you_mean(monitor, names)
+            yield f"training.monitor: unknown {monitor!r}{hint}; one of {', '.join(names)}"
 
 
 @dataclasses.dataclass(frozen=True)
 class CrossvalConfig(Config):
-    """The run of a Config once for each fold: trained on all other folds, tested on this one."""
+    """A cross-validation: one run for each fold, trained on all other folds and tested on this one."""
 
     folds: int = setting(10, low=2, high=10**6)
+
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        if self.test_shift:
+            yield "test_shift: cross-validation tests unshifted images only; set it to 0"
+        for name in ("test_share", "test_on"):
+            if getattr(self.split, name) != (default := getattr(Split(), name)):
+                yield f"split.{name}: cross-validation tests on every example; set it to {default}"
+        yield from super().problems()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +183,8 @@ class VariationConfig(Part):
     """One row of a sweep.
 
     Attributes:
-        technique: what is varied, such as "optimizer".
-        name: how, such as "rmsprop"; the trial's folder is named so.
+        technique: what varies, such as "optimizer".
+        name: the variant, such as "rmsprop"; also the name of the trial's folder.
         overrides: settings as on the command line, such as "optimizer.name=rmsprop".
     """
 
@@ -153,19 +195,19 @@ class VariationConfig(Part):
 
 @dataclasses.dataclass(frozen=True)
 class SweepConfig(Config):
-    """The run of a Config, the baseline, and one more for each variation of it."""
+    """A sweep: the baseline, which is the run of a Config, and one more run for each variation of it."""
 
     variations: tuple[VariationConfig, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class ZeroShotConfig(Part):
-    """A finished run's network on another dataset, without any training.
+    """A test of a finished run's network on another dataset, without training.
 
     Attributes:
-        seed: of the folds, as in a CrossvalConfig.
-        folds: accuracy is given for each of so many folds, too, as cross-validation would make them.
-        dataset: its test split is read, or all of it where there is none.
+        seed: the seed of the folds, as in a CrossvalConfig.
+        folds: the number of folds, made as in cross-validation, with an accuracy for each.
+        dataset: the dataset; its test split is used, or all of it if it has no test split.
         base: the finished run.
     """
 
@@ -174,6 +216,11 @@ class ZeroShotConfig(Part):
     dataset: Source = SketchLetters()
     base: BaseConfig = BaseConfig()
 
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        if not self.base.config:
+            yield "base.config: expected the config file of a finished run, found none; name one"
+
 
 @dataclasses.dataclass(frozen=True)
 class EntryConfig(Part):
@@ -181,7 +228,7 @@ class EntryConfig(Part):
 
     Attributes:
         file: its config file.
-        reference: the accuracy in percent to set beside its own; 0 where there is none.
+        reference: the accuracy in percent to compare with; 0 for no reference.
     """
 
     file: str = ""
@@ -190,17 +237,22 @@ class EntryConfig(Part):
 
 @dataclasses.dataclass(frozen=True)
 class StudyConfig(Part):
-    """Many experiments, one after another, and one table of them.
+    """A study: many experiments, run one after another, and one table of their results.
 
     Attributes:
         budget: "full" for every experiment as its config says, "quick" for a few minutes of each.
-        experiments: in the order of the table; an experiment's base comes before it.
-        time_limit: as in a Config, of all together.
+        experiments: in the order of the table; a base comes before the experiments that use it.
+        time_limit: as in a Config, for all experiments together.
     """
 
     budget: str = setting("full", choices=BUDGETS)
     experiments: tuple[EntryConfig, ...] = ()
-    time_limit: str = setting("", duration=True, identity=False)
+    time_limit: str = setting("", duration=True, in_fingerprint=False)
+
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        if not self.experiments:
+            yield "experiments: expected at least one, found none; add one to the config file"
 
 
 Experiment = Config | ZeroShotConfig | StudyConfig
@@ -208,30 +260,30 @@ Experiment = Config | ZeroShotConfig | StudyConfig
 
 
 def cross_validated(config: Config, folds: int) -> CrossvalConfig:
-    """Returns the cross-validation of a run, on all of its dataset."""
-    whole = dataclasses.replace(config.split, test_share=0.0)
-    return CrossvalConfig(**{**vars(config), "split": whole}, folds=folds)
+    """Returns the cross-validation of a run on its whole dataset."""
+    split = dataclasses.replace(config.split, test_share=0.0)
+    return CrossvalConfig(**{**vars(config), "split": split}, folds=folds)
 
 
 def plain(config: Config) -> Config:
-    """Returns the Config that a CrossvalConfig or SweepConfig is about."""
+    """Returns the Config of the single run in a CrossvalConfig or SweepConfig."""
     return Config(**{f.name: getattr(config, f.name) for f in dataclasses.fields(Config)})
 
 
-def grid(technique: str, settings: Mapping[str, Sequence[Any]]) -> tuple[VariationConfig, ...]:
+def grid(technique: str, settings: Mapping[str, Sequence[object]]) -> tuple[VariationConfig, ...]:
     """Returns the variations of a grid: every combination of one value for each of the settings.
 
-    Where one setting varies, the values are names enough.
+    The variations of a single setting are named by their values alone.
     """
-    combinations = itertools.product(*([(k, v) for v in values] for k, values in settings.items()))
+    pairs = [[(key, value) for value in values] for key, values in settings.items()]
     return tuple(
         VariationConfig(
             technique=technique,
             name=" ".join(
                 f"{key.rpartition('.')[2]}={value}" if len(settings) > 1 else str(value)
-                for key, value in chosen
+                for key, value in combination
             ),
-            overrides=tuple(f"{key}={value}" for key, value in chosen),
+            overrides=tuple(f"{key}={value}" for key, value in combination),
         )
-        for chosen in combinations
+        for combination in itertools.product(*pairs)
     )

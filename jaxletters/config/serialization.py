@@ -1,4 +1,4 @@
-"""A config as settings by dotted key, and as nested dicts."""
+"""Conversion of a config to settings by dotted key and to nested dicts, and back."""
 
 import dataclasses
 import functools
@@ -12,22 +12,13 @@ from jaxletters.config.parts import ANY, Rule, Slot
 T = TypeVar("T")
 
 
-def _is_config(value: Any) -> bool:
-    # A class given in place of what it makes has no values.
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
-
-
-def _has_parts(value: Any) -> bool:
-    return isinstance(value, tuple | list) and any(map(_is_config, value))
-
-
 class Leaf(NamedTuple):
     """A setting.
 
     Attributes:
-        key: its dotted key; what lies in a tuple of parts has its index in it: "stages.0.epochs".
+        key: its dotted key; the key of a setting in a tuple of parts has the index: "stages.0.epochs".
         kind: the declared type.
-        rule: what values are allowed.
+        rule: the values that it allows.
         value: the value.
     """
 
@@ -37,70 +28,60 @@ class Leaf(NamedTuple):
     value: Any
 
 
-def parts(key: str, value: Any) -> list[tuple[str, Any]]:
-    """Returns the parts that the value of a setting is or holds, with their dotted keys."""
-    if _is_config(value):
-        return [(key, value)]
-    if not _has_parts(value):
-        return []
-    return [(f"{key}.{i}", part) for i, part in enumerate(value) if _is_config(part)]
-
-
 def leaves(config: Any, prefix: str = "") -> Iterator[Leaf]:
     """Yields every setting, depth first, in the order of declaration."""
-    kinds = declared(type(config))
+    kinds = declared_types(type(config))
     for f in dataclasses.fields(config):
         value, key = getattr(config, f.name), f"{prefix}{f.name}"
-        if found := parts(key, value):
-            for own, part in found:
-                yield from leaves(part, f"{own}.")
+        if parts := nested_parts(key, value):
+            for part_key, part in parts:
+                yield from leaves(part, f"{part_key}.")
         else:
             yield Leaf(key, kinds[f.name], f.metadata.get("rule", ANY), value)
 
 
+def nested_parts(key: str, value: Any) -> list[tuple[str, Any]]:
+    """Returns the parts that the value of a setting is or contains, with their dotted keys."""
+    if _is_part(value):
+        return [(key, value)]
+    if not _contains_parts(value):
+        return []
+    return [(f"{key}.{i}", part) for i, part in enumerate(value) if _is_part(part)]
+
+
 @functools.cache
-def declared(cls: type) -> dict[str, Any]:
+def declared_types(cls: type) -> dict[str, Any]:
     """Returns the declared type of every setting of a dataclass."""
     hints = typing.get_type_hints(cls)
     return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
 
 
+def excluded_settings(cls: type) -> tuple[str, ...]:
+    """Returns the settings of a dataclass that are outside the fingerprint."""
+    fields = dataclasses.fields(cls)
+    return tuple(f.name for f in fields if not f.metadata.get("in_fingerprint", True))
+
+
 def to_dict(config: Any) -> Any:
     """Returns a dataclass as nested dicts; a tuple of dataclasses as a dict by index: "0", "1" ...
 
-    Which class fills a slot is its "class", a name that no setting can have.
+    A part that fills a slot has its class under the key "class", which no setting can have.
     """
-    if isinstance(config, Slot):
-        return {"class": _class(type(config))} | _values(config)
-    if _is_config(config):
-        return _values(config)
-    if _has_parts(config):
+    if _is_part(config):
+        values = {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
+        return (
+            {"class": _class_reference(type(config))} | values
+            if isinstance(config, Slot)
+            else values
+        )
+    if _contains_parts(config):
         return {str(i): to_dict(part) for i, part in enumerate(config)}
     return config
 
 
-def _values(config: Any) -> dict[str, Any]:
-    return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
-
-
-def _class(cls: type[Slot]) -> Any:
-    if (code := cls.defined_by) is None:
-        return cls.__name__
-    about: dict[str, Any] = {"name": cls.__name__, "file": code.file, "sha256": code.sha256}
-    # The class is not at hand where a fingerprint is taken of config.json.
-    if loose := outside(cls):
-        about["outside_identity"] = list(loose)
-    return about
-
-
-def outside(cls: type) -> tuple[str, ...]:
-    """Returns the settings of a dataclass in which runs may differ that are one experiment."""
-    return tuple(f.name for f in dataclasses.fields(cls) if not f.metadata.get("identity", True))
-
-
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns a nested mapping's values by dotted key, depth first."""
-    flat = {}
+    """Returns the values of a nested mapping by dotted key, depth first."""
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
@@ -109,39 +90,39 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def from_dict(values: Mapping[str, Any], like: Any) -> Any:
-    """Returns a copy of the dataclass `like` with the values of a nested mapping of the same keys.
+def from_dict(values: Mapping[str, Any], template: Any) -> Any:
+    """Returns a copy of the dataclass `template` with the values of a nested mapping.
 
-    What the mapping does not have, such as a setting that came later, stays as it is. Whole numbers
-    become floats, and lists tuples, where that is what a setting is declared to be.
+    A setting that the mapping lacks, for example because it is newer, keeps its value. Whole numbers become
+    floats and lists become tuples where the declared type says so.
     """
-    changes, kinds = {}, declared(type(like))
-    for f in dataclasses.fields(like):
+    changes, kinds = {}, declared_types(type(template))
+    for f in dataclasses.fields(template):
         if f.name not in values:
             continue
-        old, new = getattr(like, f.name), values[f.name]
-        if _is_config(old):
+        old, new = getattr(template, f.name), values[f.name]
+        if _is_part(old):
             changes[f.name] = from_dict(new, old)
-        elif _has_parts(old):
+        elif _contains_parts(old):
             changes[f.name] = tuple(
-                from_dict(new[str(i)], part) if _is_config(part) else part
+                from_dict(new[str(i)], part) if _is_part(part) else part
                 for i, part in enumerate(old)
             )
         else:
             changes[f.name] = _as_declared(new, kinds[f.name])
-    return dataclasses.replace(like, **changes)
+    return dataclasses.replace(template, **changes)
 
 
-def from_class(values: Mapping[str, Any], cls: type[T]) -> T:
-    """Returns a dataclass with the values of a nested mapping, as `to_dict` gives it.
+def instantiate(values: Mapping[str, Any], cls: type[T]) -> T:
+    """Returns a dataclass with the values of a nested mapping, as `to_dict` returns it.
 
     Raises:
-        KeyError, TypeError, AttributeError: they are not those of this class.
+        KeyError, TypeError, AttributeError: the values are not those of this class.
     """
-    kinds = declared(cls)
+    kinds = declared_types(cls)
     return cls(
         **{
-            name: from_class(value, kinds[name])
+            name: instantiate(value, kinds[name])
             if dataclasses.is_dataclass(kinds[name])
             else _as_declared(value, kinds[name])
             for name, value in values.items()
@@ -150,21 +131,41 @@ def from_class(values: Mapping[str, Any], cls: type[T]) -> T:
     )
 
 
-def _as_declared(value: Any, declared: Any) -> Any:
-    if declared is float and type(value) is int and abs(value) <= 2**53:  # beyond: not exact
+def parse_duration(text: str) -> float | None:
+    """Returns the seconds of a length of time such as "5h", "90m", "1h30m" or "45s"; None for other texts."""
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    if not match or not any(match.groups()):
+        return None
+    hours, minutes, seconds = (int(number or 0) for number in match.groups())
+    return 3600.0 * hours + 60 * minutes + seconds
+
+
+def _is_part(value: Any) -> bool:
+    # A class instead of an instance has no values.
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def _contains_parts(value: Any) -> bool:
+    return isinstance(value, tuple | list) and any(map(_is_part, value))
+
+
+def _class_reference(cls: type[Slot]) -> Any:
+    """Returns the value of "class" in config.json: a name, or for a user's class also its code."""
+    if (code := cls.defined_by) is None:
+        return cls.__name__
+    reference: dict[str, Any] = {"name": cls.__name__, "file": code.file, "sha256": code.sha256}
+    # The class is not loaded when the fingerprint of a config.json is computed.
+    if excluded := excluded_settings(cls):
+        reference["outside_identity"] = list(excluded)
+    return reference
+
+
+def _as_declared(value: Any, kind: Any) -> Any:
+    if kind is float and type(value) is int and abs(value) <= 2**53:  # larger ones are not exact
         return float(value)
-    if typing.get_origin(declared) is tuple and isinstance(value, list | tuple):
-        kinds = typing.get_args(declared)
+    if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
+        kinds = typing.get_args(kind)
         if kinds[-1:] == (...,) or len(kinds) != len(value):
             kinds = kinds[:1] * len(value)
         return tuple(map(_as_declared, value, kinds))
     return value
-
-
-def seconds(time: str) -> float | None:
-    """Returns the length of a time like "5h", "90m", "1h30m" or "45s"; None if it is not one."""
-    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", time)
-    if not parts or not any(parts.groups()):
-        return None
-    hours, minutes, rest = (int(part or 0) for part in parts.groups())
-    return 3600.0 * hours + 60 * minutes + rest

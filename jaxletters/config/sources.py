@@ -50,7 +50,7 @@ class ImageFolder(Source):
             expected upright.
     """
 
-    path: str = setting("", identity=False)
+    path: str = setting("", in_fingerprint=False)
     size: tuple[int, ...] = setting((28, 28), low=1, high=_MOST_PIXELS)
     fit: str = setting("pad", choices=FITS)
     channels: int = setting(1, low=1, high=3)
@@ -111,7 +111,7 @@ class Tfds(Source):
     """
 
     dataset: str = setting("")
-    data_dir: str = setting("", identity=False)
+    data_dir: str = setting("", in_fingerprint=False)
     size: tuple[int, ...] = setting((), low=1, high=_MOST_PIXELS)
     fit: str = setting("pad", choices=FITS)
     channels: int = setting(0, low=0, high=3)
@@ -151,7 +151,7 @@ class Tfds(Source):
 
 
 # What a setting begins with that stands for an array in memory.
-MEMORY = "memory:"
+MEMORY_PREFIX = "memory:"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,11 +174,11 @@ class Arrays(Source):
             for bright.
     """
 
-    images: str = setting("", identity=False)
-    labels: str = setting("", identity=False)
+    images: str = setting("", in_fingerprint=False)
+    labels: str = setting("", in_fingerprint=False)
     class_names: tuple[str, ...] = ()
-    test_images: str = setting("", identity=False)
-    test_labels: str = setting("", identity=False)
+    test_images: str = setting("", in_fingerprint=False)
+    test_labels: str = setting("", in_fingerprint=False)
     orientation: str = setting(UPRIGHT, choices=tuple(ORIENTATIONS))
     ink: str = setting("auto", choices=INKS)
 
@@ -188,7 +188,7 @@ class Arrays(Source):
         for name in ("images", "labels", "test_images", "test_labels"):
             value = _as_text(getattr(self, name))
             object.__setattr__(self, name, value)
-            if not isinstance(value, str) or value.startswith(MEMORY):
+            if not isinstance(value, str) or value.startswith(MEMORY_PREFIX):
                 from jaxletters.data.sources import memory
 
                 kept.append(memory.hold(value))
@@ -208,7 +208,7 @@ class Arrays(Source):
     @property
     def name(self) -> str:
         """The file's name without its ending, or "arrays"."""
-        if self.images.startswith(MEMORY):
+        if self.images.startswith(MEMORY_PREFIX):
             return "arrays"
         return self.images.rpartition("/")[2].partition(".")[0] or "arrays"
 

@@ -1,6 +1,7 @@
 """The one exception for what a user can mend."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -24,3 +25,9 @@ def format_size(shape: Sequence[int]) -> str:
     """Returns how a message calls the size of images, (height, width) or (height, width, 3)."""
     height, width, *channels = shape
     return f"{height}x{width} pixels{' in colour' if channels == [3] else ''}"
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Returns " (did you mean ...?)" if a candidate is similar to the word, else the empty string."""
+    close = difflib.get_close_matches(word, list(candidates), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""

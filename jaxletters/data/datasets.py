@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from jaxletters.config import user_code
+from jaxletters.config import user_modules
 from jaxletters.config.slots import FITS, DatasetInfo, Source, SplitDigest
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
@@ -213,12 +213,12 @@ def _call(source: Source, action: Callable[[], T]) -> T:
     if source.defined_by is None:
         return action()
     try:
-        with source.importing():
+        with source.import_context():
             return action()
     except UserError:
         raise
     # The type differs with what the source does.
     except (Exception, SystemExit) as error:
         raise UserError(
-            f"config.dataset: {type(source).__name__} fails: {user_code.blame(error)}"
+            f"config.dataset: {type(source).__name__} fails: {user_modules.describe_error(error)}"
         ) from error

@@ -67,7 +67,7 @@ def compute(metrics: Sequence[Metric], logits: np.ndarray, labels: np.ndarray) -
     scores: Scores = {}
     for metric in metrics:
         try:
-            with metric.importing():
+            with metric.import_context():
                 scores[metric.name] = float(metric.value(labels, logits))
         except Exception as error:  # a user's metric may raise anything
             raise UserError(

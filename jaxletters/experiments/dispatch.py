@@ -58,7 +58,7 @@ def run(config: Experiment, folder: Path) -> dict[str, Any]:
             there.
     """
     validation.check_types(config)
-    user_code.identify(config)
+    user_code.attach_code(config)
     saving = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
     with lock.hold(folder), mirror.kept(folder, config, saving, console.notice):
         if lock.held_file(folder) is None:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxletters.config import serialization, user_code
+from jaxletters.config import serialization, user_modules
 from jaxletters.config.parts import Slot
 from jaxletters.config.schema import Config
 from jaxletters.config.slots import Augmentation, Loss, Metric, ModelConfig, Optimizer
@@ -36,10 +36,10 @@ def check(config: Config, classes: int, shape: tuple[int, ...]) -> None:
     for key, part, action in _checks(config, classes, shape):
         name = type(part).__name__
         try:
-            with part.importing():
+            with part.import_context():
                 problem = action()
         except Exception as error:  # its type differs with what the part does
-            problem = f"{name} fails: {user_code.blame(error)}"
+            problem = f"{name} fails: {user_modules.describe_error(error)}"
         if problem:
             lines.append(f"config.{key}: {problem}")
     if lines:
@@ -105,7 +105,7 @@ def _model(part: ModelConfig, classes: int, shape: tuple[int, ...]) -> str | Non
 def _survives(part: ModelConfig) -> bool:
     values = json.loads(json.dumps(serialization.to_dict(part)))
     try:
-        return serialization.from_class(values, type(part)) == part
+        return serialization.instantiate(values, type(part)) == part
     except (KeyError, TypeError, AttributeError):
         return False
 

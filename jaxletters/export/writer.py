@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxletters.config import serialization, user_code
+from jaxletters.config import serialization, user_modules
 from jaxletters.core.errors import UserError
 from jaxletters.export import card, stablehlo, verify
 from jaxletters.export.onnx import translation
@@ -70,7 +70,7 @@ def write(run: Trained, target: Path) -> dict[str, Any]:
     except Exception as error:  # of a primitive in a form that this project's networks do not have
         if run.network.defined_by is None:
             raise
-        left_out[bundle.GRAPH] = f"no translation ({user_code.blame(error)})"
+        left_out[bundle.GRAPH] = f"no translation ({user_modules.describe_error(error)})"
     images = verify.images(classifier.image_shape)
     expected = classifier.logits(images)
     probe = bundle.probe(classifier.image_shape)

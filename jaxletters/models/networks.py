@@ -20,7 +20,7 @@ def module(config: ModelConfig, num_classes: int) -> nn.Module:
     Raises:
         TypeError: it is none.
     """
-    with config.importing():
+    with config.import_context():
         net = config.build(num_classes)
     if not isinstance(net, nn.Module):
         raise TypeError(
@@ -64,7 +64,7 @@ def build(
 
     def init(key: jax.Array) -> Variables:
         images = pixels(jnp.zeros((1, *image_shape)), image_shape)
-        with config.importing():
+        with config.import_context():
             variables = net.init(key, images, **calling(net, False))
         if others := set(variables) - {"params", "batch_stats"}:
             raise TypeError(
@@ -78,10 +78,10 @@ def build(
     ) -> tuple[jax.Array, Tree]:
         images = pixels(images, image_shape)
         if not train:
-            with config.importing():
+            with config.import_context():
                 logits = net.apply(variables._asdict(), images, **calling(net, False))
             return logits, variables.batch_stats
-        with config.importing(), nn.intercept_methods(functools.partial(_freeze, trainable)):
+        with config.import_context(), nn.intercept_methods(functools.partial(_freeze, trainable)):
             logits, updated = net.apply(
                 variables._asdict(),
                 images,

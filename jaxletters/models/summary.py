@@ -64,7 +64,7 @@ def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, ...]) 
         return output
 
     def trace(key: jax.Array) -> Any:
-        with config.importing(), nn.intercept_methods(record):
+        with config.import_context(), nn.intercept_methods(record):
             images = pixels(jnp.zeros((1, *image_shape)), image_shape)
             return net.init(key, images, **calling(net, False)).get("params", {})
 

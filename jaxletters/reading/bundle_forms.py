@@ -84,7 +84,7 @@ def _weights(path: Path, facts: Facts) -> Call:
     try:
         from jaxletters.models import networks
 
-        config = user_code.part(facts.settings, ModelConfig, None)
+        config = user_code.load_part(facts.settings, ModelConfig, None)
         model = networks.build(config, facts.classes, facts.image_shape)
         like = jax.eval_shape(model.init, jax.random.key(0))
         variables = weights.restored(path.read_bytes(), like)

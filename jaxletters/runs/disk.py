@@ -43,7 +43,7 @@ class Disk:
         # An empty folder lies where a disk was unmounted, and nothing may be written to that.
         self._lock = lock.held_file(folder)
         self._give_up_after = give_up_after
-        self._limit = serialization.seconds(give_up_after) or 0.0
+        self._limit = serialization.parse_duration(give_up_after) or 0.0
         self._notice = notice
         self._since = 0.0
         self._again_at = 0.0

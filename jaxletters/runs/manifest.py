@@ -17,7 +17,7 @@ from jaxletters.config import fingerprints
 from jaxletters.config.builtin_sources import Builtin
 from jaxletters.config.schema import Config, CrossvalConfig, Experiment, StudyConfig, ZeroShotConfig
 from jaxletters.config.slots import FITS, Source, SplitDigest
-from jaxletters.config.sources import MEMORY
+from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
 from jaxletters.data.datasets import Splits
 from jaxletters.data.sources import provenance
@@ -368,8 +368,8 @@ def _where(folder: Path) -> str:
     dataset = load_json(folder / "config.json")["dataset"]
     named = [
         f"--config.dataset.{name}={shlex.quote(str(dataset[name]))}"
-        for name in fingerprints.outside(dataset)
-        if dataset[name] and not str(dataset[name]).startswith(MEMORY)
+        for name in fingerprints.excluded_settings(dataset)
+        if dataset[name] and not str(dataset[name]).startswith(MEMORY_PREFIX)
     ]
     return f"restore them ({' '.join(named)})" if named else "give those that it began with"
 

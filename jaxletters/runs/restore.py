@@ -60,7 +60,7 @@ def load(folder: Path) -> Trained:
     values = load_json(folder / "config.json")
     try:
         manifest.check_config(folder, about, values)
-        network = user_code.part(values["model"], ModelConfig, folder)
+        network = user_code.load_part(values["model"], ModelConfig, folder)
         stages = len(values.get("stages", ()))
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(

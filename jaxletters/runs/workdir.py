@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxletters.config import serialization, user_code
-from jaxletters.config.fingerprints import fingerprint, identity
+from jaxletters.config.fingerprints import fingerprint, identifying_settings
 from jaxletters.config.schema import Experiment
 from jaxletters.core.errors import UserError
 from jaxletters.runs import lock
@@ -52,7 +52,7 @@ def check(folder: Path, config: Experiment) -> None:
 
 def claim(folder: Path, config: Experiment) -> None:
     """Writes a config to its run folder, with a copy of the user's code that its parts come from."""
-    for name, data in user_code.files(config).items():
+    for name, data in user_code.source_files(config).items():
         write_bytes(folder / user_code.FOLDER / name, data)
     write_json(folder / "config.json", serialization.to_dict(config))
 
@@ -116,7 +116,7 @@ def has_checkpoints(folder: Path) -> bool:
 
 
 def _differences(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    old, new = identity(stored), identity(current)
+    old, new = identifying_settings(stored), identifying_settings(current)
     return [
         f"config.{key} is {old.get(key)!r} there, {new.get(key)!r} here"
         for key in dict.fromkeys([*old, *new])

@@ -141,7 +141,7 @@ def augment(
         # Far from the numbers of the images, which tell the keys of one part apart.
         own = jax.random.fold_in(key, 2**32 - i) if i else key
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(own, jnp.arange(len(images)))
-        with part.importing():
+        with part.import_context():
             images = jax.vmap(part.apply)(keys, images)
     return images
 

@@ -85,7 +85,7 @@ def fit(
             checkpoints.records = log
             on_host = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
             examples = sharding.replicate(on_host, task.mesh)
-            with config.optimizer.importing():
+            with config.optimizer.import_context():
                 rate = config.optimizer.rate(plan.total_steps)
             run = _Run(
                 config,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxletters.config import user_code
+from jaxletters.config import user_modules
 from jaxletters.config.slots import Observer
 from jaxletters.runtime import console
 
@@ -28,10 +28,9 @@ def _tell(observers: Sequence[Observer], folder: Path, action: Callable[[Observe
         if (observer, folder) in _failed:
             continue
         try:
-            with observer.importing():
+            with observer.import_context():
                 action(observer)
         except Exception as error:  # its type differs with what the observer does
             _failed.add((observer, folder))
-            console.notice(
-                f"{type(observer).__name__} fails and is told nothing more: {user_code.blame(error)}"
-            )
+            cause = user_modules.describe_error(error)
+            console.notice(f"{type(observer).__name__} fails and is told nothing more: {cause}")

@@ -97,7 +97,7 @@ def build(
     config: Optimizer, total_steps: int, trainable: str = ".*"
 ) -> optax.GradientTransformation:
     """Returns the optimizer of a run of `total_steps`, for the parameters that `trainable` matches."""
-    with config.importing():
+    with config.import_context():
         whole = config.build(total_steps)
     if trainable == ".*":
         return whole

@@ -116,7 +116,7 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
         variables = state.variables._replace(params=pretrained.freeze(params, task.trainable))
         logits, batch_stats = task.model.apply(variables, batch.images, train=True, key=key)
         learned = logits + jnp.asarray(task.prior) if task.prior else logits
-        with task.loss.importing():
+        with task.loss.import_context():
             each = task.loss.per_example(learned, batch.labels)
             penalty = task.loss.penalty(variables.params)
         return jnp.mean(each) + penalty, (logits, batch_stats)

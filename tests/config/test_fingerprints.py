@@ -2,8 +2,7 @@ import pytest
 
 from jaxletters.config import serialization
 from jaxletters.config.builtin_sources import AlphaDigits, Emnist, Mnist, SketchLetters
-from jaxletters.config.fingerprints import fingerprint
-from jaxletters.config.fingerprints import identity as identity_of
+from jaxletters.config.fingerprints import fingerprint, identifying_settings
 from jaxletters.config.models import DeeperConfig, MLPConfig
 from jaxletters.config.schema import (
     BaseConfig,
@@ -24,8 +23,8 @@ from jaxletters.config.training import (
 FINGERPRINT = "b70dc99453dfc9be45080ff16d2c7cbf1bf3975709074bcdac63f6272f83162f"
 
 
-def identity(config):
-    return identity_of(serialization.to_dict(config))
+def settings_of(config):
+    return identifying_settings(serialization.to_dict(config))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +38,7 @@ def identity(config):
     ],
 )
 def test_where_files_lie_and_how_often_they_are_saved_is_not_the_experiment(same):
-    assert identity(same) == identity(Config())
+    assert settings_of(same) == settings_of(Config())
     assert fingerprint(same) == fingerprint(Config())
 
 
@@ -76,7 +75,7 @@ def test_every_other_setting_is_the_experiment():
     }
     keys = {leaf.key for leaf in serialization.leaves(Config())}
     slots = ("dataset", "model", "augment", "loss", "optimizer", "optimizer.schedule")
-    assert set(identity(Config())) == keys - loose | {f"{slot}.class" for slot in slots}
+    assert set(settings_of(Config())) == keys - loose | {f"{slot}.class" for slot in slots}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_another_experiment_has_another_fingerprint(other):
 def test_a_whole_number_is_the_same_however_it_is_written():
     one, other = (Config(augment=AugmentConfig(shift=shift)) for shift in (2, 2.0))
     assert fingerprint(one) == fingerprint(other)
-    assert identity(one) == identity(other)
+    assert settings_of(one) == settings_of(other)
 
 
 def test_the_fingerprint_never_changes_silently():

@@ -43,8 +43,6 @@ import dataclasses
 
 import jaxletters as jl
 from jaxletters import *
-from jaxletters.config.parts import setting
-from jaxletters.config.slots import ModelConfig
 
 @dataclasses.dataclass(frozen=True)
 class Own(ModelConfig):
@@ -198,7 +196,7 @@ def test_a_user_s_batch_norm_in_a_frozen_layer_works_as_in_evaluation(within):
             "config.model: Own.problems fails: ZeroDivisionError",
         ),
         (("self.width, num_classes", "self.width, num_classes + 1"), r"found float32 \[1, 28\]"),
-        (("from network import Net", "from network import Nett"), "own.py, line 14: ImportError"),
+        (("from network import Net", "from network import Nett"), "own.py, line 13: ImportError"),
         (
             ("rate: float = -1", "rate: float = float('inf')"),
             "model.rate: expected a finite number",
@@ -242,8 +240,8 @@ def test_a_network_of_the_caller_s_own_process_must_be_in_a_file(tmp_path):
 
 
 def test_a_config_of_the_package_s_parts_needs_no_code():
-    user_code.identify(Config())
-    assert user_code.files(Config()) == {}
+    user_code.attach_code(Config())
+    assert user_code.source_files(Config()) == {}
 
 
 def test_a_bundle_of_a_user_s_network_needs_neither_its_code_nor_onnx(finished, tmp_path):
@@ -352,7 +350,7 @@ def test_get_config_imports_what_lies_beside_it(tmp_path):
 def test_a_class_of_a_user_takes_the_place_of_none_of_the_package(tmp_path):
     text = CONFIG.replace("class Own(", "class MLPConfig(").replace("Own(6)", "DeeperConfig()")
     configfile.load(written(tmp_path, text))
-    found = user_code.part({"class": "MLPConfig", "hidden": [3]}, ModelConfig, None)
+    found = user_code.load_part({"class": "MLPConfig", "hidden": [3]}, ModelConfig, None)
     assert type(found) is MLPConfig
 
 
@@ -370,4 +368,11 @@ def test_an_import_that_could_be_neither_kept_nor_installed_is_refused(tmp_path,
     # Beside the config it is kept.
     (tmp_path / "mine" / "lent.py").write_text("WIDTH = 4\n")
     config = configfile.load(tmp_path / "mine" / "own.py")
-    assert "lent.py" in user_code.files(config)
+    assert "lent.py" in user_code.source_files(config)
+
+
+def test_the_package_s_own_files_are_not_kept(tmp_path):
+    (tmp_path / "jaxletters").mkdir()
+    (tmp_path / "jaxletters" / "__init__.py").write_text("raise AssertionError\n")
+    config = configfile.load(written(tmp_path))
+    assert set(user_code.source_files(config)) == {"network.py", "own.py"}

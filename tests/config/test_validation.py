@@ -28,7 +28,7 @@ from jaxletters.config.training import (
     ScheduleConfig,
     TrainingConfig,
 )
-from jaxletters.core.errors import UserError
+from jaxletters.core.errors import UserError, did_you_mean
 
 MNIST = Mnist()
 
@@ -167,7 +167,7 @@ def test_sound_configs_pass(config):
         (
             Config(dataset=MNIST, stages=(StageConfig(),), optimizer=OptimizerConfig(name="sgd")),
             "optimizer",
-            "where there are stages",
+            "not used by a run with stages",
         ),
         (
             Config(
@@ -176,7 +176,7 @@ def test_sound_configs_pass(config):
                 training=TrainingConfig(patience=2),
             ),
             "training.patience",
-            "nothing is validated",
+            "validation examples",
         ),
         (
             Config(dataset=MNIST, model=DeeperConfig(depths=(1, 2))),
@@ -272,5 +272,5 @@ def test_a_batch_is_split_evenly_over_the_devices():
 
 
 def test_suggestions_are_made_only_where_a_word_is_close():
-    assert validation.nearest("epohcs", ["epochs", "seed"]) == " (did you mean 'epochs'?)"
-    assert validation.nearest("zzz", ["epochs", "seed"]) == ""
+    assert did_you_mean("epohcs", ["epochs", "seed"]) == " (did you mean 'epochs'?)"
+    assert did_you_mean("zzz", ["epochs", "seed"]) == ""

@@ -233,7 +233,7 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
             "stages.1.trainable: 'stage7' matches",
         ),
         ("transfer", ["--config.stages.0.epochs=0"], "config.stages.0.epochs: expected 1 to"),
-        ("transfer", ["--config.training.epochs=3"], "not used where there are stages"),
+        ("transfer", ["--config.training.epochs=3"], "not used by a run with stages"),
         ("transfer", ["--config.base.take=block"], "config.base.take: 'block' matches none"),
         (
             "transfer",

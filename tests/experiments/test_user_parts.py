@@ -36,8 +36,8 @@ LETTERS = SketchLetters(size=260)
 @pytest.fixture(autouse=True)
 def known():
     """Marks their classes as a user's, as `usercode.identify` does."""
-    user_code.identify((Darker(), Cropped(), Constant(), Descent(), Rate(), NoTransformation()))
-    user_code.identify((Brier(), Mean(), TopTwo(), Words(), Silent()))
+    user_code.attach_code((Darker(), Cropped(), Constant(), Descent(), Rate(), NoTransformation()))
+    user_code.attach_code((Brier(), Mean(), TopTwo(), Words(), Silent()))
 
 
 def check(**parts):

@@ -89,7 +89,7 @@ def test_no_file_tells_where_the_run_lies(written):
 def test_card_and_weights_are_enough_to_build_the_network_again(written):
     run, folder, _ = written
     card = json.loads((folder / "model.json").read_text())
-    config = user_code.part(card["network"], ModelConfig, None)
+    config = user_code.load_part(card["network"], ModelConfig, None)
     model = networks.build(config, len(card["class_names"]), tuple(card["images"]["shape"]))
     arrays = safetensors.numpy.load_file(folder / "weights.safetensors")
     like = jax.eval_shape(model.init, jax.random.key(0))

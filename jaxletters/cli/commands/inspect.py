@@ -87,4 +87,4 @@ def _config(given: str) -> Config:
                 f"{given}: expected the config of an experiment, found a study; name one in it"
             )
         return Config(dataset=experiment.dataset)
-    return Config(dataset=overrides.source(given))
+    return Config(dataset=overrides.parse_dataset(given))

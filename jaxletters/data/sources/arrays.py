@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxletters.config.slots import DatasetInfo
-from jaxletters.config.sources import MEMORY, TRANSPOSED, UPRIGHT, Arrays
+from jaxletters.config.sources import MEMORY_PREFIX, TRANSPOSED, UPRIGHT, Arrays
 from jaxletters.core.errors import UserError, printable
 from jaxletters.data import orientation
 from jaxletters.data.formats import alphabets, array_files, labels, pixels
@@ -57,7 +57,7 @@ def load(config: Arrays) -> Loaded:
 def is_here(config: Arrays) -> bool:
     """Returns whether all arrays of a config can be read."""
     return all(
-        memory.is_held(path) if path.startswith(MEMORY) else files.expand_user(path).exists()
+        memory.is_held(path) if path.startswith(MEMORY_PREFIX) else files.expand_user(path).exists()
         for path in _paths(config)
         if path
     )
@@ -68,7 +68,7 @@ def _paths(config: Arrays) -> tuple[str, ...]:
 
 
 def _stamp(path: str) -> _Stamp:
-    if not path or path.startswith(MEMORY):
+    if not path or path.startswith(MEMORY_PREFIX):
         return _Stamp(path)
     expanded = files.expand_user(path)
     try:
@@ -138,7 +138,7 @@ def _stored_splits(
 
 def _contents(images_path: str, labels_path: str, prefix: str) -> Contents:
     if not labels_path:
-        if not images_path.startswith(MEMORY):
+        if not images_path.startswith(MEMORY_PREFIX):
             return array_files.read(Path(images_path))
         raise UserError(
             f"config.dataset.{prefix}labels: expected the labels of {prefix}images, found an empty text; "
@@ -150,14 +150,14 @@ def _contents(images_path: str, labels_path: str, prefix: str) -> Contents:
 
 
 def _array(path: str, setting: str) -> Named:
-    if path.startswith(MEMORY):
+    if path.startswith(MEMORY_PREFIX):
         return Named(setting, memory.hold(path).array)
     return array_files.read_array(Path(path))
 
 
 def _upright(images: np.ndarray, path: str, lie: str, remarks: list[str]) -> np.ndarray:
     """Returns upright images; EMNIST's own files are known to be transposed."""
-    is_file = not path.startswith(MEMORY)
+    is_file = not path.startswith(MEMORY_PREFIX)
     if lie == UPRIGHT and is_file and array_files.is_emnists(Path(path)):
         remarks.append(
             f"{Path(path).name} holds transposed images, as EMNIST's files do; they are turned."

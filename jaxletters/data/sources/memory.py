@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxletters.config.sources import MEMORY
+from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
 from jaxletters.data import digests
 
@@ -35,7 +35,7 @@ def hold(value: Any) -> Held:
     if not isinstance(value, str):
         array = _array(value)
         array.flags.writeable = False
-        token = MEMORY + digests.of_array(array)
+        token = MEMORY_PREFIX + digests.of_array(array)
         return _held.setdefault(token, Held(token, array))
     if held := _held.get(value):
         return held

@@ -10,8 +10,7 @@ from pathlib import Path
 from tensorflow_datasets.core import constants
 
 from jaxletters.config.sources import Tfds
-from jaxletters.config.validation import nearest
-from jaxletters.core.errors import UserError, printable
+from jaxletters.core.errors import UserError, did_you_mean, printable
 from jaxletters.runtime import files
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.+-]+))?(:(?P<version>[\d.*]+))?", re.ASCII)
@@ -48,8 +47,9 @@ def find(config: Tfds) -> Path:
         )
     raise UserError(
         f"config.dataset.dataset: expected a dataset that is prepared in {root}, found "
-        f"{config.dataset}{nearest('/'.join(key), map('/'.join, versions))}; set config.dataset.data_dir, or "
-        "prepare it, where TensorFlow is installed: python -c 'import tensorflow_datasets as tfds; "
+        f"{config.dataset}{did_you_mean('/'.join(key), map('/'.join, versions))}; set "
+        "config.dataset.data_dir, or prepare it, where TensorFlow is installed: "
+        "python -c 'import tensorflow_datasets as tfds; "
         f'tfds.builder("{config.dataset}", data_dir="{root}", file_format="array_record")'
         ".download_and_prepare()'"
     )

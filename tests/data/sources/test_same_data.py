@@ -135,7 +135,7 @@ def test_a_finished_run_stays_finished_where_its_data_are_gone(make, digits, tmp
     shutil.rmtree(tmp_path / "data")
     again, _ = trained(source, tmp_path / "run")
     assert again == result
-    assert user_code.files(source) == {}
+    assert user_code.source_files(source) == {}
 
 
 OWN = """
@@ -147,7 +147,7 @@ import jaxletters as jl
 @dataclasses.dataclass(frozen=True)
 class Tiles(jl.Source):
     each: int = jl.setting(12, low=1)
-    place: str = jl.setting("anywhere", identity=False)
+    place: str = jl.setting("anywhere", in_fingerprint=False)
 
     def info(self):
         return jl.DatasetInfo(("train", "test"), ("red", "green", "blue"), (24, 20, 3), fit="crop")
