@@ -6,7 +6,7 @@ command lines set what is quickest (`jaxletters.runtime.xla.configure`).
 
 import threading
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from jaxletters.config import configfile, validation
 from jaxletters.config.schema import Experiment
 from jaxletters.core.errors import UserError
 from jaxletters.data import images
+from jaxletters.evaluation.result import Result
 from jaxletters.reading import loader, pictures
 from jaxletters.reading.classifier import Classifier
 from jaxletters.reading.pictures import Reading
@@ -35,7 +36,7 @@ class Finished(NamedTuple):
     """
 
     folder: Path
-    result: dict[str, Any]
+    result: Result
 
 
 def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Finished:

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxletters.core.types import Dataset
 from jaxletters.evaluation import metrics
+from jaxletters.evaluation.result import Evaluation, FoldScores
 
 _LISTED_CONFUSIONS = 10
 _CALIBRATION_BINS = 15
@@ -136,7 +137,7 @@ def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
     return sum(gaps) / len(labels) if found else math.nan
 
 
-def over_folds(accuracies: list[float]) -> dict[str, Any]:
+def over_folds(accuracies: list[float]) -> FoldScores:
     """Returns the accuracy of every fold, their mean, and their standard deviation (n - 1)."""
     return {
         "fold_accuracies": accuracies,
@@ -178,7 +179,7 @@ def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {**other, **means, "examples": both}
 
 
-def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
+def score(test: Dataset, logits: np.ndarray) -> Evaluation:
     """Returns what float32 logits `[n, classes]` say about a test split, ready for JSON.
 
     Rates are shares in [0, 1], losses are nats; classes without test examples have no accuracy, and the
@@ -200,8 +201,13 @@ def score(test: Dataset, logits: np.ndarray) -> dict[str, Any]:
         "test_calibration_error": calibration_error(test.labels, logits),
         "class_accuracy": {n: float(r) for n, r in zip(names, recall, strict=True) if r == r},
         "confusions": [
-            {**found._asdict(), "label": names[found.label], "predicted": names[found.predicted]}
-            for found in top_confusions(confusion, _LISTED_CONFUSIONS)
+            {
+                "label": names[confused.label],
+                "predicted": names[confused.predicted],
+                "times": confused.times,
+                "share": confused.share,
+            }
+            for confused in top_confusions(confusion, _LISTED_CONFUSIONS)
         ],
         "most_confused": pair
         and {

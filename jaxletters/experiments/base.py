@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxletters.config.schema import BaseConfig
 from jaxletters.core.errors import UserError
+from jaxletters.evaluation.result import BaseRun, Result
 from jaxletters.runs import manifest, restore, workdir
 from jaxletters.runs.manifest import Seen
 from jaxletters.runs.restore import Trained
@@ -24,7 +25,7 @@ class Base(NamedTuple):
     """
 
     run: Trained
-    facts: dict[str, Any]
+    facts: BaseRun
     trained_on: list[dict[str, Any]]
     seen: Seen
 
@@ -34,7 +35,7 @@ def folder_of(config: BaseConfig) -> Path:
     return files.expand_user(config.workdir or workdir.default(Path(config.config)))
 
 
-def now(config: BaseConfig) -> dict[str, Any] | None:
+def now(config: BaseConfig) -> BaseRun | None:
     """Returns what identifies a base as it is now; None without one, or where it is gone."""
     if not config.config or (result := workdir.result(folder_of(config))) is None:
         return None
@@ -94,7 +95,7 @@ def check_unseen(base: Base, what: str, hashes: np.ndarray, also_validated: bool
     )
 
 
-def _facts(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+def _facts(folder: Path, result: Result) -> BaseRun:
     return {
         "folder": str(folder),
         "fingerprint": result.get("fingerprint"),

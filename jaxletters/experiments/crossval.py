@@ -3,7 +3,7 @@
 import io
 import statistics
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 from jax.sharding import Mesh
@@ -15,6 +15,7 @@ from jaxletters.core.types import Dataset
 from jaxletters.data import splits, splitting
 from jaxletters.data.datasets import Splits
 from jaxletters.evaluation import analysis, inference, metrics
+from jaxletters.evaluation.result import CrossvalFacts, CrossvalResult, FoldFacts
 from jaxletters.experiments import base, fitting, results
 from jaxletters.experiments.fitting import Start
 from jaxletters.models import summary
@@ -23,7 +24,7 @@ from jaxletters.runtime import console, sharding
 from jaxletters.runtime.files import load_json, write_bytes, write_json
 
 
-def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
+def run(config: CrossvalConfig, folder: Path) -> CrossvalResult:
     """Trains and tests fold after fold, or goes on, and writes the report of all predictions together.
 
     One after another, because all folds at once (`jax.vmap`) are not faster on a CPU: a step of ten folds
@@ -44,7 +45,7 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     validation.check(config, mesh.size)
     folder = folder.absolute()
     workdir.check(folder, config)
-    if (finished := workdir.result(folder)) is not None:
+    if (finished := cast(CrossvalResult | None, workdir.result(folder))) is not None:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
@@ -77,7 +78,7 @@ def run(config: CrossvalConfig, folder: Path) -> dict[str, Any]:
     for fold, (predicted, _) in enumerate(folds):
         logits[fold_of == fold] = predicted
     facts = _facts([about for _, about in folds])
-    result = results.write(config, folder, facts, [], whole, whole, logits)
+    result = cast(CrossvalResult, results.write(config, folder, facts, [], whole, whole, logits))
     _show(result, folder, "finished")
     return result
 
@@ -89,7 +90,7 @@ def _fold(
     unseen: np.ndarray,
     folder: Path,
     mesh: Mesh,
-) -> tuple[np.ndarray, dict[str, Any]]:
+) -> tuple[np.ndarray, FoldFacts]:
     """Returns the logits of the unseen examples, and facts about the training on all others."""
     record, predictions = folder / "fold.json", folder / "logits.npy"
     if record.exists():
@@ -109,7 +110,7 @@ def _fold(
     examples = splitting.take(whole, np.flatnonzero(unseen))
     logits = inference.logits(fitted.model, fitted.variables, examples.images, mesh)
     right = int(metrics.correct(logits, examples.labels).sum())
-    facts = {
+    facts: FoldFacts = {
         **fitted.facts,
         "examples": len(examples.labels),
         "right": right,
@@ -127,7 +128,7 @@ def _fold(
     return logits, facts
 
 
-def _facts(folds: list[dict[str, Any]]) -> dict[str, Any]:
+def _facts(folds: list[FoldFacts]) -> CrossvalFacts:
     return {
         "experiment": "cross-validation",
         "parameters": folds[0]["parameters"],
@@ -141,7 +142,7 @@ def _facts(folds: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _show(result: dict[str, Any], folder: Path, state: str) -> None:
+def _show(result: CrossvalResult, folder: Path, state: str) -> None:
     console.print_results(
         {
             "run": state,

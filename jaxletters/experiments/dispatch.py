@@ -3,7 +3,6 @@
 import errno
 import os
 from pathlib import Path
-from typing import Any
 
 from jaxletters.config import user_code, validation
 from jaxletters.config.schema import (
@@ -16,6 +15,7 @@ from jaxletters.config.schema import (
 )
 from jaxletters.config.training import CheckpointConfig
 from jaxletters.data import datasets
+from jaxletters.evaluation.result import Result
 from jaxletters.experiments import crossval, fitting, study, sweep, train, zero_shot
 from jaxletters.runs import lock, mirror, workdir
 from jaxletters.runs.disk import Disk
@@ -46,7 +46,7 @@ def check(config: Experiment) -> None:
         train.check(config, datasets.info(config.dataset))
 
 
-def run(config: Experiment, folder: Path) -> dict[str, Any]:
+def run(config: Experiment, folder: Path) -> Result:
     """Runs an experiment in a folder, or goes on with it; returns the content of its `result.json`.
 
     Training continues while the disk is away. Whatever else fails for that reason is run again once
@@ -68,7 +68,7 @@ def run(config: Experiment, folder: Path) -> dict[str, Any]:
         return disk.insist(lambda: _run(config, folder), lambda: "all checkpoints there are kept")
 
 
-def _run(config: Experiment, folder: Path) -> dict[str, Any]:
+def _run(config: Experiment, folder: Path) -> Result:
     if isinstance(config, StudyConfig):
         result = study.run(config, folder, check, run)
     else:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 from jax.sharding import Mesh
@@ -15,11 +15,13 @@ from jaxletters.core import rng
 from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset, Model, Variables
 from jaxletters.evaluation import losses
+from jaxletters.evaluation.result import InitialWeights, TrainingFacts
 from jaxletters.experiments import base, user_parts
 from jaxletters.experiments.base import Base
 from jaxletters.models import networks, summary
 from jaxletters.runs import checkpoint, journal
 from jaxletters.runs.checkpoint import Snapshot
+from jaxletters.runs.journal import Record
 from jaxletters.runtime import console, xla
 from jaxletters.training import loop, optimizers, pretrained
 from jaxletters.training.plan import Plan
@@ -40,8 +42,8 @@ class Fitted(NamedTuple):
     model: Model
     variables: Variables
     mesh: Mesh
-    history: list[dict[str, Any]]
-    facts: dict[str, Any]
+    history: list[Record]
+    facts: TrainingFacts
 
 
 def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
@@ -119,7 +121,7 @@ class Start(NamedTuple):
 
     variables: Variables | None
     base: Base | None
-    facts: dict[str, Any]
+    facts: InitialWeights | None
 
 
 def start(config: Config, info: DatasetInfo, folder: Path) -> Start:
@@ -134,7 +136,7 @@ def start(config: Config, info: DatasetInfo, folder: Path) -> Start:
         UserError: the base is not there, is not the one that the run began with, or its weights do not fit.
     """
     if not config.base.config:
-        return Start(None, None, {})
+        return Start(None, None, None)
     origin = base.load(config.base, folder)
     model = networks.build(config.model, len(info.class_names), info.image_shape)
     draw = jax.jit(model.init, compiler_options=xla.one_time_options())
@@ -142,7 +144,11 @@ def start(config: Config, info: DatasetInfo, folder: Path) -> Start:
     variables, report = pretrained.take(fresh, origin.run.variables, config.base.take)
     for line in pretrained.lines(report):
         console.notice(line)
-    return Start(variables, origin, {"base": {**origin.facts, **report._asdict()}})
+    return Start(
+        variables,
+        origin,
+        {**origin.facts, "taken": report.taken, "new": report.new, "left": report.left},
+    )
 
 
 def fit(
@@ -169,7 +175,7 @@ def fit(
         UserError: there are checkpoints but none is sound.
         Interrupted: a signal asked to stop; the same call goes on from there.
     """
-    variables, history, runs = begin.variables, [], []
+    variables, history, stages = begin.variables, list[Record](), list[_StageFacts]()
     snapshot = None
     for i, stage in enumerate(_stages(config), 1):
         where = folder / f"stage{i}" if config.stages else folder
@@ -181,10 +187,12 @@ def fit(
         snapshot = loop.fit(alone, task, plan, train, held_out, where, variables, brief)
         variables = snapshot.best
         history.extend(_after(history, journal.read(where), i))
-        runs.append(_run_facts(plan, snapshot, where))
+        stages.append(_stage_facts(plan, snapshot, where))
     assert snapshot is not None, "there is always a stage"
     model = networks.build(config.model, len(train.class_names), train.images.shape[1:])
-    facts = {**_facts(runs, history, train, held_out, snapshot.best), **begin.facts}
+    facts = _facts(stages, history, train, held_out, snapshot.best)
+    if begin.facts is not None:
+        facts["base"] = begin.facts
     return Fitted(model, snapshot.best, mesh, history, facts)
 
 
@@ -209,20 +217,26 @@ def _task(
     )
 
 
-def _run_facts(plan: Plan, snapshot: Snapshot, folder: Path) -> dict[str, Any]:
+class _StageFacts(NamedTuple):
+    epochs: int
+    steps: int
+    skipped_steps: int
+    training_seconds: float
+    best_step: int
+
+
+def _stage_facts(plan: Plan, snapshot: Snapshot, folder: Path) -> _StageFacts:
     steps = int(snapshot.state.step)
-    return {
-        "epochs": plan.epochs_done(steps),
-        "steps": steps,
-        "skipped_steps": int(snapshot.state.skipped),
-        "training_seconds": sum(map(loop.seconds, journal.read_timings(folder))),
-        "best_step": snapshot.progress.best_step,
-    }
+    return _StageFacts(
+        epochs=plan.epochs_done(steps),
+        steps=steps,
+        skipped_steps=int(snapshot.state.skipped),
+        training_seconds=sum(map(loop.seconds, journal.read_timings(folder))),
+        best_step=snapshot.progress.best_step,
+    )
 
 
-def _after(
-    before: list[dict[str, Any]], records: list[dict[str, Any]], stage: int
-) -> list[dict[str, Any]]:
+def _after(before: list[Record], records: list[Record], stage: int) -> list[Record]:
     """Returns a stage's records with steps and epochs counted on from those of the stages before."""
     step, epoch = (before[-1]["step"], before[-1]["epoch"]) if before else (0, 0.0)
     return [
@@ -232,23 +246,23 @@ def _after(
 
 
 def _facts(
-    runs: list[dict[str, Any]],
-    history: list[dict[str, Any]],
+    stages: list[_StageFacts],
+    history: list[Record],
     train: Dataset,
     held_out: Dataset,
     variables: Variables,
-) -> dict[str, Any]:
-    steps = sum(run["steps"] for run in runs[:-1])
-    best_step = steps + runs[-1]["best_step"] if runs[-1]["best_step"] >= 0 else -1
+) -> TrainingFacts:
+    steps_before = sum(stage.steps for stage in stages[:-1])
+    best_step = steps_before + stages[-1].best_step if stages[-1].best_step >= 0 else -1
     best = [r for r in history if r["split"] == "validation" and r["step"] == best_step]
     return {
         "train_examples": len(train.labels),
         "validation_examples": len(held_out.labels),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
-        **{
-            name: sum(run[name] for run in runs)
-            for name in ("epochs", "steps", "skipped_steps", "training_seconds")
-        },
+        "epochs": sum(stage.epochs for stage in stages),
+        "steps": sum(stage.steps for stage in stages),
+        "skipped_steps": sum(stage.skipped_steps for stage in stages),
+        "training_seconds": sum(stage.training_seconds for stage in stages),
         "best_step": best_step,
         "weights": checkpoint.digest(variables),
         "validation_accuracy": best[0]["accuracy"] if best else None,

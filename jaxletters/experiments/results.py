@@ -1,7 +1,7 @@
 """What a finished experiment leaves: its report, and the result that says that it is finished."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +12,11 @@ from jaxletters.config.schema import Config, ZeroShotConfig
 from jaxletters.config.training import AugmentConfig
 from jaxletters.core import rng
 from jaxletters.core.types import Dataset, Variables
-from jaxletters.evaluation import metrics
+from jaxletters.evaluation import analysis, metrics
+from jaxletters.evaluation.result import Facts, Result, SingleResult
 from jaxletters.report import reports
 from jaxletters.runs import journal, manifest, workdir
+from jaxletters.runs.journal import Record
 from jaxletters.runtime import xla
 from jaxletters.training import augment, observers
 
@@ -27,13 +29,13 @@ _SHOWN = ("contact_sheet", "augmentation", "worst_mistakes")
 def write(
     config: Config | ZeroShotConfig,
     folder: Path,
-    facts: dict[str, Any],
-    history: list[dict[str, Any]],
+    facts: Facts,
+    history: list[Record],
     seen: Dataset,
     test: Dataset,
     logits: np.ndarray,
     variables: Variables | None = None,
-) -> dict[str, Any]:
+) -> SingleResult:
     """Writes the report of an experiment on one dataset and returns its result.
 
     Args:
@@ -51,20 +53,22 @@ def write(
     """
     about = manifest.read(folder)
     assert about.data is not None, "an experiment on one dataset"
+    result = {
+        "name": folder.name,
+        "dataset_note": about.data["note"],
+        "dataset": about.data["dataset"],
+        **facts,
+        **_further(config, test, logits),
+        "fingerprint": fingerprints.fingerprint(config),
+        **analysis.score(test, logits),
+    }
     files = reports.of_run(
         reports.RunReport(
-            name=folder.name,
-            dataset_note=about.data["note"],
             history=history,
             train_sample=seen,
             test=test,
             test_logits=logits,
-            result={
-                "dataset": about.data["dataset"],
-                **facts,
-                **_further(config, test, logits),
-                "fingerprint": fingerprints.fingerprint(config),
-            },
+            result=cast(SingleResult, result),
             config=serialization.to_dict(config),
             environment=about.environment,
             changes=about.changes,
@@ -76,10 +80,10 @@ def write(
     values = serialization.flatten(serialization.to_dict(config))
     journal.show(folder, facts.get("steps", 0), pictures, values)
     reports.write(folder / "report", files)
-    result = read(folder)
+    written = read(folder)
     if isinstance(config, Config):
-        observers.finished(config.observers, folder, result)
-    return result
+        observers.finished(config.observers, folder, written)
+    return cast(SingleResult, written)
 
 
 def _further(
@@ -110,7 +114,7 @@ def _first_kernels(variables: Variables) -> np.ndarray | None:
     return np.asarray(found[0])[:, :, 0] if len(found) == 1 else None
 
 
-def write_comparison(folder: Path, compared: reports.Comparison) -> dict[str, Any]:
+def write_comparison(folder: Path, compared: reports.Comparison) -> Result:
     """Writes the report of several experiments and returns its result.
 
     Raises:
@@ -120,7 +124,7 @@ def write_comparison(folder: Path, compared: reports.Comparison) -> dict[str, An
     return read(folder)
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read(folder: Path) -> Result:
     """Returns the result of an experiment that is finished."""
     result = workdir.result(folder)
     assert result is not None

@@ -11,6 +11,7 @@ from jaxletters.config.schema import Config, CrossvalConfig, Split, StudyConfig,
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.data import splits
+from jaxletters.evaluation.result import Result
 from jaxletters.experiments import base, results
 from jaxletters.report import comparison, reports
 from jaxletters.runs import manifest, workdir
@@ -24,10 +25,10 @@ _QUICK_FOLDS = 3
 
 Single = Config | ZeroShotConfig
 Check = Callable[[Any], None]
-Run = Callable[[Any, Path], dict[str, Any]]
+Run = Callable[[Any, Path], Result]
 
 
-def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> dict[str, Any]:
+def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> Result:
     """Runs every experiment of a study that has not been, and compares all of them.
 
     Each lies where its own command would put it, beside the study's folder, so that what was run alone is
@@ -101,9 +102,9 @@ def _check(file: str, experiment: Single, place: Path, check_one: Check) -> None
 
 def _run_all(
     config: StudyConfig, experiments: dict[str, Single], root: Path, run_one: Run
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Result]:
     """Returns the result of every experiment by its file, and of the bases that they begin with."""
-    finished_by_file: dict[str, dict[str, Any]] = {}
+    finished_by_file: dict[str, Result] = {}
     find = functools.cache(manifest.find_data)
 
     def ensure(file: str) -> None:

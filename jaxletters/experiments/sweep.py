@@ -3,13 +3,14 @@
 import functools
 import re
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from jaxletters.config import fingerprints, overrides, validation
 from jaxletters.config import schema as schema
 from jaxletters.config.schema import Config, SweepConfig, VariationConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets, splits
+from jaxletters.evaluation.result import SweepResult, TrainResult
 from jaxletters.experiments import base, results, train
 from jaxletters.report import comparison, reports
 from jaxletters.report.comparison import Row
@@ -19,7 +20,7 @@ from jaxletters.runtime import console, sharding
 _BASELINE = VariationConfig(technique="baseline", name="baseline")
 
 
-def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
+def run(config: SweepConfig, folder: Path) -> SweepResult:
     """Trains the baseline and every variation, each in a folder of its own, and compares them.
 
     Args:
@@ -34,7 +35,7 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         Interrupted: a signal asked to stop; the same call goes on from there.
     """
     folder = folder.absolute()
-    finished = workdir.result(folder)
+    finished = cast(SweepResult | None, workdir.result(folder))
     # The data of a finished one may be gone.
     planned = trials(config, check=finished is None)
     workdir.check(folder, config)
@@ -55,7 +56,7 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
         state = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
-        if result := workdir.matching_result(folder / name, trial):
+        if result := cast(TrainResult | None, workdir.matching_result(folder / name, trial)):
             manifest.check_finished(folder / name, trial, base.now(trial.base), find)
             console.notice(f"{state}: finished earlier")
         else:
@@ -64,21 +65,30 @@ def run(config: SweepConfig, folder: Path) -> dict[str, Any]:
         manifests.append(manifest.read(folder / name))
         page = f"../{name}/report/index.html"
         compared.append(Row(variation.name, variation.technique, result, page=page))
-    result = results.write_comparison(
-        folder,
-        reports.Comparison(
-            title=folder.name,
-            remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy."
-            + manifest.warning(manifests)
-            + (f" Between its starts something changed: {', '.join(changes)}." if changes else ""),
-            rows=compared,
-            baseline=compared[0],
-            sheets={config.dataset.name: splits.sample(config.dataset, config.split, config.seed)},
-            result={"experiment": "sweep", "fingerprint": fingerprints.fingerprint(config)},
+    written = cast(
+        SweepResult,
+        results.write_comparison(
+            folder,
+            reports.Comparison(
+                title=folder.name,
+                remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy."
+                + manifest.warning(manifests)
+                + (
+                    f" Between its starts something changed: {', '.join(changes)}."
+                    if changes
+                    else ""
+                ),
+                rows=compared,
+                baseline=compared[0],
+                sheets={
+                    config.dataset.name: splits.sample(config.dataset, config.split, config.seed)
+                },
+                result={"experiment": "sweep", "fingerprint": fingerprints.fingerprint(config)},
+            ),
         ),
     )
-    _show(result, folder, "finished")
-    return result
+    _show(written, folder, "finished")
+    return written
 
 
 def trials(config: SweepConfig, check: bool = True) -> list[tuple[VariationConfig, Config]]:
@@ -119,8 +129,8 @@ def _folder_name(variation: VariationConfig) -> str:
     return re.sub(r"[^a-z0-9.=]+", "_", whole.lower()).strip("_")
 
 
-def _show(result: dict[str, Any], folder: Path, state: str) -> None:
-    found = [Row(row["name"], row["group"], row) for row in result["rows"]]
+def _show(result: SweepResult, folder: Path, state: str) -> None:
+    found = [Row(row["name"], row.get("group", ""), row) for row in result["rows"]]
     console.print_table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
     console.print_results(
         {

@@ -1,7 +1,7 @@
 """Train on one dataset, test once, report: the experiment that every other one is made of."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from jaxletters.core.types import Dataset
 from jaxletters.data import splits
 from jaxletters.data.datasets import Part, Splits
 from jaxletters.evaluation import inference, metrics
+from jaxletters.evaluation.result import TrainFacts, TrainResult
 from jaxletters.experiments import base, fitting, results
 from jaxletters.experiments.fitting import Fitted, Start
 from jaxletters.models import summary
@@ -19,7 +20,7 @@ from jaxletters.runs import manifest, workdir
 from jaxletters.runtime import console, sharding
 
 
-def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
+def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
     """Trains, or goes on training, then tests once and writes the report.
 
     Args:
@@ -38,7 +39,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> dict[str, Any]:
     validation.check(config, mesh.size)
     folder = folder.absolute()
     workdir.check(folder, config)
-    if (finished := workdir.result(folder)) is not None:
+    if (finished := cast(TrainResult | None, workdir.result(folder))) is not None:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
@@ -120,17 +121,18 @@ def _claim(
 
 def _test_and_report(
     config: Config, fitted: Fitted, source: Splits, train: Dataset, folder: Path
-) -> dict[str, Any]:
+) -> TrainResult:
     """Predicts the test examples, which nothing else does, and writes the report."""
     reads = workdir.count_test_read(folder) if config.split.test_on == "test" else 0
     test = source.take(splits.test(source, config.split, config.seed))
     logits = _predict(fitted, test.images)
-    facts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
+    facts: TrainFacts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
     if config.test_shift:
         facts["accuracy_over_shifts"] = _over_shifts(fitted, test, logits, config.test_shift)
-    return results.write(
+    result = results.write(
         config, folder, facts, fitted.history, train, test, logits, fitted.variables
     )
+    return cast(TrainResult, result)
 
 
 def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
@@ -151,7 +153,7 @@ def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int)
     return metrics.accuracy(total, test.labels)
 
 
-def _show(result: dict[str, Any], folder: Path, state: str) -> None:
+def _show(result: TrainResult, folder: Path, state: str) -> None:
     """Prints what a run came to and where everything about it lies."""
     low, high = result["test_accuracy_interval"]
     console.print_results(
@@ -167,7 +169,7 @@ def _show(result: dict[str, Any], folder: Path, state: str) -> None:
     )
 
 
-def _best(result: dict[str, Any]) -> str:
+def _best(result: TrainResult) -> str:
     # Without a best, no validation was better than nothing: every loss was NaN, say.
     if result["validation_accuracy"] is None:
         return "none"

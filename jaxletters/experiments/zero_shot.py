@@ -1,7 +1,7 @@
 """A finished run's network reads another dataset as it is."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -14,13 +14,14 @@ from jaxletters.data import splits, splitting
 from jaxletters.data.datasets import Splits
 from jaxletters.data.formats import alphabets
 from jaxletters.evaluation import analysis, inference, metrics
+from jaxletters.evaluation.result import ZeroShotFacts, ZeroShotResult
 from jaxletters.experiments import base, results
 from jaxletters.runs import manifest, workdir
 from jaxletters.runs.restore import Trained
 from jaxletters.runtime import console, sharding
 
 
-def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
+def run(config: ZeroShotConfig, folder: Path) -> ZeroShotResult:
     """Predicts every example that there is to test on, and writes the report.
 
     Args:
@@ -37,7 +38,7 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     validation.check(config, mesh.size)
     folder = folder.absolute()
     workdir.check(folder, config)
-    if (finished := workdir.result(folder)) is not None:
+    if (finished := cast(ZeroShotResult | None, workdir.result(folder))) is not None:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
@@ -68,14 +69,17 @@ def run(config: ZeroShotConfig, folder: Path) -> dict[str, Any]:
     right = metrics.correct(logits, unseen.labels)
     fold_of = splitting.folds(unseen.labels, config.folds, config.seed)
     accuracies = [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
-    facts = {
+    facts: ZeroShotFacts = {
         "experiment": "zero-shot",
         "base": origin.facts,
         "parameters": network.result["parameters"],
         "test_split_reads": reads,
         **analysis.over_folds(accuracies),
     }
-    result = results.write(config, folder, facts, [], unseen, unseen, logits, network.variables)
+    result = cast(
+        ZeroShotResult,
+        results.write(config, folder, facts, [], unseen, unseen, logits, network.variables),
+    )
     _show(result, folder, "finished")
     return result
 
@@ -115,7 +119,7 @@ def _as_in(origin: Trained, found: Dataset) -> Dataset:
     return found._replace(labels=here[found.labels], class_names=origin.class_names)
 
 
-def _show(result: dict[str, Any], folder: Path, state: str) -> None:
+def _show(result: ZeroShotResult, folder: Path, state: str) -> None:
     low, high = result["test_accuracy_interval"]
     console.print_results(
         {

@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +13,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from jaxletters.evaluation import analysis
 from jaxletters.report import style
 from jaxletters.report.comparison import Row, accuracy
+from jaxletters.runs.journal import Record
 
 _RING = {
     "linestyle": "",
@@ -31,7 +31,7 @@ _SEVERAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#
 _LINES = ("-", "--", "-.")
 
 
-def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure:
+def learning_curves(history: Sequence[Record], best_step: int) -> Figure:
     """Draws loss and accuracy of both splits against the epoch, the best validation ringed.
 
     Args:
@@ -91,7 +91,7 @@ def learning_curves(history: Sequence[dict[str, Any]], best_step: int) -> Figure
     return figure
 
 
-def several_curves(histories: Mapping[str, Sequence[dict[str, Any]]]) -> Figure:
+def several_curves(histories: Mapping[str, Sequence[Record]]) -> Figure:
     """Draws several runs' accuracy against the epoch: on validation where there is any, else in training.
 
     Args:
@@ -280,14 +280,14 @@ def _grid(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _series(history: Sequence[dict[str, Any]], split: str, quantity: str) -> np.ndarray:
+def _series(history: Sequence[Record], split: str, quantity: str) -> np.ndarray:
     """Returns float64 `[n, 2]`: the epochs of one split and one quantity's finite values there."""
     pairs = [(r["epoch"], r[quantity]) for r in history if r["split"] == split and quantity in r]
     series = np.array(pairs, np.float64).reshape(-1, 2)
     return series[np.isfinite(series[:, 1])]
 
 
-def _stage_ends(history: Sequence[dict[str, Any]]) -> list[float]:
+def _stage_ends(history: Sequence[Record]) -> list[float]:
     """Returns the epochs after which another stage follows."""
     return [
         before["epoch"]
@@ -296,7 +296,7 @@ def _stage_ends(history: Sequence[dict[str, Any]]) -> list[float]:
     ]
 
 
-def _leave_out_the_start(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
+def _leave_out_the_start(axes: Axes, history: Sequence[Record]) -> None:
     """Fits the axis to validation and later training: the first steps would squeeze the rest."""
     training = _series(history, "train", "accuracy")
     validation = _series(history, "validation", "accuracy")

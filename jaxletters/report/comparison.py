@@ -1,7 +1,8 @@
 """Several finished experiments side by side, as the cells of a table."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from jaxletters.evaluation.result import Result, SingleResult
 from jaxletters.runtime.console import format_duration
 
 HEADING = (
@@ -24,31 +25,32 @@ class Row(NamedTuple):
 
     name: str
     group: str
-    result: dict[str, Any]
+    result: SingleResult
     reference: float = 0.0
     page: str = ""
 
 
-def rows(name: str, page: str, result: dict[str, Any], reference: float = 0.0) -> list[Row]:
+def rows(name: str, page: str, result: Result, reference: float = 0.0) -> list[Row]:
     """Returns the row of an experiment, or those of all its trials if it is a sweep or a study."""
     if "rows" in result:
         above = page.rpartition("/")[0]
-        pages = [f"{above}/{row['page']}" if row.get("page") else "" for row in result["rows"]]
+        pages = [f"{above}/{place}" if (place := row.get("page")) else "" for row in result["rows"]]
         return [
-            Row(_trial(row), name, row, row["reference"], place)
+            Row(_trial(row), name, row, row.get("reference", 0.0), place)
             for row, place in zip(result["rows"], pages, strict=True)
         ]
     return [Row(name, result["dataset"], result, reference, page)]
 
 
-def _trial(row: dict[str, Any]) -> str:
-    group, name = row["group"], row["name"]
+def _trial(row: SingleResult) -> str:
+    group, name = row.get("group", ""), row["name"]
     return name if group == name else f"{group}: {name}"
 
 
 def accuracy(row: Row) -> float:
     """Returns the share of test examples read rightly; of a cross-validation, the mean over folds."""
-    return row.result.get("fold_mean", row.result["test_accuracy"])
+    result = row.result
+    return result["fold_mean"] if "fold_mean" in result else result["test_accuracy"]
 
 
 def cells(row: Row) -> tuple[str, ...]:

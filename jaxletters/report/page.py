@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from jaxletters.config import serialization
+from jaxletters.evaluation.result import SingleResult
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
 from jaxletters.runtime.console import format_duration
@@ -52,7 +53,7 @@ class Picture(NamedTuple):
 
 
 def of_run(
-    result: dict[str, Any],
+    result: SingleResult,
     sections: Sequence[Section],
     config: dict[str, Any],
     environment: dict[str, Any],
@@ -87,7 +88,7 @@ def of_run(
     )
 
 
-def _above(result: dict[str, Any], config: dict[str, Any]) -> str:
+def _above(result: SingleResult, config: dict[str, Any]) -> str:
     """Returns what lies in the run folder beside the folder of the page."""
     kept = "metrics.jsonl, timings.jsonl, checkpoints"
     if "fold_accuracies" in result:
@@ -95,7 +96,7 @@ def _above(result: dict[str, Any], config: dict[str, Any]) -> str:
     return f"for each stage a folder with {kept}" if config.get("stages") else kept
 
 
-def _reads(result: dict[str, Any]) -> str:
+def _reads(result: SingleResult) -> str:
     if "test_split_reads" not in result:
         return ""
     times = {0: "was not read", 1: "was read once"}
@@ -139,7 +140,7 @@ def of_several(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[
     )
 
 
-def _facts(result: dict[str, Any]) -> list[Fact]:
+def _facts(result: SingleResult) -> list[Fact]:
     low, high = result["test_accuracy_interval"]
     interval = f"95% interval {100 * low:.2f} to {100 * high:.2f}"
     facts = [
@@ -154,9 +155,10 @@ def _facts(result: dict[str, Any]) -> list[Fact]:
             f"sd {100 * result['fold_deviation']:.2f} over {len(result['fold_accuracies'])} folds"
         )
         facts.append(Fact("mean over folds", f"{result['fold_mean']:.2%}", spread))
-    if result.get("validation_accuracy") is not None:
+    validated = result.get("validation_accuracy")
+    if validated is not None and "best_step" in result:
         chosen = f"best, at step {result['best_step']:,}"
-        facts.append(Fact("validation accuracy", f"{result['validation_accuracy']:.2%}", chosen))
+        facts.append(Fact("validation accuracy", f"{validated:.2%}", chosen))
     error = result["test_calibration_error"]
     # What is not finite has no place in JSON.
     if error is not None and error == error:

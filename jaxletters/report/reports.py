@@ -1,14 +1,17 @@
 """What a finished run leaves for its reader: a page with pictures, the result as JSON and as text."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxletters.core.types import Dataset
-from jaxletters.evaluation import analysis, metrics
+from jaxletters.evaluation import metrics
+from jaxletters.evaluation.result import SingleResult
 from jaxletters.report import comparison, page, text
+from jaxletters.runs.journal import Record
 from jaxletters.runtime.files import encode_utf8, to_json, write_bytes
 
 
@@ -16,14 +19,12 @@ class RunReport(NamedTuple):
     """All that a report shows.
 
     Attributes:
-        name: of the run folder.
-        dataset_note: what must be said wherever the data appear, such as "generated data", or "".
         history: the records of `metrics.jsonl`, as `charts.learning_curves` wants them; none where
             there was no one training to draw.
         train_sample: some training examples, for the contact sheet.
         test: the test split.
         test_logits: float32 `[n, classes]`, of the test split.
-        result: further facts, ready for JSON, "best_step" among them.
+        result: the content of `result.json`.
         config: the run's settings, nested.
         environment: what its numbers depend on besides its settings, nested.
         changes: what of that changed while it ran, and may have changed the last bits.
@@ -32,13 +33,11 @@ class RunReport(NamedTuple):
         kernels: float32 `[kh, kw, n]`, of the first convolution; None without one.
     """
 
-    name: str
-    dataset_note: str
-    history: list[dict[str, Any]]
+    history: list[Record]
     train_sample: Dataset
     test: Dataset
     test_logits: np.ndarray
-    result: dict[str, Any]
+    result: SingleResult
     config: dict[str, Any]
     environment: dict[str, Any]
     changes: list[str]
@@ -48,13 +47,8 @@ class RunReport(NamedTuple):
 
 def of_run(run: RunReport) -> dict[str, bytes]:
     """Returns the files of a run's report, by their names; equal runs give equal bytes."""
-    result = {
-        "name": run.name,
-        "dataset_note": run.dataset_note,
-        **run.result,
-        **analysis.score(run.test, run.test_logits),
-    }
-    files, sections = _shown(run, result)
+    result = run.result
+    files, sections = _shown(run)
     shown = page.of_run(result, sections, run.config, run.environment, run.changes)
     files["index.html"] = encode_utf8(shown)
     predictions = io.BytesIO()
@@ -64,7 +58,7 @@ def of_run(run: RunReport) -> dict[str, bytes]:
     return _ended(files, result)
 
 
-def _shown(run: RunReport, result: dict[str, Any]) -> tuple[dict[str, bytes], list[page.Section]]:
+def _shown(run: RunReport) -> tuple[dict[str, bytes], list[page.Section]]:
     """Returns the PNG files of a report, and the parts of its page, in their order."""
     # Matplotlib takes half a second to import.
     from jaxletters.report import charts, image_grids, style
@@ -81,20 +75,22 @@ def _shown(run: RunReport, result: dict[str, Any]) -> tuple[dict[str, bytes], li
             (
                 "confusion_matrix",
                 charts.confusion_matrix(labels, predicted, names),
-                _confusions(result),
+                _confusions(run.result),
             ),
             ("reliability", charts.reliability(labels, run.test_logits), _RELIABILITY),
             ("worst_mistakes", image_grids.worst_mistakes(run.test, run.test_logits), _MISTAKES),
             ("contact_sheet", image_grids.contact_sheet(run.train_sample), _CONTACT_SHEET),
         ]
         if run.history:
-            curves = charts.learning_curves(run.history, run.result["best_step"])
+            best_step = run.result.get("best_step", -1)
+            curves = charts.learning_curves(run.history, best_step)
             drawn.insert(0, ("learning_curves", curves, page.Section("Training")))
         if run.augmented:
             drawn.append(("augmentation", image_grids.augmented(*run.augmented), _AUGMENTATION))
         if run.kernels is not None:
             drawn.append(("kernels", image_grids.kernels(run.kernels), _KERNELS))
-        caption = f"{run.name} ({run.dataset_note})" if run.dataset_note else run.name
+        name, note = run.result["name"], run.result["dataset_note"]
+        caption = f"{name} ({note})" if note else name
         files = {f"{name}.png": style.png(figure, caption) for name, figure, _ in drawn}
     colour = _IMAGES if run.test.images.ndim > 3 else ()
     sections = [
@@ -127,15 +123,15 @@ _KERNELS = page.Section(
 )
 
 
-def _confusions(result: dict[str, Any]) -> page.Section:
-    if not result["confusions"]:
+def _confusions(result: SingleResult) -> page.Section:
+    if not (most_confused := result["most_confused"]):
         return page.Section("What it takes for what")
     rows = [
         (f"{c['label']} taken for {c['predicted']}", f"{c['times']:,}", f"{c['share']:.1%}")
         for c in result["confusions"]
     ]
-    one, other = result["most_confused"]["pair"]
-    as_one = result["most_confused"]["test_accuracy_as_one"]
+    one, other = most_confused["pair"]
+    as_one = most_confused["test_accuracy_as_one"]
     return page.Section(
         "What it takes for what",
         f"If {one} and {other} counted as one, the test accuracy would be {as_one:.2%}.",
@@ -163,8 +159,8 @@ class Comparison(NamedTuple):
     rows: list[comparison.Row]
     baseline: comparison.Row | None
     sheets: dict[str, Dataset]
-    result: dict[str, Any]
-    histories: dict[str, list[dict[str, Any]]] | None = None
+    result: Mapping[str, object]
+    histories: dict[str, list[Record]] | None = None
 
 
 _ACCURACY = "Accuracy in the test"
@@ -201,7 +197,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
     return _ended(files, {"name": compared.title, **compared.result, "rows": rows})
 
 
-def _ended(files: dict[str, bytes], result: dict[str, Any]) -> dict[str, bytes]:
+def _ended(files: dict[str, bytes], result: Mapping[str, object]) -> dict[str, bytes]:
     # Last, because it is what says that a run is finished.
     return {**files, "result.json": encode_utf8(f"{to_json(result, indent=2)}\n")}
 

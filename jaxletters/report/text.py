@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from jaxletters.evaluation.result import Confusion, MostConfused, SingleResult
+
 _CLASSES_PER_LINE = 6
 _APART = (
     *("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions"),
@@ -9,7 +11,7 @@ _APART = (
 )
 
 
-def lines(result: dict[str, Any]) -> list[str]:
+def lines(result: SingleResult) -> list[str]:
     """Returns the content of `result.json` as lines: its facts, its classes, its confusions."""
     low, high = result["test_accuracy_interval"]
     facts = {key: _value(key, value) for key, value in result.items() if key not in _APART}
@@ -55,14 +57,14 @@ def _classes(accuracy: dict[str, float]) -> list[str]:
     return ["  " + "   ".join(cells[i : i + _CLASSES_PER_LINE]) for i in rows]
 
 
-def _confusion(found: dict[str, Any]) -> str:
+def _confusion(found: Confusion) -> str:
     return (
         f"  {found['label']} taken for {found['predicted']}"
         f"  {found['times']:6,} times, {found['share']:.1%} of {found['label']}"
     )
 
 
-def _as_one(found: dict[str, Any] | None) -> list[str]:
+def _as_one(found: MostConfused | None) -> list[str]:
     if found is None:
         return []
     one, other = found["pair"]

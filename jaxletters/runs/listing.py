@@ -1,9 +1,10 @@
 """What runs there are under a folder, how far they are, and what came of them."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jaxletters.core.errors import UserError
+from jaxletters.evaluation.result import Result
 from jaxletters.runs import lock, workdir
 from jaxletters.runtime.files import load_json
 
@@ -22,7 +23,7 @@ class Run(NamedTuple):
     folder: Path
     state: str
     dataset: str
-    result: dict[str, Any] | None
+    result: Result | None
 
 
 def find(root: Path) -> list[Run]:
@@ -52,7 +53,7 @@ def of(folder: Path) -> Run:
     return Run(folder, _state(folder, result), name, result)
 
 
-def _state(folder: Path, result: dict[str, Any] | None) -> str:
+def _state(folder: Path, result: Result | None) -> str:
     if result is not None:
         return "finished"
     steps = [int(path.name) for path in folder.glob("steps/*") if path.name.isdigit()]

@@ -7,7 +7,7 @@ the weights depend on, so that another run which begins with them is not tested 
 import hashlib
 import io
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
 from jaxletters.data.datasets import Splits
 from jaxletters.data.sources import provenance
+from jaxletters.evaluation.result import BaseRun
 from jaxletters.runs import workdir
 from jaxletters.runtime import environment
 from jaxletters.runtime.files import load_json, write_bytes, write_json
@@ -67,7 +68,7 @@ class Manifest(NamedTuple):
 
     fingerprint: str
     data: Facts | None
-    base: Facts | None
+    base: BaseRun | None
     trained_on: list[Facts]
     examples: str
     environment: Facts
@@ -188,7 +189,7 @@ def claim(
     config: Experiment,
     notice: Callable[[str], None],
     data: Facts | None = None,
-    base: Facts | None = None,
+    base: BaseRun | None = None,
     trained_on: Iterable[Facts] = (),
     seen: Seen | None = None,
 ) -> None:
@@ -238,7 +239,7 @@ def claim(
     write_json(folder / FILE, {"schema": _SCHEMA, **now._asdict()})
 
 
-def check_base(folder: Path, base: Facts) -> None:
+def check_base(folder: Path, base: BaseRun) -> None:
     """Compares the base of a run that has begun with what is in the base's folder now.
 
     Raises:
@@ -251,7 +252,7 @@ def check_base(folder: Path, base: Facts) -> None:
 def check_finished(
     folder: Path,
     config: Config | ZeroShotConfig | StudyConfig,
-    base: Facts | None = None,
+    base: BaseRun | None = None,
     find: Callable[[Source, tuple[str, ...]], Facts | None] | None = None,
 ) -> None:
     """Compares a finished run with its config, and with the data and the base as they are now.
@@ -374,7 +375,7 @@ def _where(folder: Path) -> str:
     return f"restore them ({' '.join(named)})" if named else "give those that it began with"
 
 
-def _check_base(folder: Path, before: Manifest, now: Facts | None) -> None:
+def _check_base(folder: Path, before: Manifest, now: BaseRun | None) -> None:
     old, new = before.base or {}, now or {}
     if all(old.get(name) == new.get(name) for name in ("fingerprint", "weights")):
         return
@@ -384,7 +385,7 @@ def _check_base(folder: Path, before: Manifest, now: Facts | None) -> None:
     )
 
 
-def _named(base: Facts) -> str:
+def _named(base: Mapping[str, object]) -> str:
     config, weights = (str(base.get(name))[:_DIGITS] for name in ("fingerprint", "weights"))
     return f"config {config}, weights {weights}"
 

@@ -1,7 +1,7 @@
 """The network of a finished run, read back from its folder."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import numpy as np
@@ -10,6 +10,7 @@ from jaxletters.config import user_code
 from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Model, Variables
+from jaxletters.evaluation.result import TrainResult
 from jaxletters.models import networks
 from jaxletters.runs import checkpoint, manifest, workdir
 from jaxletters.runtime import console, files
@@ -32,7 +33,7 @@ class Trained(NamedTuple):
     """
 
     folder: Path
-    result: dict[str, Any]
+    result: TrainResult
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
     fit: str
@@ -88,4 +89,6 @@ def load(folder: Path) -> Trained:
             f"found others ({found[:12]}); restore the folder from a backup, or train again in another"
         )
     fit, inverted = about.data["fit"], bool(about.data["inverted"])
-    return Trained(folder, result, names, shape, fit, inverted, network, model, variables)
+    return Trained(
+        folder, cast(TrainResult, result), names, shape, fit, inverted, network, model, variables
+    )

@@ -8,6 +8,7 @@ from jaxletters.config import serialization, user_code
 from jaxletters.config.fingerprints import fingerprint, identifying_settings
 from jaxletters.config.schema import Experiment
 from jaxletters.core.errors import UserError
+from jaxletters.evaluation.result import Result
 from jaxletters.runs import lock
 from jaxletters.runtime import files
 from jaxletters.runtime.files import load_json, write_bytes, write_json
@@ -73,13 +74,13 @@ def enclosing_run(part: Path) -> Path:
     )
 
 
-def result(folder: Path) -> dict[str, Any] | None:
+def result(folder: Path) -> Result | None:
     """Returns the result of a run; None unless the run is finished."""
     file = folder / RESULT
     return load_json(file) if file.exists() else None
 
 
-def require_result(folder: Path) -> dict[str, Any]:
+def require_result(folder: Path) -> Result:
     """Returns the result of a finished run.
 
     Raises:
@@ -92,7 +93,7 @@ def require_result(folder: Path) -> dict[str, Any]:
     return stored
 
 
-def matching_result(folder: Path, config: Experiment) -> dict[str, Any] | None:
+def matching_result(folder: Path, config: Experiment) -> Result | None:
     """Returns the result of a finished run of this config; None if the folder contains no such run."""
     stored = result(folder)
     return stored if stored and stored.get("fingerprint") == fingerprint(config) else None

@@ -7,6 +7,7 @@ from matplotlib.image import imread
 
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
+from jaxletters.evaluation import analysis
 from jaxletters.report import charts, image_grids, reports, style
 from jaxletters.report.reports import RunReport
 
@@ -47,14 +48,15 @@ def dataset(labels):
 
 
 def run_report(predicted, labels=(1, 1, 2, 2, 3, 3), history=HISTORY, **result):
+    test, logits = dataset(labels), 5 * np.eye(len(NAMES), dtype=np.float32)[list(predicted)]
     return RunReport(
-        name="quickstart",
-        dataset_note="generated data",
         history=history,
         train_sample=dataset([3, 1, 2, 1]),
-        test=dataset(labels),
-        test_logits=5 * np.eye(len(NAMES), dtype=np.float32)[list(predicted)],
+        test=test,
+        test_logits=logits,
         result={
+            "name": "quickstart",
+            "dataset_note": "generated data",
             "experiment": "train",
             "dataset": "sketch_letters",
             "steps": 10,
@@ -62,6 +64,7 @@ def run_report(predicted, labels=(1, 1, 2, 2, 3, 3), history=HISTORY, **result):
             "best_step": 10,
             "parameters": 1234567,
             **result,
+            **analysis.score(test, logits),
         },
         config={"seed": 0},
         environment={},

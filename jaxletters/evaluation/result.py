@@ -1,0 +1,184 @@
+"""The content of `report/result.json`, one type for each kind of experiment.
+
+Accuracies, shares and limits of intervals are in [0, 1], losses in nats; what was not finite is null.
+"""
+
+from typing import Literal, NotRequired, TypedDict, final
+
+
+class Confusion(TypedDict):
+    """How often, and in what share of its examples, one class was predicted for another."""
+
+    label: str
+    predicted: str
+    times: int
+    share: float
+
+
+class MostConfused(TypedDict):
+    """The two classes most often confused, and the accuracy if they counted as one."""
+
+    pair: list[str]
+    test_accuracy_as_one: float
+
+
+class Evaluation(TypedDict):
+    """What `analysis.score` computes from the labels and logits of the test examples."""
+
+    test_accuracy: float
+    test_accuracy_interval: list[float]
+    test_balanced_accuracy: float
+    test_errors: int
+    test_examples: int
+    test_loss: float
+    test_calibration_error: float | None
+    class_accuracy: dict[str, float]
+    confusions: list[Confusion]
+    most_confused: MostConfused | None
+
+
+class FoldScores(TypedDict):
+    """The accuracy of every fold, their mean, and their standard deviation (n - 1)."""
+
+    fold_accuracies: list[float]
+    fold_mean: float
+    fold_deviation: float
+
+
+class BaseRun(TypedDict):
+    """Identifies the finished run that an experiment starts from."""
+
+    folder: str
+    fingerprint: str
+    weights: str | None
+
+
+class InitialWeights(BaseRun):
+    """The base of a run that was trained further, and what became of its arrays, by path."""
+
+    taken: list[str]
+    new: list[str]
+    left: list[str]
+
+
+class TrainingFacts(TypedDict):
+    """What is known of a network after training, before it is tested."""
+
+    train_examples: int
+    validation_examples: int
+    parameters: int
+    epochs: int
+    steps: int
+    skipped_steps: int
+    training_seconds: float
+    best_step: int
+    weights: str
+    validation_accuracy: float | None
+    base: NotRequired[InitialWeights]
+
+
+class FoldFacts(TrainingFacts):
+    """The content of a fold's `fold.json`."""
+
+    examples: int
+    right: int
+    test_split_reads: int
+
+
+class TrainFacts(TrainingFacts):
+    """What a training run reports beside its evaluation."""
+
+    experiment: Literal["train"]
+    test_split_reads: int
+    accuracy_over_shifts: NotRequired[float]
+
+
+class CrossvalFacts(FoldScores):
+    """What a cross-validation reports: sums over its folds, the mean of their epochs."""
+
+    experiment: Literal["cross-validation"]
+    parameters: int
+    epochs: float
+    steps: int
+    training_seconds: float
+    base: InitialWeights | None
+    test_split_reads: int
+
+
+class ZeroShotFacts(FoldScores):
+    """What a zero-shot test of a finished run's network reports."""
+
+    experiment: Literal["zero-shot"]
+    base: BaseRun
+    parameters: int
+    test_split_reads: int
+
+
+Facts = TrainFacts | CrossvalFacts | ZeroShotFacts
+
+
+class _Tested(Evaluation):
+    """The other keys of an experiment on one dataset.
+
+    The rows of a comparison have "group", "reference" (an accuracy in percent, or 0) and "page" (a path
+    relative to the comparison's page, or "") as well.
+    """
+
+    name: str
+    dataset: str
+    dataset_note: str
+    metrics: NotRequired[dict[str, float | None]]
+    fingerprint: str
+    group: NotRequired[str]
+    reference: NotRequired[float]
+    page: NotRequired[str]
+
+
+@final
+class TrainResult(_Tested, TrainFacts):
+    """The result of training one network."""
+
+
+@final
+class CrossvalResult(_Tested, CrossvalFacts):
+    """The result of a cross-validation."""
+
+
+@final
+class ZeroShotResult(_Tested, ZeroShotFacts):
+    """The result of a zero-shot test."""
+
+
+SingleResult = TrainResult | CrossvalResult | ZeroShotResult
+"""The result of an experiment on one dataset, and a row of a comparison."""
+
+
+class _Rows(TypedDict):
+    name: str
+    rows: list[SingleResult]
+
+
+@final
+class ComparisonResult(_Rows):
+    """What `jaxletters report` writes for several finished runs."""
+
+
+@final
+class SweepResult(_Rows):
+    """The result of a sweep; its first row is the baseline."""
+
+    experiment: Literal["sweep"]
+    fingerprint: str
+
+
+@final
+class StudyResult(_Rows):
+    """The result of a study."""
+
+    experiment: Literal["study"]
+    budget: Literal["full", "quick"]
+    fingerprint: str
+
+
+Result = SingleResult | SweepResult | StudyResult
+"""The content of a finished run's `result.json`."""
