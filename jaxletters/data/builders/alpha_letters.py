@@ -3,14 +3,13 @@
 import string
 import struct
 import zlib
-from collections.abc import Mapping
 
 import numpy as np
 
 from jaxletters.core.errors import UserError, one_line
 from jaxletters.data.builders import base, specs
 from jaxletters.data.formats import mat
-from jaxletters.data.sources.archives import Archive, OriginalFile
+from jaxletters.data.sources.archives import Archive, OriginalFile, Originals
 from jaxletters.data.sources.downloads import Remote
 
 _REMOTE = Remote(
@@ -32,9 +31,7 @@ class AlphaLetters(base.ArraysBuilder):
     ARCHIVE = Archive(_REMOTE.name, files=(_REMOTE.name,), remotes=(_REMOTE,))
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {ARCHIVE.description} here, from {_REMOTE.url}."
 
-    def arrays(
-        self, split: str, originals: Mapping[str, OriginalFile]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(self, split: str, originals: Originals) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
         del split  # The only one.
         (original,) = originals.values()

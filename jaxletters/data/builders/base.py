@@ -15,7 +15,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.data.builders.specs import Spec
 from jaxletters.data.formats import idx
 from jaxletters.data.sources import archives
-from jaxletters.data.sources.archives import Archive, OriginalFile
+from jaxletters.data.sources.archives import Archive, OriginalFile, Originals
 
 
 class OfflineInfo(tfds.core.DatasetInfo):
@@ -35,9 +35,7 @@ class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """The original files, which TFDS's manual folder must hold; a generated dataset has no files."""
 
     @abc.abstractmethod
-    def arrays(
-        self, split: str, originals: Mapping[str, OriginalFile]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(self, split: str, originals: Originals) -> tuple[np.ndarray, np.ndarray]:
         """Returns a split's uint8 images `[n, h, w]` and integer labels `[n]`.
 
         Args:
@@ -68,7 +66,7 @@ class ArraysBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _split_generators(
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator[tuple[int, dict[str, object]]]]:
-        originals: dict[str, OriginalFile] = {}
+        originals: Originals = {}
         if self.ARCHIVE.files:
             originals = archives.find(self.ARCHIVE, Path(dl_manager.manual_dir))
         # All splits are read and checked before the first example is written.

@@ -1,12 +1,10 @@
 """EMNIST (Cohen, Afshar, Tapson, van Schaik 2017, arXiv:1702.05373), from NIST's files."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from jaxletters.core.errors import UserError
 from jaxletters.data.builders import base, specs
-from jaxletters.data.sources.archives import Archive, OriginalFile
+from jaxletters.data.sources.archives import Archive, OriginalFile, Originals
 from jaxletters.data.sources.downloads import Remote
 
 _REMOTE = Remote(
@@ -35,9 +33,7 @@ class _Emnist(base.ArraysBuilder, skip_registration=True):
 
     HOMEPAGE = "https://www.nist.gov/itl/products-and-services/emnist-dataset"
 
-    def arrays(
-        self, split: str, originals: Mapping[str, OriginalFile]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(self, split: str, originals: Originals) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
         prefix = self.ARCHIVE.files[0].removesuffix("train-images-idx3-ubyte.gz")
         images, labels = base.read_idx(

@@ -1,11 +1,9 @@
 """MNIST (LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning ...), from its idx files."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from jaxletters.data.builders import base, specs
-from jaxletters.data.sources.archives import Archive, OriginalFile
+from jaxletters.data.sources.archives import Archive, Originals
 from jaxletters.data.sources.downloads import Remote
 
 _URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
@@ -50,9 +48,7 @@ class Mnist(base.ArraysBuilder):
     )
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {ARCHIVE.description} here."
 
-    def arrays(
-        self, split: str, originals: Mapping[str, OriginalFile]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(self, split: str, originals: Originals) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
         prefix = {"train": "train", "test": "t10k"}[split]
         return base.read_idx(

@@ -3,14 +3,13 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from jaxletters.data.builders import base, specs
-from jaxletters.data.sources.archives import OriginalFile
+from jaxletters.data.sources.archives import Originals
 from jaxletters.data.synthetic import sketch, strokes
 
 # Part of the dataset's definition: a run's seed does not change the data.
@@ -47,9 +46,7 @@ class SketchLetters(base.ArraysBuilder):
     HOMEPAGE = ""
     SPEC = specs.SPECS["sketch_letters"]
 
-    def arrays(
-        self, split: str, originals: Mapping[str, OriginalFile]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(self, split: str, originals: Originals) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
         del originals
         size = cast(SizeConfig, self.builder_config).size

@@ -8,7 +8,7 @@ import os
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeAlias
 
 from jaxletters.core.errors import UserError
 from jaxletters.data.sources import downloads
@@ -86,6 +86,10 @@ class OriginalFile(NamedTuple):
         return next((m for m in members if PurePosixPath(m.filename).name == self.member), None)
 
 
+Originals: TypeAlias = Mapping[str, OriginalFile]
+"""The files of an archive by their published names."""
+
+
 def locate(dataset: str, archive: Archive, given: str, downloads_folder: Path) -> Path:
     """Returns a folder that holds an archive's files; downloads them if no folder has them.
 
@@ -122,7 +126,7 @@ def locate(dataset: str, archive: Archive, given: str, downloads_folder: Path) -
         ) from error
 
 
-def find(archive: Archive, root: Path) -> dict[str, OriginalFile]:
+def find(archive: Archive, root: Path) -> Originals:
     """Returns an archive's files by name, all from one folder: the first at or below `root` with all.
 
     Raises:
@@ -145,11 +149,7 @@ def digests(archive: Archive, root: Path) -> dict[str, str]:
     Raises:
         UserError: as `find`, or a file cannot be read.
     """
-    originals = find(archive, root)
-    paths = {
-        archive.bundle if original.member else name: original.path
-        for name, original in originals.items()
-    }
+    paths = {archive.bundle if o.member else n: o.path for n, o in find(archive, root).items()}
     return {name: _digest(path) for name, path in paths.items()}
 
 
@@ -177,7 +177,7 @@ def _unreadable(path: Path, reason: str | None) -> UserError:
     return UserError(f"{path}: expected a readable file, found: {reason}; fetch it again")
 
 
-def _search(archive: Archive, root: Path) -> dict[str, OriginalFile]:
+def _search(archive: Archive, root: Path) -> Originals:
     # Files of several folders are never mixed: they may be of different splits of the same data.
     for path, subfolders, names in os.walk(root):
         folder = Path(path)
@@ -192,7 +192,7 @@ def _search(archive: Archive, root: Path) -> dict[str, OriginalFile]:
     return {}
 
 
-def _folder(originals: Mapping[str, OriginalFile]) -> Path:
+def _folder(originals: Originals) -> Path:
     return next(iter(originals.values())).path.parent
 
 

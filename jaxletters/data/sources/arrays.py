@@ -37,14 +37,6 @@ class _Stamp(NamedTuple):
     modified: int = 0
 
 
-class _Split(NamedTuple):
-    """Images and labels as stored, and the path or token of the images."""
-
-    path: str
-    images: Named
-    labels: Named
-
-
 def load(config: Arrays) -> Loaded:
     """Returns the dataset of a config; reads each version of its files once.
 
@@ -82,58 +74,50 @@ def _stamp(path: str) -> _Stamp:
 
 @functools.lru_cache(maxsize=1)
 def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
-    remarks: list[str] = []
-    stored, file_class_names = _stored_splits([stamp.path for stamp in stamps], remarks)
-    classes = labels.standard(
-        {name: split.labels for name, split in stored.items()},
-        config.class_names or file_class_names,
-    )
-    counts = {name: len(values) for name, values in classes.labels.items()}
-    images, image_remarks = pixels.standard(
-        {name: split.images for name, split in stored.items()}, counts
-    )
-    remarks += image_remarks
-    splits: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name, split in stored.items():
-        upright = _upright(images[name], split.path, config.orientation, remarks)
-        splits[name] = (255 - upright if config.ink == "dark" else upright, classes.labels[name])
-        for array in splits[name]:
-            array.flags.writeable = False
-    if config.ink == "dark":
-        remarks.append("Ink is dark; the images are inverted.")
-    shape = splits["train"][0].shape[1:]
-    info = DatasetInfo(
-        splits=tuple(splits),
-        class_names=classes.names,
-        image_shape=shape,
-        fit=alphabets.fit(classes.names, shape, emnist=bool(file_class_names)),
-        inverted=config.ink == "dark",
-        remarks=tuple(dict.fromkeys([*remarks, *classes.remarks])),
-    )
-    return Loaded(info, splits)
-
-
-def _stored_splits(
-    paths: list[str], remarks: list[str]
-) -> tuple[dict[str, _Split], tuple[str, ...]]:
-    """Returns the splits of a config, and the class names that the file of the images gives."""
-    images_path, labels_path, test_images_path, test_labels_path = paths
+    images_path, labels_path, test_images_path, test_labels_path = (s.path for s in stamps)
     contents = _contents(images_path, labels_path, "")
     if "train" not in contents.splits:
         raise UserError(
             f"{images_path}: expected training images, found only test images; name the file as "
             "config.dataset.test_images"
         )
-    splits = {name: _Split(images_path, *pair) for name, pair in contents.splits.items()}
-    remarks += contents.remarks
+    paths = dict.fromkeys(contents.splits, images_path)
     if test_images_path:
         test = _contents(test_images_path, test_labels_path, "test_")
-        if "test" in splits:
-            remarks.append(f"The test split of {Path(images_path).name} is not read.")
-        pair = test.splits.get("test") or test.splits["train"]
-        splits["test"] = _Split(test_images_path, *pair)
-        remarks += test.remarks
-    return splits, contents.class_names
+        contents = _with_test(contents, test, Path(images_path).name)
+        paths["test"] = test_images_path
+    classes = labels.standard(
+        {split: pair[1] for split, pair in contents.splits.items()},
+        config.class_names or contents.class_names,
+    )
+    counts = {split: len(values) for split, values in classes.labels.items()}
+    stored = {split: pair[0] for split, pair in contents.splits.items()}
+    images, image_remarks = pixels.standard(stored, counts)
+    remarks = [*contents.remarks, *image_remarks]
+    splits: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for split, path in paths.items():
+        upright = _upright(images[split], path, config.orientation, remarks)
+        splits[split] = (255 - upright if config.ink == "dark" else upright, classes.labels[split])
+        for array in splits[split]:
+            array.flags.writeable = False
+    if config.ink == "dark":
+        remarks.append("Ink is dark; the images are inverted.")
+    remarks = tuple(dict.fromkeys([*remarks, *classes.remarks]))
+    shape = splits["train"][0].shape[1:]
+    fit = alphabets.fit(classes.names, shape, emnist=bool(contents.class_names))
+    info = DatasetInfo(tuple(splits), classes.names, shape, fit, config.ink == "dark", remarks)
+    return Loaded(info, splits)
+
+
+def _with_test(contents: Contents, test: Contents, name: str) -> Contents:
+    """Returns the contents of the file `name` with the test split of another file."""
+    remarks = contents.remarks
+    if "test" in contents.splits:
+        remarks += (f"The test split of {name} is not read.",)
+    pair = test.splits.get("test") or test.splits["train"]
+    return contents._replace(
+        splits={**contents.splits, "test": pair}, remarks=(*remarks, *test.remarks)
+    )
 
 
 def _contents(images_path: str, labels_path: str, prefix: str) -> Contents:

@@ -26,11 +26,7 @@ def load_or_decode(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a split's images and labels, read-only: from the cache, or else decoded and then cached.
 
-    Args:
-        folder: of the cache.
-        split: the name of the split in the cache.
-        records: the files that `decode` reads.
-        decode: returns the images and labels.
+    `records` are the files that `decode` reads; `split` is the name in the cache.
     """
     files.remove_stale(folder, "*.part")
     key = key_of(records)
@@ -49,13 +45,7 @@ def key_of(records: Iterable[Path]) -> str:
 
 
 def load(folder: Path, split: str, key: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns a split's images and labels, read-only, or None if missing, damaged or of another key.
-
-    Args:
-        folder: of the cache.
-        split: the name of the split in the cache.
-        key: of the records that the arrays must come from.
-    """
+    """Returns a split's images and labels, read-only, or None if missing, damaged or of another key."""
     paths = _paths(folder, split)
     try:
         manifest = json.loads(_manifest(folder, split).read_bytes())

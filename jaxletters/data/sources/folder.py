@@ -36,52 +36,29 @@ _OVERSAMPLING = {False: 8, True: 32}
 
 
 class _Counts(NamedTuple):
-    """The properties of decoded pictures.
+    """Counts of decoded pictures."""
 
-    Attributes:
-        total: the number of pictures, damaged ones included.
-        damaged: the paths that cannot be decoded.
-        resized: the number with another size.
-        coloured: the number in colour.
-    """
-
-    total: int
-    damaged: tuple[str, ...]
-    resized: int
-    coloured: int
+    total: int  # damaged ones included
+    damaged: tuple[str, ...]  # the paths of pictures that cannot be decoded
+    resized: int  # pictures of another size
+    coloured: int  # pictures in colour
 
 
 class _Look(NamedTuple):
-    """What a sample of pictures tells about all.
+    """Conclusions from a sample of the training pictures."""
 
-    Attributes:
-        paper: Pillow's name of the colour for transparent parts.
-        inverted: whether grey pictures are inverted.
-        remarks: the assumptions, a sentence each.
-        counts: of the sample.
-    """
-
-    paper: str
-    inverted: bool
-    remarks: tuple[str, ...]
-    counts: _Counts
+    paper: str  # Pillow's name of the colour for transparent parts
+    inverted: bool  # whether grey pictures are inverted
+    remarks: tuple[str, ...]  # the assumptions, a sentence each
+    counts: _Counts  # of the sample
 
 
 class _Glance(NamedTuple):
-    """A picture of the sample.
+    """A picture of the sample."""
 
-    Attributes:
-        light: 1 if it is light on transparent, -1 if dark, 0 if opaque.
-        dark_on_white: 1 if its strokes are darker than its border, -1 if lighter, 0 if neither, with
-            transparent parts as white.
-        dark_on_black: the same with transparent parts as black.
-        resized: whether it has another size.
-        coloured: whether it is in colour.
-    """
-
-    light: int
-    dark_on_white: int
-    dark_on_black: int
+    light: int  # 1 if it is light on transparent, -1 if dark, 0 if opaque
+    dark_on_white: int  # `resize.darkness` with transparent parts as white
+    dark_on_black: int  # the same with transparent parts as black
     resized: bool
     coloured: bool
 
@@ -141,7 +118,9 @@ def load(config: ImageFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
         if layers is None:
             damaged[i] = True
         else:
-            pixels[i], resized[i], coloured[i] = _to_image(config, layers, look)
+            pixels[i], resized[i], coloured[i] = _to_image(
+                config, layers, look.paper, look.inverted
+            )
 
     _map_pictures(fill, range(len(paths)), paths)
     kept = np.flatnonzero(~damaged)
@@ -165,11 +144,7 @@ def _image_shape(config: ImageFolder) -> tuple[int, ...]:
 
 
 def _decode(config: ImageFolder, path: str) -> NDArray[np.uint8] | None:
-    """Returns the picture in a file as `images.layers` does, or None if it is damaged or no picture.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
+    """Returns the picture in a file as `images.layers` does, or None if it is damaged or no picture."""
     try:
         with open(path, "rb") as file:
             data = file.read(images.MOST_BYTES + 1)
@@ -185,13 +160,13 @@ def _decode(config: ImageFolder, path: str) -> NDArray[np.uint8] | None:
 
 
 def _to_image(
-    config: ImageFolder, layers: NDArray[np.uint8], look: _Look
+    config: ImageFolder, layers: NDArray[np.uint8], paper: str = "white", inverted: bool = False
 ) -> tuple[NDArray[np.uint8], bool, bool]:
     """Returns a picture as an image, whether it had another size, and whether it was in colour."""
-    picture = images.on_paper(layers, look.paper)
+    picture = images.on_paper(layers, paper)
     coloured = picture.ndim > 2 and bool((picture != picture[..., :1]).any())
     picture = resize.grey(picture) if config.channels == 1 else picture
-    picture = ~picture if look.inverted else picture
+    picture = ~picture if inverted else picture
     picture = orientation.upright(picture[None], config.orientation)[0]
     resized = picture.shape[:2] != config.size
     return resize.fit(picture, config.size, config.channels, config.fit), resized, coloured
@@ -199,12 +174,10 @@ def _to_image(
 
 def _map_pictures(function: Callable[[T], R], items: Sequence[T], paths: Sequence[str]) -> list[R]:
     """Returns `function(item)` of each item; the function decodes the pictures at `paths`."""
-    if max(map(os.path.getsize, _sample(paths))) < _LARGE:
-        with warnings.catch_warnings(action="ignore"):
-            return list(map(function, items))
+    large = max(map(os.path.getsize, _sample(paths))) >= _LARGE
     threads = min(os.cpu_count() or 1, _THREADS)
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
+        return list(pool.map(function, items) if large else map(function, items))
 
 
 def _sample(paths: Sequence[str]) -> Sequence[str]:
@@ -213,11 +186,7 @@ def _sample(paths: Sequence[str]) -> Sequence[str]:
 
 
 def _look(config: ImageFolder, listing: Listing) -> _Look:
-    """Decodes a sample of the training pictures.
-
-    Raises:
-        UserError: all training pictures are damaged.
-    """
+    """Returns what a sample of the training pictures tells about all."""
     sample = _sample([path for _, path in listing.splits["train"]])
     results = _map_pictures(lambda path: _glance(config, path), sample, sample)
     glances = [glance for glance in results if glance]
@@ -253,8 +222,7 @@ def _glance(config: ImageFolder, path: str) -> _Glance | None:
         # The two differ by 255 where the picture is fully transparent.
         opacity = 255 - np.mean(white - black, dtype=np.float64)
         light = int(np.sign(2 * black.mean() - opacity))
-    unchanged = _Look("white", False, (), _Counts(0, (), 0, 0))
-    _, resized, coloured = _to_image(config, layers, unchanged)
+    _, resized, coloured = _to_image(config, layers)
     return _Glance(light, resize.darkness(white), resize.darkness(black), resized, coloured)
 
 

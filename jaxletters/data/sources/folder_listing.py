@@ -31,18 +31,11 @@ Skipped = dict[str, list[str]]
 
 
 class Listing(NamedTuple):
-    """The content of a folder.
-
-    Attributes:
-        root: the folder.
-        class_names: the names of the classes.
-        splits: each split's pictures as (label, path), in the order of the examples.
-        skipped: the paths that are not used.
-    """
+    """The content of a folder."""
 
     root: str
     class_names: tuple[str, ...]
-    splits: dict[str, list[tuple[int, str]]]
+    splits: dict[str, list[tuple[int, str]]]  # (label, path) of each picture, in order
     skipped: Skipped
 
 
@@ -101,11 +94,7 @@ def _too_few_classes(folder: str, classes: dict[str, list[str]], skipped: Skippe
 
 
 def _split_folders(root: str, skipped: Skipped) -> dict[str, str]:
-    """Returns the folder of each split; {"train": root} if `root` has the folders of classes.
-
-    Raises:
-        UserError: a split has several folders, or "train" has no folder.
-    """
+    """Returns the folder of each split; {"train": root} if `root` has the folders of classes."""
     entries = _entries(root)
     folders = [entry.path for entry in entries if _kind(entry) == "folder"]
     candidates = {

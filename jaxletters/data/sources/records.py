@@ -3,9 +3,9 @@
 
 import contextlib
 import io
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -14,14 +14,6 @@ from absl import logging
 from jaxletters.core.errors import UserError, one_line
 
 _BATCH = 1000
-
-
-class _ExampleSource(Protocol):
-    """TFDS's data source, which its annotations do not describe."""
-
-    def __len__(self) -> int: ...
-
-    def __getitems__(self, keys: Sequence[int]) -> Sequence[Mapping[str, Any]]: ...
 
 
 def _image_and_label(example: Mapping[str, Any]) -> tuple[np.ndarray, int]:
@@ -37,15 +29,10 @@ def load(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a prepared split's uint8 images `[n, *image_shape]` and int32 labels `[n]`.
 
-    Args:
-        builder: TFDS's.
-        split: its name in TFDS.
-        image_shape: of each image.
-        decode: returns the image and label of an example.
-        decoders: TFDS's, for features that it must not decode.
+    `decode` returns the image and label of an example, after TFDS's decoders.
     """
-    untyped: Any = builder
-    source: _ExampleSource = untyped.as_data_source(split, decoders=decoders)
+    # TFDS's annotations do not describe its data sources.
+    source = cast(Any, builder).as_data_source(split, decoders=decoders)
     images = np.empty((len(source), *image_shape), np.uint8)
     labels = np.empty(len(source), np.int32)
     for start in range(0, len(source), _BATCH):

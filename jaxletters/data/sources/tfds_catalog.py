@@ -66,11 +66,7 @@ def _prepared_versions(root: Path) -> _Versions:
 def _key(
     dataset: str, name: str, config: str | None, root: Path, versions: _Versions
 ) -> tuple[str, ...]:
-    """Returns (name,) or (name, config); without a config, TFDS's default or the only prepared one.
-
-    Raises:
-        UserError: several configs are prepared, but not the default.
-    """
+    """Returns (name,) or (name, config); without a config, TFDS's default or the only prepared one."""
     configs = sorted(key[1] for key in versions if key[0] == name and len(key) > 1)
     if not config and (name,) not in versions and configs:
         config = _default_config(root / name) if len(configs) > 1 else configs[0]

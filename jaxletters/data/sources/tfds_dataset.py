@@ -26,25 +26,15 @@ _SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "t
 
 
 class _Prepared(NamedTuple):
-    """A prepared dataset.
-
-    Attributes:
-        folder: of its records.
-        builder: TFDS's, which reads them.
-        features: TFDS's by name.
-        image: the name of the image feature.
-        label: the name of the label feature.
-        splits: TFDS's name of each split.
-        image_shape: of the images that `load` returns.
-    """
+    """A prepared dataset."""
 
     folder: Path
     builder: tfds.core.DatasetBuilder
     features: Mapping[str, Any]
-    image: str
-    label: str
-    splits: dict[str, str]
-    image_shape: tuple[int, ...]
+    image: str  # the name of the image feature
+    label: str  # the name of the label feature
+    splits: dict[str, str]  # TFDS's name of each split
+    image_shape: tuple[int, ...]  # of the images that `load` returns
 
 
 def info(config: Tfds) -> DatasetInfo:
@@ -74,14 +64,9 @@ def is_here(config: Tfds) -> bool:
 
 
 def load(config: Tfds, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a split in the order of its records, from a memory-mapped cache after the first time.
+    """Returns a split's uint8 images `[n, h, w]` or `[n, h, w, 3]` and int32 labels `[n]`.
 
-    Args:
-        config: the dataset.
-        split: one of `info(config).splits`.
-
-    Returns:
-        uint8 images `[n, h, w]` or `[n, h, w, 3]`, and int32 labels `[n]`.
+    They are in the order of the records; a memory-mapped cache serves every load after the first.
 
     Raises:
         UserError: the records are damaged, the images differ in size, or a label is missing.
@@ -177,11 +162,7 @@ def _open(config: Tfds) -> _Prepared:
 
 
 def _splits(config: Tfds, infos: Mapping[str, tfds.core.SplitInfo]) -> dict[str, str]:
-    """Returns TFDS's name of each split that has examples.
-
-    Raises:
-        UserError: "train" is missing.
-    """
+    """Returns TFDS's name of each split that has examples; "train" must."""
     splits: dict[str, str] = {}
     for split, names in _SPLITS.items():
         usable = [name for name in names if name in infos and infos[name].num_examples]
@@ -210,11 +191,7 @@ def _image_shape(config: Tfds, shape: tuple[int | None, ...]) -> tuple[int, ...]
 def _image_and_label(
     config: Tfds, supervised_keys: object, features: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """Returns the names of the image feature and the label feature.
-
-    Raises:
-        UserError: the dataset does not have one of each.
-    """
+    """Returns the names of the image feature and the label feature."""
     images = [name for name, feature in features.items() if _is_image(feature)]
     labels = [n for n, feature in features.items() if isinstance(feature, tfds.features.ClassLabel)]
     for image in images:
