@@ -1,4 +1,4 @@
-"""From images to logits, and from (labels, logits) to figures: losses, metrics, analysis.
+"""From images to logits, and from (labels, logits) to losses and metrics; the only folder that computes them.
 
-What is done with the figures (records, reports, early stopping) belongs to the folders below.
+Writing metrics to records and reports, and early stopping, belong to later folders.
 """

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Loss functions, and the penalty on kernels."""
 
 import jax
 import jax.numpy as jnp
@@ -7,11 +7,7 @@ import optax
 
 from jaxletters.config.training import LossConfig
 from jaxletters.core.types import Tree
-
-
-def is_kernel(parameter: jax.Array) -> bool:
-    """Whether a parameter is a kernel, which decays, rather than a bias or a normalisation's: by its axes."""
-    return parameter.ndim > 1
+from jaxletters.models.params import is_kernel
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
@@ -20,7 +16,7 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float =
     Args:
         logits: float32 `[b, classes]`.
         labels: int32 `[b]`.
-        label_smoothing: probability spread evenly over all classes (Szegedy et al., Rethinking the
+        label_smoothing: probability distributed evenly over all classes (Szegedy et al., Rethinking the
             Inception Architecture, 2015, section 7).
     """
     targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), label_smoothing)
@@ -28,14 +24,14 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float =
 
 
 def prior(labels: np.ndarray, classes: int) -> tuple[float, ...]:
-    """Returns the logarithm of each class's share of the examples, in units of an equal share.
+    """Returns the logarithm of each class's share of the examples relative to an equal share.
 
-    Added to the logits in training it makes them those of equally frequent classes (Menon et al.,
+    Added to the logits in training, it makes them the logits of equally frequent classes (Menon et al.,
     Long-tail learning via logit adjustment, 2021, section 5). 0 for classes without examples.
 
     Args:
         labels: int32 `[n]`.
-        classes: how many there are.
+        classes: the number of classes.
     """
     counts = np.bincount(labels, minlength=classes)
     equal = len(labels) / np.count_nonzero(counts)

@@ -19,6 +19,7 @@ from jaxletters.evaluation.result import InitialWeights, TrainingFacts
 from jaxletters.experiments import base, user_parts
 from jaxletters.experiments.base import Base
 from jaxletters.models import networks, summary
+from jaxletters.models.params import trainable_mask
 from jaxletters.runs import checkpoint, journal
 from jaxletters.runs.checkpoint import Snapshot
 from jaxletters.runs.journal import Record
@@ -77,7 +78,7 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
     model = networks.build(config.model, classes, shape)
     params = jax.eval_shape(model.init, jax.random.key(0)).params
     for i, stage in enumerate(config.stages):
-        pretrained.trainable(params, stage.trainable, f"config.stages.{i}.trainable")
+        trainable_mask(params, stage.trainable, f"config.stages.{i}.trainable")
     return layers
 
 
@@ -141,8 +142,8 @@ def start(config: Config, info: DatasetInfo, folder: Path) -> Start:
     model = networks.build(config.model, len(info.class_names), info.image_shape)
     draw = jax.jit(model.init, compiler_options=xla.one_time_options())
     fresh = draw(rng.key(config.seed, rng.Stream.INIT))
-    variables, report = pretrained.take(fresh, origin.run.variables, config.base.take)
-    for line in pretrained.lines(report):
+    variables, report = pretrained.transfer(fresh, origin.run.variables, config.base.take)
+    for line in pretrained.report_lines(report):
         console.notice(line)
     return Start(
         variables,

@@ -1,4 +1,4 @@
-"""Networks, each as two pure functions, init and apply.
+"""Networks as pairs of pure functions, init and apply, and their parameters by path.
 
-Nothing outside this folder imports Flax.
+No other folder imports Flax. Convolutions themselves are in `ops`; training is in `training`.
 """

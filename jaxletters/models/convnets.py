@@ -1,4 +1,4 @@
-"""Convolutional networks: Keras' and Chollet's as they are published, and a deeper one from the config."""
+"""Convolutional networks: Keras's and Chollet's as published, and a configurable deeper one."""
 
 import jax
 from flax import linen as nn
@@ -7,7 +7,7 @@ from jaxletters import ops
 from jaxletters.config.models import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
 from jaxletters.models.layers import BatchNorm, Conv
 
-_GLOROT = nn.initializers.glorot_uniform()  # Keras' default, which the published networks use
+_GLOROT = nn.initializers.glorot_uniform()  # the default of Keras, which the published networks use
 
 _INITIALIZERS = {
     "glorot_uniform": _GLOROT,
@@ -18,8 +18,7 @@ _INITIALIZERS = {
     "orthogonal": nn.initializers.orthogonal(),
 }
 
-
-# Never falling, so that they may as well follow a max-pooling as precede it.
+# Monotone activations commute with max-pooling.
 _MONOTONE = ("relu", "elu", "leaky_relu", "selu", "tanh")
 
 
@@ -34,18 +33,14 @@ class SimpleConvNet(nn.Module):
         """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
         x = images
         for i, width in enumerate(self.config.widths, 1):
-            x = nn.relu(
-                Conv(
-                    width, (3, 3), padding="VALID", pool=True, kernel_init=_GLOROT, name=f"conv{i}"
-                )(x)
-            )
+            x = _conv_relu(x, width, pool=True, name=f"conv{i}")
         x = x.reshape(x.shape[0], -1)
         x = nn.Dropout(self.config.dropout, deterministic=not train)(x)
         return nn.Dense(self.num_classes, kernel_init=_GLOROT, name="logits")(x)
 
 
 class ConvNet(nn.Module):
-    """3x3 convolutions with max-pooling between (Chollet, Deep Learning with Python, section 8.1)."""
+    """3x3 convolutions with max-pooling between them (Chollet, Deep Learning with Python, section 8.1)."""
 
     config: ConvNetConfig
     num_classes: int
@@ -55,18 +50,18 @@ class ConvNet(nn.Module):
         """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
         x = images
         for i, width in enumerate(self.config.widths, 1):
-            pool = i < len(self.config.widths)
-            x = nn.relu(
-                Conv(
-                    width, (3, 3), padding="VALID", pool=pool, kernel_init=_GLOROT, name=f"conv{i}"
-                )(x)
-            )
+            x = _conv_relu(x, width, pool=i < len(self.config.widths), name=f"conv{i}")
         x = x.reshape(x.shape[0], -1)
         return nn.Dense(self.num_classes, kernel_init=_GLOROT, name="logits")(x)
 
 
+def _conv_relu(x: jax.Array, width: int, pool: bool, name: str) -> jax.Array:
+    conv = Conv(width, (3, 3), padding="VALID", pool=pool, kernel_init=_GLOROT, name=name)
+    return nn.relu(conv(x))
+
+
 class Deeper(nn.Module):
-    """Stages of convolutions with BatchNorm, each ending in a pooling by two, then dense layers."""
+    """Stages of convolutions with BatchNorm, each ending in 2x2 pooling, then dense layers."""
 
     config: DeeperConfig
     num_classes: int
@@ -78,39 +73,45 @@ class Deeper(nn.Module):
         kernel_init = _INITIALIZERS[c.initializer]
         activate = getattr(nn, c.activation)
         x = images
-        for stage, (width, edge, depth) in enumerate(
-            zip(c.widths, c.kernel_sizes, c.depths, strict=True), 1
-        ):
+        stages = zip(c.widths, c.kernel_sizes, c.depths, strict=True)
+        for stage, (width, edge, depth) in enumerate(stages, 1):
             for i in range(1, depth + 1):
-                last = i == depth
-                norm = c.batch_norm and (c.norm_position == "before_activation" or last)
-                before = norm and c.norm_position == "before_activation"
-                pool = last and c.pooling == "max"
-                early = pool and c.activation in _MONOTONE
-                x = Conv(
-                    width,
-                    (edge, edge),
-                    strides=2 if c.pooling == "stride" and last else 1,
-                    padding=c.padding.upper(),
-                    use_bias=not before,
-                    pool=early and not before,
-                    kernel_init=kernel_init,
-                    name=f"stage{stage}_conv{i}",
-                )(x)
-                if before:
-                    x = BatchNorm(name=f"stage{stage}_norm{i}")(x, train)
-                    if early:
-                        x = ops.max_pool(x)
-                x = activate(x)
-                if pool and not early:
-                    x = ops.max_pool(x)
-                if last and c.pooling == "avg":
-                    x = nn.avg_pool(x, (2, 2), (2, 2))
-                if norm and not before:
-                    x = BatchNorm(name=f"stage{stage}_norm{i}")(x, train)
+                names = f"stage{stage}_conv{i}", f"stage{stage}_norm{i}"
+                x = self._convolution(x, train, width, edge, i == depth, *names)
         x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(c.hidden, 1):
             x = nn.Dropout(c.dropout, deterministic=not train)(x)
             x = activate(nn.Dense(width, kernel_init=kernel_init, name=f"hidden{i}")(x))
         x = nn.Dropout(c.dropout, deterministic=not train)(x)
         return nn.Dense(self.num_classes, kernel_init=kernel_init, name="logits")(x)
+
+    def _convolution(
+        self, x: jax.Array, train: bool, width: int, edge: int, last: bool, conv: str, norm: str
+    ) -> jax.Array:
+        """Applies a convolution, its BatchNorm and activation, and the pooling if it is a stage's last."""
+        c = self.config
+        norm_before = c.batch_norm and c.norm_position == "before_activation"
+        norm_after = c.batch_norm and not norm_before and last
+        max_pool = last and c.pooling == "max"
+        # Pooling earlier leaves a quarter of the work to what follows.
+        pool_first = max_pool and c.activation in _MONOTONE
+        x = Conv(
+            width,
+            (edge, edge),
+            strides=2 if c.pooling == "stride" and last else 1,
+            padding=c.padding.upper(),
+            use_bias=not norm_before,
+            pool=pool_first and not norm_before,
+            kernel_init=_INITIALIZERS[c.initializer],
+            name=conv,
+        )(x)
+        if norm_before:
+            x = BatchNorm(name=norm)(x, train)
+            if pool_first:
+                x = ops.max_pool(x)
+        x = getattr(nn, c.activation)(x)
+        if max_pool and not pool_first:
+            x = ops.max_pool(x)
+        if last and c.pooling == "avg":
+            x = nn.avg_pool(x, (2, 2), (2, 2))
+        return BatchNorm(name=norm)(x, train) if norm_after else x

@@ -1,4 +1,4 @@
-"""The layers that the networks here are made of, over `jaxletters.ops`."""
+"""Flax layers on top of `jaxletters.ops`."""
 
 import jax
 import jax.numpy as jnp
@@ -9,23 +9,23 @@ from jaxletters import ops
 
 
 class Conv(nn.Module):
-    """Flax's `nn.Conv` for images, in this project's forms on CPUs, then a 2x2 max-pooling if asked.
+    """A drop-in for Flax's `nn.Conv` on images that is fast on CPUs, with optional 2x2 max-pooling.
 
-    The arguments that both have mean the same, and so do the parameters. Kernels that are square, with
-    one stride and one group, take this project's forms (`jaxletters.ops`); others take XLA's.
+    Arguments and parameters have the meaning and names of `nn.Conv`'s. Square kernels with one stride
+    and one group use `jaxletters.ops`; all others use XLA's convolution.
 
-    The pooling comes before the bias, and in the networks before the activation, because neither
-    changes which of four numbers is the largest and both then work on a quarter of them.
+    The pooling precedes the bias, and in the networks the activation: neither changes which of four
+    numbers is the largest, and both then process a quarter of them.
 
     Attributes:
-        features: channels of the output.
-        kernel_size: height and width of the kernel, in pixels.
-        strides: along both axes, or along each.
+        features: output channels.
+        kernel_size: (height, width) of the kernel, in pixels.
+        strides: one for both axes, or one per axis.
         padding: "SAME" or "VALID".
-        feature_group_count: groups that channels are divided into.
-        use_bias: whether a number per channel is added.
-        kernel_init: of the kernel `[*kernel_size, in / groups, features]`.
-        pool: whether a 2x2 max-pooling follows.
+        feature_group_count: the number of groups of channels.
+        use_bias: whether to add a bias per channel.
+        kernel_init: initializer of the kernel `[*kernel_size, in / groups, features]`.
+        pool: whether to apply 2x2 max-pooling.
     """
 
     features: int
@@ -41,17 +41,15 @@ class Conv(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps `[b, h, w, in]` to `[b, h', w', features]`."""
         shape = (*self.kernel_size, x.shape[-1] // self.feature_group_count, self.features)
-        x = self._convolved(x, self.param("kernel", self.kernel_init, shape))
+        x = self._convolve(x, self.param("kernel", self.kernel_init, shape))
         if not self.use_bias:
             return x
         return ops.add_bias(x, self.param("bias", nn.initializers.zeros_init(), (self.features,)))
 
-    def _convolved(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    def _convolve(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
         strides = self.strides if isinstance(self.strides, tuple) else (self.strides, self.strides)
-        one_of_each = (
-            len(set(self.kernel_size)) == len(set(strides)) == self.feature_group_count == 1
-        )
-        if not one_of_each or (self.pool and strides != (1, 1)):
+        square = len(set(self.kernel_size)) == len(set(strides)) == 1
+        if not square or self.feature_group_count > 1 or (self.pool and strides != (1, 1)):
             x = jax.lax.conv_general_dilated(
                 x,
                 kernel,
@@ -62,7 +60,7 @@ class Conv(nn.Module):
             )
             return ops.max_pool(x) if self.pool else x
         if self.is_initializing():
-            # Parameters depend on shapes alone, and tracing the CPU's forms takes seconds.
+            # Parameters depend on shapes alone, and tracing the CPU's algorithms takes seconds.
             shape = ops.output_shape(x, kernel, strides[0], self.padding, self.pool)
             return jnp.zeros(shape, x.dtype)
         if self.pool:
@@ -74,9 +72,9 @@ class BatchNorm(nn.Module):
     """Batch normalisation (Ioffe and Szegedy 2015) over all axes but the last.
 
     Attributes:
-        momentum: share of the running statistics that an update keeps.
+        momentum: the share of the running statistics that an update keeps.
         epsilon: added to the variance.
-        scale_init: of the factor per channel.
+        scale_init: initializer of the scale per channel.
     """
 
     momentum: float = 0.9
@@ -87,7 +85,7 @@ class BatchNorm(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps `[b, ..., c]` to the same shape.
 
-        With `train`, the batch's own mean and variance are used, and the running ones updated.
+        With `train`, uses the mean and variance of the batch and updates the running statistics.
         """
         shape = (x.shape[-1],)
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
@@ -97,8 +95,8 @@ class BatchNorm(nn.Module):
         if not train:
             slope = scale * jax.lax.rsqrt(variance.value + self.epsilon)
             return (x - mean.value) * slope + offset
-        y, *batch = ops.batch_norm(x, scale, offset, self.epsilon)
+        y, *statistics = ops.batch_norm(x, scale, offset, self.epsilon)
         if not self.is_initializing():
-            for running, new in zip((mean, variance), batch, strict=True):
+            for running, new in zip((mean, variance), statistics, strict=True):
                 running.value = self.momentum * running.value + (1 - self.momentum) * new
         return y

@@ -1,4 +1,4 @@
-"""A small residual network for letters: good accuracy for few multiply-adds."""
+"""A small residual network for letters: high accuracy for few multiply-adds."""
 
 import jax
 from flax import linen as nn
@@ -10,12 +10,13 @@ _HE = nn.initializers.he_normal()
 
 
 class LetterNet(nn.Module):
-    """A 3x3 stem at full size, stages of residual blocks that each halve it, an average, the logits.
+    """A 3x3 stem, stages of residual blocks, global average pooling, and the logits.
 
-    The stem sees the images without their margin. A block is two 3x3 convolutions with BatchNorm and what
-    they are added to (He et al., Deep Residual Learning, 2015, figure 5 left), a 1x1 convolution where
-    shapes change. The scale of its second BatchNorm begins at zero, so that it begins as what it is added
-    to (Goyal et al., Accurate, Large Minibatch SGD, 2017, section 5.1).
+    The stem processes the images without their margin at full resolution; each stage halves it. A block
+    adds two 3x3 convolutions with BatchNorm to its input (He et al., Deep Residual Learning, 2015, figure
+    5 left), which passes a 1x1 convolution if shapes change. The scale of the second BatchNorm is
+    initialised to zero, so that a block starts as its shortcut (Goyal et al., Accurate, Large Minibatch
+    SGD, 2017, section 5.1).
     """
 
     config: LetterNetConfig
@@ -26,7 +27,7 @@ class LetterNet(nn.Module):
         """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
         stem, *widths = self.config.widths
         crop, (batch, height, width, channels) = self.config.crop, images.shape
-        # Indexing would be a gather in JAX 0.7, and in a program for batches of any size.
+        # Indexing would be a gather in JAX 0.7, and in programs with a symbolic batch size.
         limits = (batch, height - crop, width - crop, channels)
         inner = jax.lax.slice(images, (0, crop, crop, 0), limits)
         x = self._conv(inner, stem, 3, 1, "stem_conv")

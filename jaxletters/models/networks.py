@@ -1,9 +1,8 @@
-"""Networks, each as two pure functions; nothing of this package outside it knows about Flax."""
+"""Builds the network that a config describes, as two pure functions."""
 
 import functools
 import inspect
-import re
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +11,17 @@ from flax import linen as nn
 from jaxletters.config.slots import ModelConfig
 from jaxletters.core.types import Model, Tree, Variables
 from jaxletters.models.layers import BatchNorm
+from jaxletters.models.params import is_trainable
 
 
-def module(config: ModelConfig, num_classes: int) -> nn.Module:
+def build_module(config: ModelConfig, num_classes: int) -> nn.Module:
     """Returns the Linen module that a config describes.
 
     Raises:
-        TypeError: it is none.
+        TypeError: the config's `build` returns something else.
     """
     with config.import_context():
-        net = config.build(num_classes)
+        net: object = config.build(num_classes)
     if not isinstance(net, nn.Module):
         raise TypeError(
             f"{type(config).__name__}.build: expected a Flax Linen module, found {type(net).__name__}"
@@ -29,19 +29,19 @@ def module(config: ModelConfig, num_classes: int) -> nn.Module:
     return net
 
 
-def calling(net: nn.Module, train: bool) -> dict[str, Any]:
-    """Returns what a network takes beside the images: whether it trains, under one of its usual names."""
-    known = {"train": train, "training": train, "deterministic": not train}
-    taken = inspect.signature(type(net).__call__).parameters
-    return {name: value for name, value in known.items() if name in taken}
+def mode_arguments(net: nn.Module, train: bool) -> dict[str, bool]:
+    """Returns the keyword argument that tells a network's `__call__` whether it trains, if it has one."""
+    values = {"train": train, "training": train, "deterministic": not train}
+    accepted = inspect.signature(type(net).__call__).parameters
+    return {name: value for name, value in values.items() if name in accepted}
 
 
-def pixels(images: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
-    """Returns images `[b, h, w]` or `[b, h, w, c]` as networks take them, with their channels."""
+def add_channels(images: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
+    """Returns images `[b, h, w]` or `[b, h, w, c]` with an axis of channels, as networks take them."""
     return images if len(image_shape) == 3 else images[..., None]
 
 
-# Equal arguments give the same functions, so that what was compiled with them is used again.
+# The cache returns the same functions for equal arguments, so that compiled programs are reused.
 @functools.cache
 def build(
     config: ModelConfig, num_classes: int, image_shape: tuple[int, ...], trainable: str = ".*"
@@ -49,23 +49,23 @@ def build(
     """Returns the network that a config describes, for images of one shape.
 
     Args:
-        config: which network, and its sizes.
+        config: the architecture.
         num_classes: logits per image.
         image_shape: (height, width) in pixels, or (height, width, channels).
-        trainable: a regular expression over paths such as "stage1_norm1/"; BatchNorm that it does not
-            match from the beginning normalises in training as in evaluation, and learns nothing.
+        trainable: a regular expression over paths such as "stage1_norm1/"; a BatchNorm whose path it does
+            not match uses its running statistics in training too, and does not update them.
 
     Raises:
         TypeError: the config describes no Linen module, or one with other variables than parameters
             and running statistics.
     """
-    # Flax's annotations cannot tell that `mutable` makes the result a pair.
-    net: Any = module(config, num_classes)
+    # Flax's annotations do not say that `mutable` makes the result a pair.
+    net = cast(Any, build_module(config, num_classes))
 
     def init(key: jax.Array) -> Variables:
-        images = pixels(jnp.zeros((1, *image_shape)), image_shape)
+        images = add_channels(jnp.zeros((1, *image_shape)), image_shape)
         with config.import_context():
-            variables = net.init(key, images, **calling(net, False))
+            variables = net.init(key, images, **mode_arguments(net, False))
         if others := set(variables) - {"params", "batch_stats"}:
             raise TypeError(
                 f"{type(net).__name__}: expected parameters and batch_stats, found the variables "
@@ -76,38 +76,36 @@ def build(
     def apply(
         variables: Variables, images: jax.Array, *, train: bool, key: jax.Array | None = None
     ) -> tuple[jax.Array, Tree]:
-        images = pixels(images, image_shape)
-        if not train:
-            with config.import_context():
-                logits = net.apply(variables._asdict(), images, **calling(net, False))
-            return logits, variables.batch_stats
-        with config.import_context(), nn.intercept_methods(functools.partial(_freeze, trainable)):
-            logits, updated = net.apply(
-                variables._asdict(),
-                images,
-                **calling(net, True),
-                rngs={"dropout": key},
-                mutable=["batch_stats"],
-            )
+        call = functools.partial(
+            net.apply,
+            variables._asdict(),
+            add_channels(images, image_shape),
+            **mode_arguments(net, train),
+        )
+        with config.import_context():
+            if not train:
+                return call(), variables.batch_stats
+            with nn.intercept_methods(functools.partial(_freeze_norms, trainable)):
+                logits, updated = call(rngs={"dropout": key}, mutable=["batch_stats"])
         return logits, updated.get("batch_stats", {})
 
     return Model(init, apply)
 
 
-def _freeze(
+def _freeze_norms(
     trainable: str, call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext
 ) -> Any:
-    """Lets a BatchNorm that is not trained work as in evaluation."""
+    """Makes each BatchNorm that is not trainable compute as in evaluation."""
     layer = context.module
-    frozen = not re.match(trainable, "/".join((*layer.path, "")))
+    frozen = not is_trainable("/".join((*layer.path, "")), trainable)
     if frozen and isinstance(layer, BatchNorm):
         return call(args[0], False)
     if frozen and isinstance(layer, nn.BatchNorm) and context.method_name == "__call__":
-        # Flax wants it in one place only, and the network may have said it in the layer's.
-        given = layer.use_running_average
+        # Flax accepts `use_running_average` from the layer or from the call, not from both.
+        attribute = layer.use_running_average
         object.__setattr__(layer, "use_running_average", None)
         try:
             return call(args[0], **{**kwargs, "use_running_average": True})
         finally:
-            object.__setattr__(layer, "use_running_average", given)
+            object.__setattr__(layer, "use_running_average", attribute)
     return call(*args, **kwargs)

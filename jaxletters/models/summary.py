@@ -1,8 +1,8 @@
-"""What a network is made of: layers, shapes, parameters, multiply-adds."""
+"""The layers of a network with their output shapes, parameters and multiply-adds."""
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,11 @@ from flax import linen as nn
 from flax import traverse_util
 
 from jaxletters.config.slots import ModelConfig
+from jaxletters.core.types import Tree
 from jaxletters.models.layers import Conv
-from jaxletters.models.networks import calling, module, pixels
+from jaxletters.models.networks import add_channels, build_module, mode_arguments
+
+Path = tuple[str, ...]
 
 
 class LayerRow(NamedTuple):
@@ -19,11 +22,11 @@ class LayerRow(NamedTuple):
 
     Attributes:
         name: its path in the parameters, joined by slashes.
-        kind: what it is, such as "Conv 3x3".
-        output_shape: of one image, without the batch.
-        parameters: trainable numbers.
-        macs: multiply-adds of one image's forward pass, of convolutions and dense layers; of what a
-            pooling drops there are none.
+        kind: its type, such as "Conv 3x3".
+        output_shape: for one image, without the batch axis.
+        parameters: the number of trainable scalars.
+        macs: multiply-adds of the forward pass of one image, in convolutions and dense layers; outputs that
+            a pooling drops count too.
     """
 
     name: str
@@ -33,28 +36,20 @@ class LayerRow(NamedTuple):
     macs: int
 
 
-def _kind(layer: nn.Module) -> str:
-    if isinstance(layer, Conv):
-        height, width = layer.kernel_size
-        return f"Conv {height}x{width}" + (", pooled" if layer.pool else "")
-    if isinstance(layer, nn.Conv):
-        edges = (
-            layer.kernel_size if isinstance(layer.kernel_size, Sequence) else (layer.kernel_size,)
-        )
-        return f"Conv {'x'.join(map(str, edges))}"
-    return type(layer).__name__
+class Table(NamedTuple):
+    """A network's layers as text, for one image; multiply-adds are in millions."""
 
-
-def _features(layer: Any, own: dict[str, Any]) -> int:
-    """Returns how many numbers a layer with a kernel gives for each position."""
-    features = getattr(layer, "features", own["kernel"].shape[-1])
-    return math.prod(features if isinstance(features, Sequence) else (features,))
+    heading: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    total: tuple[str, ...]
+    left_aligned: int = 2
+    """The number of columns that are left-aligned."""
 
 
 def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, ...]) -> list[LayerRow]:
     """Returns a row per layer with parameters, in the order of computation; nothing is computed."""
-    net = module(config, num_classes)
-    calls: dict[tuple[str, ...], tuple[nn.Module, tuple[int, ...]]] = {}
+    net = cast(Any, build_module(config, num_classes))
+    calls: dict[Path, tuple[nn.Module, tuple[int, ...]]] = {}
 
     def record(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
         output = call(*args, **kwargs)
@@ -63,37 +58,49 @@ def layers(config: ModelConfig, num_classes: int, image_shape: tuple[int, ...]) 
             calls[context.module.path] = context.module, arrays[0].shape[1:]
         return output
 
-    def trace(key: jax.Array) -> Any:
+    def init(key: jax.Array) -> Tree:
         with config.import_context(), nn.intercept_methods(record):
-            images = pixels(jnp.zeros((1, *image_shape)), image_shape)
-            return net.init(key, images, **calling(net, False)).get("params", {})
+            images = add_channels(jnp.zeros((1, *image_shape)), image_shape)
+            return net.init(key, images, **mode_arguments(net, False)).get("params", {})
 
-    params: dict[Any, Any] = traverse_util.flatten_dict(jax.eval_shape(trace, jax.random.key(0)))
-    rows = []
+    params = cast(
+        dict[Path, jax.ShapeDtypeStruct],
+        traverse_util.flatten_dict(jax.eval_shape(init, jax.random.key(0))),
+    )
+    rows: list[LayerRow] = []
     for path, (layer, shape) in calls.items():
-        own = {p[-1]: leaf for p, leaf in params.items() if p[:-1] == path}
-        if own:
-            numbers = math.prod(shape) * (4 if isinstance(layer, Conv) and layer.pool else 1)
-            macs = numbers * own["kernel"].size // _features(layer, own) if "kernel" in own else 0
-            size = sum(leaf.size for leaf in own.values())
-            # What the network itself holds has no path but its own names.
-            name = "/".join(path) or ", ".join(own)
-            rows.append(LayerRow(name, _kind(layer), shape, size, macs))
+        arrays = {key[-1]: array for key, array in params.items() if key[:-1] == path}
+        if arrays:
+            # The network's direct parameters have no path, only names.
+            name = "/".join(path) or ", ".join(arrays)
+            size = sum(array.size for array in arrays.values())
+            rows.append(LayerRow(name, _kind(layer), shape, size, _macs(layer, arrays, shape)))
     return rows
 
 
-class Table(NamedTuple):
-    """A network's layers as text, for one image; multiply-adds are in millions."""
+def _kind(layer: nn.Module) -> str:
+    if isinstance(layer, Conv):
+        height, width = layer.kernel_size
+        return f"Conv {height}x{width}" + (", pooled" if layer.pool else "")
+    if isinstance(layer, nn.Conv):
+        size = layer.kernel_size
+        return f"Conv {'x'.join(map(str, size if isinstance(size, Sequence) else (size,)))}"
+    return type(layer).__name__
 
-    heading: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    total: tuple[str, ...]
-    left: int = 2
-    """How many columns are flush left."""
+
+def _macs(
+    layer: nn.Module, arrays: dict[str, jax.ShapeDtypeStruct], output_shape: tuple[int, ...]
+) -> int:
+    if (kernel := arrays.get("kernel")) is None:
+        return 0
+    features: int | Sequence[int] = getattr(layer, "features", kernel.shape[-1])
+    per_position = math.prod(features if isinstance(features, Sequence) else (features,))
+    before_pooling = 4 if isinstance(layer, Conv) and layer.pool else 1
+    return math.prod(output_shape) * before_pooling * kernel.size // per_position
 
 
 def table(layers: Sequence[LayerRow]) -> Table:
-    """Returns layers, parameters and multiply-adds as the cells of a table."""
+    """Returns the layers, their parameters and their multiply-adds as the cells of a table."""
     rows = [
         (
             row.name,

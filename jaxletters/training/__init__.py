@@ -1,4 +1,4 @@
-"""The one training loop, its compiled step, and the pure functions that the step is made of.
+"""The training loop, its compiled step, and the pure functions that the step consists of.
 
-What a run starts from and what it leaves belong to `experiments`.
+Choosing initial weights and writing results belong to `experiments`.
 """

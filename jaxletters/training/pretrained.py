@@ -1,4 +1,4 @@
-"""Beginning with the weights of another run, and training only some of them."""
+"""Initial weights from another run."""
 
 import re
 from typing import NamedTuple
@@ -7,16 +7,17 @@ import jax
 import jax.numpy as jnp
 
 from jaxletters.core.errors import UserError
-from jaxletters.core.types import Tree, Variables
+from jaxletters.core.types import Variables
+from jaxletters.models.params import by_name, path_name
 
 
-class Taken(NamedTuple):
-    """What became of every array of a network that begins with another's weights, by path.
+class TransferReport(NamedTuple):
+    """The origin of every array of a network that starts from another network's weights, by path.
 
     Attributes:
-        taken: came from the other network.
+        taken: copied from the base.
         new: initialised.
-        left: arrays of the other network that found no use.
+        left: arrays of the base that were not used.
     """
 
     taken: list[str]
@@ -24,45 +25,39 @@ class Taken(NamedTuple):
     left: list[str]
 
 
-def path_name(path: tuple[jax.tree_util.KeyEntry, ...]) -> str:
-    """Returns "stage1_conv1/kernel" for such a path of keys."""
-    return jax.tree_util.keystr(path, simple=True, separator="/")
-
-
-def take(fresh: Variables, base: Variables, pattern: str) -> tuple[Variables, Taken]:
-    """Returns `fresh` with those arrays of `base` whose path matches `pattern` from its beginning.
+def transfer(fresh: Variables, base: Variables, pattern: str) -> tuple[Variables, TransferReport]:
+    """Returns `fresh` with those arrays of `base` whose path `pattern` matches from its beginning.
 
     Args:
-        fresh: an initialised network.
-        base: the variables of a trained one.
+        fresh: the variables of an initialised network.
+        base: the variables of a trained network.
         pattern: a regular expression over paths such as "stage1_conv1/kernel".
 
     Raises:
-        UserError: nothing matches, or an array that does has another shape in the other network.
+        UserError: the pattern matches no array, or a matching array has another shape in `base`.
     """
-    offered = {path_name(p): x for p, x in jax.tree_util.tree_leaves_with_path(base.params)}
-    offered |= {path_name(p): x for p, x in jax.tree_util.tree_leaves_with_path(base.batch_stats)}
-    matching = {name: x for name, x in offered.items() if re.match(pattern, name)}
+    offered = {**by_name(base.params), **by_name(base.batch_stats)}
+    matching = {name: array for name, array in offered.items() if re.match(pattern, name)}
     if not matching:
         raise UserError(
             f"config.base.take: {pattern!r} matches none of the base's arrays; there are: "
             f"{', '.join(offered)}"
         )
-    report = Taken([], [], [])
+    report = TransferReport([], [], [])
 
-    def choose(path: tuple[jax.tree_util.KeyEntry, ...], own: jax.Array) -> jax.Array:
+    def choose(path: tuple[jax.tree_util.KeyEntry, ...], initial: jax.Array) -> jax.Array:
         name = path_name(path)
         if name not in matching:
             report.new.append(name)
-            return own
-        other = matching.pop(name)
-        if other.shape != own.shape:
+            return initial
+        trained = matching.pop(name)
+        if trained.shape != initial.shape:
             raise UserError(
-                f"config.base.take: {name} is {list(other.shape)} in the base and {list(own.shape)} here; "
-                "leave it out of the pattern, or make the networks alike"
+                f"config.base.take: {name} is {list(trained.shape)} in the base and "
+                f"{list(initial.shape)} here; leave it out of the pattern, or make the networks alike"
             )
         report.taken.append(name)
-        return jnp.asarray(other)
+        return jnp.asarray(trained)
 
     params = jax.tree_util.tree_map_with_path(choose, fresh.params)
     batch_stats = jax.tree_util.tree_map_with_path(choose, fresh.batch_stats)
@@ -70,42 +65,11 @@ def take(fresh: Variables, base: Variables, pattern: str) -> tuple[Variables, Ta
     return Variables(params, batch_stats), report
 
 
-def lines(report: Taken) -> list[str]:
-    """Returns what became of the arrays as lines for a reader, a layer named once."""
-    found = (("taken from the base", report.taken), ("new", report.new), ("left", report.left))
-    return [f"{label}: {', '.join(_layers(names))}" for label, names in found if names]
+def report_lines(report: TransferReport) -> list[str]:
+    """Returns a transfer report as lines of text that name each layer once."""
+    groups = (("taken from the base", report.taken), ("new", report.new), ("left", report.left))
+    return [f"{label}: {', '.join(_layer_names(names))}" for label, names in groups if names]
 
 
-def _layers(names: list[str]) -> list[str]:
-    return list(dict.fromkeys(name.rpartition("/")[0] for name in names))
-
-
-def trainable(params: Tree, pattern: str, setting: str = "trainable") -> Tree:
-    """Returns, for every parameter, whether its path matches `pattern` from its beginning.
-
-    Args:
-        params: a network's parameters.
-        pattern: a regular expression over paths such as "stage1_conv1/kernel".
-        setting: what the error calls the pattern.
-
-    Raises:
-        UserError: none does.
-    """
-    mask = jax.tree_util.tree_map_with_path(
-        lambda path, _: re.match(pattern, path_name(path)) is not None, params
-    )
-    if not any(jax.tree.leaves(mask)):
-        names = [path_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-        raise UserError(
-            f"{setting}: {pattern!r} matches none of the parameters; there are: {', '.join(names)}"
-        )
-    return mask
-
-
-def freeze(params: Tree, pattern: str) -> Tree:
-    """Returns the parameters as they are, for a gradient that knows only those matching `pattern`."""
-    return jax.tree.map(
-        lambda x, trained: x if trained else jax.lax.stop_gradient(x),
-        params,
-        trainable(params, pattern),
-    )
+def _layer_names(array_names: list[str]) -> list[str]:
+    return list(dict.fromkeys(name.rpartition("/")[0] for name in array_names))

@@ -12,8 +12,9 @@ from jaxletters.config.slots import Augmentation, Loss
 from jaxletters.core import rng
 from jaxletters.core.types import Batch, Counts, Examples, Model, TrainState, Tree, Variables
 from jaxletters.evaluation import metrics
+from jaxletters.models.params import stop_frozen_gradients
 from jaxletters.runtime import sharding, xla
-from jaxletters.training import augment, pretrained, sampling
+from jaxletters.training import augment, sampling
 
 
 class Task(NamedTuple):
@@ -113,7 +114,7 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
     key = rng.key(task.seed, rng.Stream.DROPOUT, state.step)
 
     def objective(params: Tree) -> tuple[jax.Array, tuple[jax.Array, Tree]]:
-        variables = state.variables._replace(params=pretrained.freeze(params, task.trainable))
+        variables = state.variables._replace(params=stop_frozen_gradients(params, task.trainable))
         logits, batch_stats = task.model.apply(variables, batch.images, train=True, key=key)
         learned = logits + jnp.asarray(task.prior) if task.prior else logits
         with task.loss.import_context():

@@ -11,8 +11,9 @@ from jaxletters.config.schema import Config, StageConfig, StudyConfig, SweepConf
 from jaxletters.core.types import Batch, TrainState
 from jaxletters.experiments import base, sweep
 from jaxletters.models import networks, summary
+from jaxletters.models.params import trainable_mask
 from jaxletters.runtime import sharding
-from jaxletters.training import optimizers, pretrained
+from jaxletters.training import optimizers
 from jaxletters.training.plan import Plan
 from jaxletters.training.train_step import Task
 
@@ -109,5 +110,5 @@ def test_each_trains_a_step(name):
         assert (int(state.step), int(state.skipped), int(counts.examples)) == (2, 0, 2)
         after = tiny.on_host(state.variables.params)
         moved = jax.tree.map(lambda a, b: not np.array_equal(a, b), before, after)
-        assert moved == pretrained.trainable(before, stage.trainable)
+        assert moved == trainable_mask(before, stage.trainable)
         assert parameters == sum(leaf.size for leaf in jax.tree.leaves(after))

@@ -271,7 +271,7 @@ def test_a_config_file_named_as_a_library_hides_none(tmp_path):
     import optax
 
     config = configfile.load(file)
-    networks.module(config.model, 27)
+    networks.build_module(config.model, 27)
     assert sys.modules["optax"] is optax
     assert str(tmp_path) not in sys.path
 

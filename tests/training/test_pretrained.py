@@ -10,6 +10,7 @@ from jaxletters.config.training import LossConfig, OptimizerConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Batch
 from jaxletters.models import networks
+from jaxletters.models.params import path_name, trainable_mask
 from jaxletters.training import optimizers, pretrained, train_step
 
 NETWORK = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1), hidden=(4,))
@@ -22,7 +23,7 @@ def variables(network, seed):
 
 def test_what_matches_is_taken_and_everything_is_accounted_for():
     fresh, base = variables(NETWORK, 0), variables(SMALLER_HEAD, 1)
-    found, report = pretrained.take(fresh, base, "stage")
+    found, report = pretrained.transfer(fresh, base, "stage")
     for stage in (1, 2):
         for name in (f"stage{stage}_conv1", f"stage{stage}_norm1"):
             tiny.assert_same_bits(found.params[name], base.params[name])
@@ -30,25 +31,27 @@ def test_what_matches_is_taken_and_everything_is_accounted_for():
         tiny.assert_same_bits(found.batch_stats[norm], base.batch_stats[norm])
     for name in ("hidden1", "logits"):
         tiny.assert_same_bits(found.params[name], fresh.params[name])
-    paths = {pretrained.path_name(p) for p, _ in jax.tree_util.tree_leaves_with_path(fresh.params)}
+    paths = {path_name(p) for p, _ in jax.tree_util.tree_leaves_with_path(fresh.params)}
     assert {*report.taken, *report.new} >= paths
     assert set(report.new) == {p for p in paths if not p.startswith("stage")}
     assert report.left == ["logits/bias", "logits/kernel"]
-    assert pretrained.lines(report)[2] == "left: logits"
+    assert pretrained.report_lines(report)[2] == "left: logits"
 
 
 def test_a_shape_that_does_not_fit_is_named_with_the_other():
     with pytest.raises(
         UserError, match=r"logits/kernel is \[12, 5\] in the base and \[4, 5\] here"
     ):
-        pretrained.take(variables(NETWORK, 0), variables(SMALLER_HEAD, 1), "stage|logits/kernel")
+        pretrained.transfer(
+            variables(NETWORK, 0), variables(SMALLER_HEAD, 1), "stage|logits/kernel"
+        )
 
 
 def test_a_pattern_that_matches_nothing_is_refused():
     with pytest.raises(UserError, match=r"config\.base\.take: 'block' matches none .*stage1_conv1"):
-        pretrained.take(variables(NETWORK, 0), variables(NETWORK, 1), "block")
+        pretrained.transfer(variables(NETWORK, 0), variables(NETWORK, 1), "block")
     with pytest.raises(UserError, match=r"stages\.0: 'conv1' matches none .*stage1_conv1"):
-        pretrained.trainable(variables(NETWORK, 0).params, "conv1", "stages.0")
+        trainable_mask(variables(NETWORK, 0).params, "conv1", "stages.0")
 
 
 @pytest.mark.parametrize(
