@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
 from jaxletters.data.synthetic.strokes import LETTERS
-from jaxletters.reading import loader, pictures
+from jaxletters.reading import loader, recognition
 from jaxletters.reading.classifier import Classifier
 from jaxletters.runtime import xla
 
@@ -104,7 +104,7 @@ def photographs(seed: int) -> list[Photograph]:
 def read(classifier: Classifier, picture: Photograph) -> str:
     """Returns what the network reads, "" where no letter is found."""
     try:
-        return pictures.read(classifier, picture.image, picture.letter).text
+        return recognition.read(classifier, picture.image, picture.letter).text
     except UserError:
         return ""
 

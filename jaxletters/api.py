@@ -17,9 +17,9 @@ from jaxletters.config.schema import Experiment
 from jaxletters.core.errors import UserError
 from jaxletters.data import images
 from jaxletters.evaluation.result import Result
-from jaxletters.reading import loader, pictures
+from jaxletters.reading import loader, recognition
 from jaxletters.reading.classifier import Classifier
-from jaxletters.reading.pictures import Reading
+from jaxletters.reading.recognition import Reading
 from jaxletters.runs import workdir
 from jaxletters.runtime import files, log_filter
 
@@ -111,5 +111,5 @@ def read(classifier: Classifier, picture: NDArray[np.uint8] | Image.Image | Path
             f"classifier: expected what jl.load gives, found {type(classifier).__name__}; load it first"
         )
     if isinstance(picture, str | Path):
-        return pictures.read(classifier, images.read(files.expand_user(picture)), str(picture))
-    return pictures.read(classifier, images.of(picture, "the picture"), "the picture")
+        return recognition.read(classifier, images.read(files.expand_user(picture)), str(picture))
+    return recognition.read(classifier, images.of(picture, "the picture"), "the picture")

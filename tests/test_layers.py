@@ -28,7 +28,13 @@ PURE = (
     *("data.canvas", "data.checks", "data.digests", "data.formats.alphabets", "data.formats.idx"),
     *("data.formats.labels", "data.formats.mat", "data.formats.pixels", "data.glyphs"),
     *("data.orientation", "data.resize", "data.sources.provenance", "data.splitting"),
-    *("data.synthetic", "reading.segmentation", "training.augment", "training.early_stopping"),
+    *(
+        "data.synthetic",
+        "reading.letter_image",
+        "reading.segmentation",
+        "training.augment",
+        "training.early_stopping",
+    ),
     *("training.optimizers", "training.plan", "training.pretrained", "training.rollback"),
     "training.sampling",
 )

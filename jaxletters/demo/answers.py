@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxletters.data import images
-from jaxletters.reading import pictures
+from jaxletters.reading import recognition
 from jaxletters.reading.classifier import Classifier
-from jaxletters.reading.pictures import Reading
+from jaxletters.reading.recognition import Reading
 
 
 def answer(classifier: Classifier, picture: bytes) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def answer(classifier: Classifier, picture: bytes) -> dict[str, Any]:
     Raises:
         UserError: the bytes are no picture, or one of too many pixels.
     """
-    letters = pictures.letters(classifier, images.decode(picture, "picture"))
+    letters = recognition.find_letters(classifier, images.decode(picture, "picture"))
     seen = np.array([letter.image for letter in letters], np.uint8)
     predictions = classifier.predict(seen.reshape(-1, *classifier.image_shape))
     found = Reading("picture", letters, predictions).as_dict()

@@ -12,7 +12,6 @@ import numpy as np
 from jaxletters.config.slots import Metric
 from jaxletters.core.errors import UserError, printable
 from jaxletters.core.types import Counts, Scores
-from jaxletters.evaluation import losses
 
 
 def zero() -> Counts:
@@ -22,6 +21,9 @@ def zero() -> Counts:
 
 def count(logits: jax.Array, labels: jax.Array) -> Counts:
     """Returns the counts of one batch of logits `[b, classes]` and labels `[b]`."""
+    # Imports Optax, which reading does not need.
+    from jaxletters.evaluation import losses
+
     return Counts(
         examples=jnp.int32(len(labels)),
         correct=jnp.sum(jnp.argmax(logits, -1) == labels, dtype=jnp.int32),

@@ -1,4 +1,4 @@
-"""From a finished run to a bundle: a StableHLO program, an ONNX model, weights and a card, each verified.
+"""Writing the bundle of a finished run: StableHLO program, ONNX model, weights and card, each verified.
 
-Reading a bundle belongs to `reading`.
+Loading a bundle belongs to `reading`.
 """

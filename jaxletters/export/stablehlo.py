@@ -1,8 +1,8 @@
-"""A network as one function of images, weights inside, and as a program that JAX runs anywhere."""
+"""A network as a function of images, with its weights inside, and as a serialized StableHLO program."""
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import jax
 import jax.export
@@ -13,44 +13,47 @@ from jaxletters.evaluation import inference
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
+LogitsFn = Callable[[jax.Array], jax.Array]
+"""From uint8 images `[b, *image_shape]` to float32 logits `[b, classes]`."""
 
-def function(model: Model, variables: Variables) -> Callable[[jax.Array], jax.Array]:
-    """Returns the network as a function from uint8 images `[b, *image_shape]` to logits `[b, classes]`."""
+
+def logits_fn(model: Model, variables: Variables) -> LogitsFn:
+    """Returns the function that a network computes."""
     return functools.partial(inference.forward, model, variables)
 
 
-def for_any_batch(
-    read: Callable[[jax.Array], jax.Array], shape: tuple[int, ...]
-) -> Callable[[jax.Array], jax.Array]:
-    """Returns a function of images, such as a user's network, as one that can be exported."""
+def for_any_batch(logits: LogitsFn, shape: tuple[int, ...]) -> LogitsFn:
+    """Returns a function that can be traced with a symbolic batch size.
+
+    That is `logits` itself, unless it needs the batch size as a number, as `len(x)` does in a user's network.
+    """
     try:
-        jax.eval_shape(read, images(shape))
-    except Exception:  # its type differs with what the network does
-        # It may need the size of the batch as a number, as len(x) is; of one image that is 1.
-        return jax.vmap(lambda image: read(image[None])[0])
-    return read
+        jax.eval_shape(logits, image_spec(shape))
+    except Exception:  # the type depends on the network
+        return jax.vmap(lambda image: logits(image[None])[0])
+    return logits
 
 
-def images(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
-    """Returns what stands for any number of images where a function is traced: uint8 `[batch, *shape]`."""
+def image_spec(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+    """Returns the abstract images to trace a function with: uint8 `[batch, *shape]`, `batch` symbolic."""
     (batch,) = jax.export.symbolic_shape("batch")
     return jax.ShapeDtypeStruct((batch, *shape), jnp.uint8)
 
 
-def serialized(read: Callable[[jax.Array], jax.Array], shape: tuple[int, ...]) -> bytes:
+def serialize(logits: LogitsFn, shape: tuple[int, ...]) -> bytes:
     """Returns the program of a function of any number of images, for all of PLATFORMS."""
-    with _no_paths():
-        exported = jax.export.export(jax.jit(read), platforms=PLATFORMS)(images(shape))
+    with _without_source_paths():
+        exported = jax.export.export(jax.jit(logits), platforms=PLATFORMS)(image_spec(shape))
     return bytes(exported.serialize())
 
 
 @contextlib.contextmanager
-def _no_paths() -> Iterator[None]:
-    """Keeps the source files' paths on this machine out of programs, where JAX writes them."""
+def _without_source_paths() -> Generator[None]:
+    """Prevents JAX from writing the paths of source files on this machine into programs."""
     name = "jax_traceback_in_locations_limit"
-    before = jax.config.values[name]
+    previous: object = jax.config.values[name]
     jax.config.update(name, 0)
     try:
         yield
     finally:
-        jax.config.update(name, before)
+        jax.config.update(name, previous)

@@ -1,61 +1,46 @@
-"""Whether what was written computes what the network does."""
-
-from typing import NamedTuple
+"""Verifying that the files of a bundle compute the same logits as the network."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
 from jaxletters.evaluation import metrics
 from jaxletters.reading import bundle
+from jaxletters.reading.bundle_card import Agreement
 
-_IMAGES = 1000
-
-
-class Agreement(NamedTuple):
-    """How close the logits of two programs are.
-
-    Attributes:
-        images: that both have read.
-        largest_difference: of two logits of the same image and class.
-        largest_logit: of the network itself, its sign aside.
-        same_class: images of which both say the same.
-    """
-
-    images: int
-    largest_difference: float
-    largest_logit: float
-    same_class: int
+_NUM_IMAGES = 1000
 
 
-def images(shape: tuple[int, ...]) -> np.ndarray:
-    """Returns what to compare on, the same every time: uint8 `[n, *shape]`.
+def sample_images(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Returns the images for the comparison, the same at every call: uint8 `[n, *shape]`.
 
-    Letters drawn by code where they are as large as what the network reads, noise elsewhere.
+    They are synthetic letters if the network takes images of that size, else noise.
     """
     if shape == (sketch.SIDE, sketch.SIDE):
-        return sketch.draw(_IMAGES, "test", 0)[0]
-    return np.random.default_rng(0).integers(0, 256, (_IMAGES, *shape), np.uint8)
+        return sketch.draw(_NUM_IMAGES, "test", 0)[0]
+    return np.random.default_rng(0).integers(0, 256, (_NUM_IMAGES, *shape), np.uint8)
 
 
-def compare(what: str, found: np.ndarray, expected: np.ndarray) -> Agreement:
-    """Returns how close logits are to the network's own, both float32 `[n, classes]`.
+def compare(name: str, logits: NDArray[np.float32], expected: NDArray[np.float32]) -> Agreement:
+    """Returns how well the logits of a file agree with those of the network, both `[n, classes]`.
 
     Raises:
-        UserError: not close enough, or not of the same classes.
+        UserError: they differ too much, or a class differs.
     """
-    agreement = Agreement(
-        images=len(expected),
-        largest_difference=float(np.abs(found - expected).max()),
-        largest_logit=float(np.abs(expected).max()),
-        same_class=int(metrics.correct(found, metrics.predicted_labels(expected)).sum()),
-    )
-    limit = bundle.TOLERANCE * agreement.largest_logit
-    # Not the other way round: NaN is not within any limit.
-    if not agreement.largest_difference <= limit or agreement.same_class < agreement.images:
+    agreement: Agreement = {
+        "images": len(expected),
+        "largest_difference": float(np.abs(logits - expected).max()),
+        "largest_logit": float(np.abs(expected).max()),
+        "same_class": int(metrics.correct(logits, metrics.predicted_labels(expected)).sum()),
+    }
+    limit = bundle.TOLERANCE * agreement["largest_logit"]
+    within_limit = agreement["largest_difference"] <= limit  # False for NaN
+    if not within_limit or agreement["same_class"] < agreement["images"]:
         raise UserError(
-            f"{what}: expected the network's logits within {limit:.1e} and its class of every image, "
-            f"found differences up to {agreement.largest_difference:.1e} and {agreement.same_class:,} of "
-            f"{agreement.images:,}; nothing was written, please report it with the output of pip freeze"
+            f"{name}: expected the logits of the network within {limit:.1e} and its class of every image, "
+            f"found differences up to {agreement['largest_difference']:.1e} and the same class of "
+            f"{agreement['same_class']:,} of {agreement['images']:,}; nothing was written, please report it "
+            "with the output of pip freeze"
         )
     return agreement

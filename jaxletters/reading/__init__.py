@@ -1,4 +1,4 @@
-"""From a picture to text with a trained network: segmentation, the classifier, bundles.
+"""Reading with a trained network: the classifier, loading it from runs and bundles, pictures to text.
 
-No part of training is imported here.
+Writing bundles belongs to `export`. Nothing here imports training code.
 """

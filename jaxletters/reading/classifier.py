@@ -1,43 +1,55 @@
-"""What reads images: a trained network, wherever it came from, and what it makes of them."""
+"""A trained network as a classifier of images, and its predictions."""
 
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxletters.core.errors import UserError
+from jaxletters.core.types import Model, Variables
 from jaxletters.evaluation import inference, metrics
 
-# A word in one call; more images in calls that keep every core busy.
-_FEW, _MANY = 16, 256
+LogitsFn = Callable[[NDArray[np.uint8]], jax.Array]
+"""From uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`."""
+
+# The letters of a word in one call; more images in calls that keep every core busy.
+_SMALL_BATCH, _LARGE_BATCH = 16, 256
+
+
+def compile_network(model: Model, variables: Variables) -> LogitsFn:
+    """Returns the compiled program of a network, with its variables on the first device."""
+    device: Any = jax.local_devices()[0]
+    return functools.partial(inference.compiled_forward(), model, jax.device_put(variables, device))
 
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-    """What a network makes of some images.
+    """The predictions of a network for some images.
 
     Attributes:
-        class_names: of its classes, one per label.
+        class_names: one per label.
         probabilities: float32 `[n, classes]`; each row adds up to 1.
     """
 
     class_names: tuple[str, ...]
-    probabilities: np.ndarray
+    probabilities: NDArray[np.float32]
 
     @functools.cached_property
-    def labels(self) -> np.ndarray:
+    def labels(self) -> NDArray[np.int64]:
         """The most probable class of each image: int64 `[n]`."""
         return metrics.predicted_labels(self.probabilities)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the most probable classes: "A", "B" ..."""
-        return tuple(self.class_names[label] for label in self.labels)
+        return tuple(self.class_names[label] for label in self.labels.tolist())
 
     def best(self, count: int) -> list[list[tuple[str, float]]]:
-        """Returns, for each image, the most probable classes' names and probabilities, best first."""
+        """Returns, for each image, names and probabilities of the most probable classes, best first."""
         order = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :count]
         return [
             [(self.class_names[label], float(row[label])) for label in labels]
@@ -47,41 +59,41 @@ class Predictions:
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A trained network, wherever it came from.
+    """A trained network with everything that a prediction needs.
 
     Attributes:
         name: of the run.
         class_names: one per label.
-        image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
-        call: from uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`.
-        fit: how a picture becomes such an image, one of `slots.FITS`.
-        inverted: whether it is inverted for that.
+        image_shape: (height, width) of its images in pixels, or (height, width, 3) in colour.
+        logits_fn: from uint8 images `[b, *image_shape]` to float32 logits `[b, classes]`.
+        fit: how a picture is brought to that shape, one of `slots.FITS`.
+        inverted: whether a picture is inverted first.
     """
 
     name: str
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
-    call: Callable[[np.ndarray], jax.Array]
+    logits_fn: LogitsFn
     fit: str = "emnist"
     inverted: bool = False
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Returns the logits of images, or of a single one: float32 `[n, classes]`.
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns the logits of images, or of a single image: float32 `[n, classes]`.
 
         Args:
-            images: uint8 `[n, *image_shape]` or `[*image_shape]`, upright, of handwriting 0 = paper and
+            images: uint8 `[n, *image_shape]` or `[*image_shape]`, upright; for handwriting 0 = paper and
                 255 = ink.
 
         Raises:
-            UserError: they have another shape or dtype.
+            UserError: the images have another shape or dtype.
         """
         images = np.asarray(images)
         axes = len(self.image_shape)
         if images.shape[-axes:] != self.image_shape or images.ndim not in (axes, axes + 1):
             expected = ", ".join(map(str, self.image_shape))
             raise UserError(
-                f"images: expected an array [n, {expected}], found {list(images.shape)}; bring them to that "
-                "size first, as jaxletters predict does"
+                f"images: expected an array [n, {expected}], found {list(images.shape)}; resize them first, "
+                "as jaxletters predict does"
             )
         if images.dtype != np.uint8:
             raise UserError(
@@ -90,15 +102,9 @@ class Classifier:
         images = images.reshape(-1, *self.image_shape)
         if not len(images):
             return np.empty((0, len(self.class_names)), np.float32)
-        return inference.in_batches(self.call, images, _FEW if len(images) <= _FEW else _MANY)
+        batch_size = _SMALL_BATCH if len(images) <= _SMALL_BATCH else _LARGE_BATCH
+        return inference.in_batches(self.logits_fn, images, batch_size)
 
-    def predict(self, images: np.ndarray) -> Predictions:
-        """Returns what the network makes of images, or of a single one.
-
-        Args:
-            images: as for `logits`.
-
-        Raises:
-            UserError: they have another shape or dtype.
-        """
+    def predict(self, images: NDArray[np.uint8]) -> Predictions:
+        """Returns the predictions for images, or for a single image; arguments and errors as for `logits`."""
         return Predictions(self.class_names, metrics.probabilities(self.logits(images)))

@@ -43,7 +43,7 @@ def main(target: Path) -> None:
         np.savez_compressed(
             target.with_name(f"{target.name}.npz"),
             images=images,
-            logits=loader.of(run).logits(images),
+            logits=loader.from_run(run).logits(images),
         )
 
 

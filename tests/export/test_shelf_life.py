@@ -43,7 +43,9 @@ def test_a_bundle_of_the_oldest_jax_reads_as_its_network_did(written, card, capf
     output, errors = capfd.readouterr()
     images, logits = written
     assert_agrees(classifier.logits(images), logits)
-    assert_agrees(classifier.logits(bundle.probe((28, 28))), np.array(card["probe"]["logits"]))
+    assert_agrees(
+        classifier.logits(bundle.probe_images((28, 28))), np.array(card["probe"]["logits"])
+    )
     assert output == ""
     if REFUSED:
         (line,) = errors.splitlines()
@@ -77,6 +79,6 @@ def test_the_probe_of_the_card_is_what_the_card_says_it_is(card):
         "two; pixel number i of both, row by row and from 0, is the remainder of 7 i i divided by 251"
     )
     expected = [7 * i * i % 251 for i in range(2 * 28 * 28)]
-    found = bundle.probe((28, 28))
+    found = bundle.probe_images((28, 28))
     assert (found.shape, found.dtype) == ((2, 28, 28), np.uint8)
     assert found.ravel().tolist() == expected

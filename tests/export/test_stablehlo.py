@@ -35,10 +35,10 @@ NETWORKS = [
 def test_a_program_computes_what_the_network_does_for_any_number_of_images(config):
     model = networks.build(config, CLASSES, SHAPE)
     variables = tiny.variables(model)
-    data = stablehlo.serialized(stablehlo.function(model, variables), SHAPE)
+    data = stablehlo.serialize(stablehlo.logits_fn(model, variables), SHAPE)
     exported = jax.export.deserialize(bytearray(data))
     assert set(exported.platforms) == {"cpu", "cuda", "tpu"}
-    network = tiny.quick_jit(inference.logits, static_argnums=0)
+    network = tiny.quick_jit(inference.forward, static_argnums=0)
     for count in (1, 5):
         images = np.random.default_rng(count).integers(0, 256, (count, *SHAPE), np.uint8)
         expected = np.asarray(network(model, variables, images))
@@ -52,10 +52,10 @@ def test_every_kind_of_network_is_serialized():
 
 def test_a_program_tells_nothing_of_where_it_was_made():
     model = networks.build(NETWORKS[-1], CLASSES, SHAPE)
-    read = stablehlo.function(model, tiny.variables(model))
-    data = stablehlo.serialized(read, SHAPE)
+    read = stablehlo.logits_fn(model, tiny.variables(model))
+    data = stablehlo.serialize(read, SHAPE)
     places = [str(runs.ROOT), *site.getsitepackages()]
     assert [place for place in places if place.encode() in data] == []
     # The criterion can tell, and what was set for it is as it was before.
-    traced = jax.export.export(jax.jit(lambda x: read(x)))(stablehlo.images(SHAPE))
+    traced = jax.export.export(jax.jit(lambda x: read(x)))(stablehlo.image_spec(SHAPE))
     assert str(runs.ROOT).encode() in bytes(traced.serialize())

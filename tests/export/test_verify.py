@@ -16,8 +16,8 @@ def changed(row, column, value):
 
 def test_what_is_close_is_told_how_close():
     found = verify.compare("model.onnx", changed(1, 1, 5e-4), LOGITS)
-    assert found.largest_difference == pytest.approx(5e-4, rel=1e-2)
-    assert (found.images, found.largest_logit, found.same_class) == (3, 10, 3)
+    assert found["largest_difference"] == pytest.approx(5e-4, rel=1e-2)
+    assert (found["images"], found["largest_logit"], found["same_class"]) == (3, 10, 3)
 
 
 # 1e-3 is what the largest logit allows.
@@ -43,8 +43,8 @@ def test_numbers_of_a_broken_network_are_refused():
 
 
 def test_letters_are_read_where_they_fit_and_noise_elsewhere():
-    np.testing.assert_array_equal(verify.images((28, 28)), sketch.draw(1000, "test", 0)[0])
-    noise = verify.images((20, 16))
+    np.testing.assert_array_equal(verify.sample_images((28, 28)), sketch.draw(1000, "test", 0)[0])
+    noise = verify.sample_images((20, 16))
     assert (noise.shape, noise.dtype) == ((1000, 20, 16), np.uint8)
     assert set(np.unique(noise)) == set(range(256))
-    np.testing.assert_array_equal(noise, verify.images((20, 16)))
+    np.testing.assert_array_equal(noise, verify.sample_images((20, 16)))

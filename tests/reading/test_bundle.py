@@ -17,7 +17,7 @@ import tiny
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
 from jaxletters.export import stablehlo, writer
-from jaxletters.reading import bundle, loader, weights
+from jaxletters.reading import bundle, bundle_card, loader, safetensors
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def folder(tmp_path, sound):
 def test_it_reads_as_the_network_does(run, folder, load, count):
     images = sketch.draw(count, "test", 3)[0]
     found = load(str(folder))
-    read = stablehlo.function(run.model, run.variables)
+    read = stablehlo.logits_fn(run.model, run.variables)
     expected = np.asarray(tiny.quick_jit(read)(images))
     np.testing.assert_allclose(found.logits(images), expected, rtol=1e-4, atol=1e-5)
     assert (found.name, found.image_shape, len(found.class_names)) == ("small", (28, 28), 27)
@@ -81,12 +81,12 @@ def with_one_class_less(card):
 
 CARD = "model.json"
 DAMAGES = {
-    **{f"a flipped bit in {name}": (name, flip, "SHA-256") for name in bundle._CONTENT},
+    **{f"a flipped bit in {name}": (name, flip, "SHA-256") for name in bundle_card.FILES},
     **{
-        f"no {name}": (name, lambda path: path.unlink(), "found none")
-        for name in (CARD, *bundle._CONTENT)
+        f"no {name}": (name, lambda path: path.unlink(), "found no file")
+        for name in (CARD, *bundle_card.FILES)
     },
-    **{f"{name} is a link": (name, link, "found a link") for name in (CARD, bundle.PROGRAM)},
+    **{f"{name} is a link": (name, link, "found a link") for name in (CARD, bundle_card.PROGRAM)},
     "a card that is not JSON": (CARD, lambda path: path.write_text("{"), "expected JSON"),
     "a card that is a list": (
         CARD,
@@ -162,7 +162,7 @@ def of_jax(folder, version):
 
 
 def expected_logits(run, images):
-    return np.asarray(tiny.quick_jit(stablehlo.function(run.model, run.variables))(images))
+    return np.asarray(tiny.quick_jit(stablehlo.logits_fn(run.model, run.variables))(images))
 
 
 @pytest.mark.parametrize("content", [b"", b"no program at all", b"\x00" * 1000])
@@ -178,7 +178,7 @@ def expected_logits(run, images):
 def test_where_jax_refuses_the_program_the_weights_are_read(
     run, folder, content, version, why, capfd
 ):
-    put(folder, bundle.PROGRAM, content)
+    put(folder, bundle_card.PROGRAM, content)
     of_jax(folder, version)
     images = sketch.draw(5, "test", 3)[0]
     found = loader.load(folder).logits(images)
@@ -195,12 +195,12 @@ def test_where_jax_refuses_the_program_the_weights_are_read(
 
 def other_program(run):
     """The program of a network of the same settings, but with other weights."""
-    read = stablehlo.function(run.model, tiny.variables(run.model, seed=1))
-    return stablehlo.serialized(read, (28, 28))
+    read = stablehlo.logits_fn(run.model, tiny.variables(run.model, seed=1))
+    return stablehlo.serialize(read, (28, 28))
 
 
 def test_a_program_of_another_jax_that_computes_something_else_is_not_believed(run, folder, capfd):
-    put(folder, bundle.PROGRAM, other_program(run))
+    put(folder, bundle_card.PROGRAM, other_program(run))
     of_jax(folder, "999.1")
     images = sketch.draw(5, "test", 3)[0]
     found = loader.load(folder).logits(images)
@@ -209,11 +209,11 @@ def test_a_program_of_another_jax_that_computes_something_else_is_not_believed(r
 
 
 def other_weights(run, _):
-    return weights.serialized(tiny.variables(run.model, seed=1))
+    return safetensors.serialize(tiny.variables(run.model, seed=1))
 
 
 def renamed_weights(_, sound):
-    return sound[bundle.WEIGHTS].replace(b"logits/bias", b"LOGITS/bias")
+    return sound[bundle_card.WEIGHTS].replace(b"logits/bias", b"LOGITS/bias")
 
 
 def unknown_network(card):
@@ -233,7 +233,7 @@ def other_network(card):
     [
         (other_weights, None, "weights.safetensors gives other logits than its card has"),
         (renamed_weights, None, "of jaxletters (no 'logits/bias')"),
-        (lambda *_: b"{}", None, "weights.safetensors makes no network"),
+        (lambda *_: b"{}", None, "weights.safetensors does not fit a network"),
         (None, unknown_network, "of jaxletters (no 'Perceptron')"),
         (None, network_of_a_user, "of jaxletters (Own is defined by own.py"),
         (None, other_network, "weights.safetensors does not run here"),
@@ -242,9 +242,9 @@ def other_network(card):
 def test_where_the_weights_do_not_give_the_network_the_graph_is_read(
     run, sound, folder, damage, change, why, capfd
 ):
-    put(folder, bundle.PROGRAM, b"refused")
+    put(folder, bundle_card.PROGRAM, b"refused")
     if damage:
-        put(folder, bundle.WEIGHTS, damage(run, sound))
+        put(folder, bundle_card.WEIGHTS, damage(run, sound))
     if change:
         edit(folder / CARD, change)
     images = sketch.draw(5, "test", 3)[0]
@@ -256,15 +256,15 @@ def test_where_the_weights_do_not_give_the_network_the_graph_is_read(
 
 
 def test_where_no_form_can_be_read_all_are_named_in_one_line(run, sound, folder, capfd):
-    put(folder, bundle.PROGRAM, b"refused")
-    put(folder, bundle.WEIGHTS, other_weights(run, sound))
-    put(folder, bundle.GRAPH, b"refused")
+    put(folder, bundle_card.PROGRAM, b"refused")
+    put(folder, bundle_card.WEIGHTS, other_weights(run, sound))
+    put(folder, bundle_card.GRAPH, b"refused")
     of_jax(folder, "0.4.9")
     with pytest.raises(UserError, match=r"; install jax==0\.4\.9, or export the run") as raised:
         loader.load(folder)
     (line,) = str(raised.value).splitlines()
     assert line.startswith(f"{folder}: expected a form")
-    assert [name for name in bundle._CONTENT if name not in line] == []
+    assert [name for name in bundle_card.FILES if name not in line] == []
     assert "update" not in line
     assert capfd.readouterr() == ("", "")
 
@@ -281,19 +281,19 @@ def test_a_bundle_of_format_1_is_read(run, folder, capfd):
     expected = expected_logits(run, images)
     np.testing.assert_allclose(loader.load(folder).logits(images), expected, rtol=1e-4, atol=1e-5)
     assert capfd.readouterr().err == ""
-    put(folder, bundle.PROGRAM, b"refused")
+    put(folder, bundle_card.PROGRAM, b"refused")
     np.testing.assert_allclose(loader.load(folder).logits(images), expected, rtol=1e-4, atol=1e-5)
     (line,) = capfd.readouterr().err.splitlines()
     assert line.endswith("Its card is of format 1 and cannot confirm that")
 
 
 def test_a_bundle_is_told_from_a_folder_of_other_things(folder, tmp_path_factory):
-    assert bundle.is_there(folder)
-    assert bundle.is_all_there_is(folder)
+    assert bundle.holds_bundle(folder)
+    assert bundle.holds_only_bundle(folder)
     (folder / "notes.txt").touch()
-    assert bundle.is_there(folder)
-    assert not bundle.is_all_there_is(folder)
-    assert not bundle.is_there(tmp_path_factory.mktemp("empty"))
+    assert bundle.holds_bundle(folder)
+    assert not bundle.holds_only_bundle(folder)
+    assert not bundle.holds_bundle(tmp_path_factory.mktemp("empty"))
 
 
 def test_neither_flax_nor_orbax_nor_any_part_of_training_is_imported(folder):

@@ -43,13 +43,13 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     import numpy as np
 
     from jaxletters.demo import server, serving
-    from jaxletters.reading import loader, pictures, segmentation
+    from jaxletters.reading import letter_image, loader, recognition
 
     # A port that is taken should not cost the time that a network needs.
     with serving.listen(known.host, known.port) as listening:
         classifier = loader.load(known.run)
-        side = segmentation.SIDE
-        if not pictures.is_handwriting(classifier) or classifier.image_shape != (side, side):
+        side = letter_image.SIDE
+        if not recognition.is_handwriting(classifier) or classifier.image_shape != (side, side):
             raise UserError(
                 f"{classifier.name}: expected a network that reads handwriting of {side}x{side} pixels, "
                 f"found one for pictures of {format_size(classifier.image_shape)}; read pictures with "

@@ -2,10 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jaxletters.cli import command_line
 from jaxletters.core.errors import format_size
 from jaxletters.runtime import console
+
+if TYPE_CHECKING:
+    from jaxletters.reading.bundle_card import File
 
 HELP = "write a finished run's network for use elsewhere"
 _NOT_CHECKED = {
@@ -70,7 +74,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     )
 
 
-def _cells(name: str, about: dict) -> tuple[str, str, str]:
+def _cells(name: str, about: "File") -> tuple[str, str, str]:
     size, check = f"{about['bytes']:,}", about["check"]
     if check is None:
         return size, _NOT_CHECKED[name], ""

@@ -10,7 +10,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.runtime import console
 
 if TYPE_CHECKING:
-    from jaxletters.reading.pictures import Reading
+    from jaxletters.reading.recognition import Reading
 
 HELP = "read letters in photographs and scans"
 _GUESSES = 3
@@ -50,7 +50,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
 
     xla.configure()
     from jaxletters.data import images
-    from jaxletters.reading import loader, pictures
+    from jaxletters.reading import annotation, loader, recognition
     from jaxletters.runtime import files
 
     named = [
@@ -65,7 +65,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     for file in named:
         try:
             picture = images.read(file)
-            found = pictures.read(classifier, picture, str(file))
+            found = recognition.read(classifier, picture, str(file))
         except UserError as error:
             problems.append(str(error))
             continue
@@ -74,7 +74,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
             _print(found)
         if known.show:
             target = _target(file).absolute()
-            files.write_bytes(target, pictures.annotated(picture, found))
+            files.write_bytes(target, annotation.annotate(picture, found))
             if not known.json:
                 console.notice(str(target))
     if known.json:

@@ -1,4 +1,1 @@
-"""From a jaxpr to an ONNX graph.
-
-Only the primitives that networks use are translated.
-"""
+"""Translating a jaxpr to an ONNX graph, for the primitives that the networks of this project use."""

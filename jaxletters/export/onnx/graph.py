@@ -1,39 +1,48 @@
-"""An ONNX graph under construction: its nodes, its constants, and what is left out of both."""
+"""An ONNX graph under construction: its nodes and constants, and the removal of unused ones."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import onnx
 
 # Of 2021 and 2022: old enough for every runtime, new enough for every operation.
 _OPSET, _IR_VERSION = 17, 8
 
+Axes = tuple[int, ...]
+Size = int | str
+"""The size of an axis: a number, or the name of a size that is not fixed."""
+
 
 class Tensor(NamedTuple):
-    """What a node gives.
+    """The output of a node.
 
     Attributes:
         name: in the graph.
-        origin: the tensor that this one is a transposition of, and how; None if it is of none.
+        transposed_from: if the node is a transposition, its input and the order of the axes.
     """
 
     name: str
-    origin: "tuple[Tensor, tuple[int, ...]] | None" = None
+    transposed_from: "tuple[Tensor, Axes] | None" = None
 
 
-Value = Tensor | np.ndarray
-"""What an operation takes: a node's result, or a constant."""
+Value = Tensor | NDArray[Any]
+"""An input of a node: the output of another node, or a constant."""
 
 
 class Graph:
     """Nodes in the order of computation."""
 
     def __init__(self) -> None:
-        self._nodes: list[Any] = []
-        self._constants: dict[str, np.ndarray] = {}
-        self._names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, NDArray[Any]] = {}
+        self._names: dict[tuple[str, Axes, bytes], str] = {}
 
     def add(self, operation: str, *inputs: Value, **attributes: Any) -> Tensor:
-        """Adds a node and returns what it gives."""
+        """Adds a node and returns its output."""
         import onnx.helper
 
         name = f"{operation.lower()}_{len(self._nodes) + 1}"
@@ -41,74 +50,82 @@ class Graph:
         self._nodes.append(onnx.helper.make_node(operation, names, [name], name=name, **attributes))
         return Tensor(name)
 
-    def transposed(self, x: Value, axes: tuple[int, ...]) -> Value:
-        """Returns `x` with its axes in another order; two such after each other are one, or none."""
+    def transpose(self, x: Value, axes: Axes) -> Value:
+        """Returns `x` with its axes in another order; composes consecutive transpositions."""
         if isinstance(x, np.ndarray):
             return x.transpose(axes)
-        if x.origin:
-            x, before = x.origin
-            axes = tuple(before[axis] for axis in axes)
+        if x.transposed_from:
+            x, first = x.transposed_from
+            axes = tuple(first[axis] for axis in axes)
         if axes == tuple(range(len(axes))):
             return x
-        return self.add("Transpose", x, perm=axes)._replace(origin=(x, axes))
+        return self.add("Transpose", x, perm=axes)._replace(transposed_from=(x, axes))
 
     def elementwise(self, operation: str, *inputs: Value) -> Value:
-        """Adds a node that works number by number, on arrays that NumPy could broadcast.
+        """Adds an elementwise node and returns its output; NumPy's broadcasting applies.
 
-        It is put before a transposition that all inputs share, so that convolutions, which ONNX has with
-        channels first, follow each other without any.
+        The node goes before a transposition that all inputs share. ONNX's convolutions have channels first,
+        and this lets them follow each other without transpositions in between.
         """
-        orders = {x.origin[1] if x.origin else None for x in inputs if isinstance(x, Tensor)}
+        orders = {
+            x.transposed_from[1] if x.transposed_from else None
+            for x in inputs
+            if isinstance(x, Tensor)
+        }
         order = orders.pop() if len(orders) == 1 else None
         if order is None:
             return self.add(operation, *inputs)
-        back = tuple(int(axis) for axis in np.argsort(order))
-        before = [
-            x.reshape((1,) * (len(order) - x.ndim) + x.shape).transpose(back)
+        inverse = tuple(int(axis) for axis in np.argsort(order))
+        untransposed = [
+            x.reshape((1,) * (len(order) - x.ndim) + x.shape).transpose(inverse)
             if isinstance(x, np.ndarray)
-            else self.transposed(x, back)
+            else self.transpose(x, inverse)
             for x in inputs
         ]
-        return self.transposed(self.add(operation, *before), order)
+        return self.transpose(self.add(operation, *untransposed), order)
 
-    def model(
-        self, images: tuple[Any, ...], result: Value, logits: tuple[Any, ...], facts: dict[str, str]
+    def serialize(
+        self,
+        image_shape: Sequence[Size],
+        output: Value,
+        logits_shape: Sequence[Size],
+        properties: Mapping[str, str],
     ) -> bytes:
-        """Returns the serialized model of what has been added, checked.
+        """Returns the serialized model of the nodes, after ONNX's own check.
 
         Args:
-            images: shape of the graph's input, uint8, which is the Tensor "images".
-            result: what the graph gives; its name becomes "logits".
-            logits: its shape, float32.
-            facts: kept in the model under their names.
+            image_shape: of the graph's input, the uint8 Tensor "images".
+            output: becomes the graph's output under the name "logits".
+            logits_shape: of the output, float32.
+            properties: stored in the model as its metadata.
         """
         import onnx
         import onnx.helper
         import onnx.numpy_helper
 
-        self._nodes.append(onnx.helper.make_node("Identity", [self._name(result)], ["logits"]))
-        nodes = self._needed()
-        read = {name for node in nodes for name in node.input}
+        self._nodes.append(onnx.helper.make_node("Identity", [self._name(output)], ["logits"]))
+        nodes = self._live_nodes()
+        used = {name for node in nodes for name in node.input}
         graph = onnx.helper.make_graph(
             nodes,
             "network",
-            [onnx.helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, images)],
-            [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, logits)],
+            [onnx.helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, image_shape)],
+            [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, logits_shape)],
             [
                 onnx.numpy_helper.from_array(array, name)
                 for name, array in self._constants.items()
-                if name in read
+                if name in used
             ],
         )
         opsets = [onnx.helper.make_opsetid("", _OPSET)]
-        made = onnx.helper.make_model(graph, opset_imports=opsets, producer_name="jaxletters")
-        made.ir_version = _IR_VERSION
-        onnx.helper.set_model_props(made, facts)
-        onnx.checker.check_model(made, full_check=True)
-        return made.SerializeToString(deterministic=True)
+        model = onnx.helper.make_model(graph, opset_imports=opsets, producer_name="jaxletters")
+        model.ir_version = _IR_VERSION
+        onnx.helper.set_model_props(model, dict(properties))
+        onnx.checker.check_model(model, full_check=True)
+        return model.SerializeToString(deterministic=True)
 
     def _name(self, x: Value) -> str:
-        """A tensor's name, or that of a constant, which is kept once however often it is used."""
+        """Returns the name of a tensor, or of a constant; equal constants are stored once."""
         if isinstance(x, Tensor):
             return x.name
         key = x.dtype.str, x.shape, x.tobytes()
@@ -117,11 +134,11 @@ class Graph:
             self._constants[self._names[key]] = x
         return self._names[key]
 
-    def _needed(self) -> list[Any]:
-        """The nodes without those that nothing reads any more."""
-        read, needed = {"logits"}, []
+    def _live_nodes(self) -> "list[onnx.NodeProto]":
+        """Returns the nodes that the output depends on."""
+        used, live = {"logits"}, list["onnx.NodeProto"]()
         for node in reversed(self._nodes):
-            if read.intersection(node.output):
-                read.update(node.input)
-                needed.append(node)
-        return needed[::-1]
+            if used.intersection(node.output):
+                used.update(node.input)
+                live.append(node)
+        return live[::-1]

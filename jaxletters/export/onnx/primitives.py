@@ -1,17 +1,18 @@
-"""What JAX's primitives are in ONNX: those that the networks of `jaxletters.models` use."""
+"""The translation of JAX primitives to ONNX nodes, for those that the networks of `models` use."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxletters.export.onnx.graph import Graph, Value
 
-Parameters = dict[str, Any]
-"""Those of the primitive, and "operand", the shape of the first one."""
+Params = Mapping[str, Any]
+"""The parameters of a primitive, and "operand", the shape of its first operand."""
 
-ELEMENTWISE = {
+_ELEMENTWISE = {
     "add": "Add",
     "div": "Div",
     "ge": "GreaterOrEqual",
@@ -25,145 +26,143 @@ ELEMENTWISE = {
 
 
 class UntranslatableError(Exception):
-    """A function has an operation that is not translated here; its text says which."""
+    """A function contains an operation without a translation; the message names it."""
 
 
-def _require(holds: bool, what: str) -> None:
-    if not holds:
-        raise UntranslatableError(f"no translation of {what}")
+def _require(condition: bool, operation: str) -> None:
+    if not condition:
+        raise UntranslatableError(f"no translation of {operation}")
 
 
-def _number(value: float) -> np.ndarray:
+def _constant(value: float) -> NDArray[np.float32]:
     return np.array([value], np.float32)
 
 
-def sizes(shape: tuple[Any, ...]) -> list[int]:
-    """Returns a shape as ONNX has it: -1 for the batch, which may have any size."""
-    found = [size if isinstance(size, int) else -1 for size in shape]
-    _require(found.count(-1) <= 1, f"the shape {shape}")
-    return found
+def _reshape_to(graph: Graph, x: Value, shape: Sequence[Any]) -> Value:
+    """Adds a reshape; -1 stands for the symbolic batch size, as ONNX allows once."""
+    sizes = [size if isinstance(size, int) else -1 for size in shape]
+    _require(sizes.count(-1) <= 1, f"the shape {shape}")
+    return graph.add("Reshape", x, np.array(sizes, np.int64))
 
 
-def _broadcast_in_dim(graph: Graph, x: Value, parameters: Parameters) -> Value:
-    shape, places = parameters["shape"], parameters["broadcast_dimensions"]
+def _broadcast_in_dim(graph: Graph, x: Value, params: Params) -> Value:
+    shape, axes = params["shape"], params["broadcast_dimensions"]
     if isinstance(x, np.ndarray):
-        # Nodes broadcast by themselves, as NumPy does.
-        return x.reshape(
-            [x.shape[places.index(i)] if i in places else 1 for i in range(len(shape))]
-        )
-    kept = dict(zip(places, parameters["operand"], strict=True))
-    _require(all(kept.get(i, 1) == size for i, size in enumerate(shape)), "a repetition")
-    return graph.add("Reshape", x, np.array(sizes(shape), np.int64))
+        # New axes of size 1 are enough, because nodes broadcast as NumPy does.
+        return x.reshape([x.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape))])
+    sizes = dict(zip(axes, params["operand"], strict=True))
+    _require(all(sizes.get(i, 1) == size for i, size in enumerate(shape)), "a repetition")
+    return _reshape_to(graph, x, shape)
 
 
-def _reshape(graph: Graph, x: Value, parameters: Parameters) -> Value:
-    return graph.add("Reshape", x, np.array(sizes(parameters["new_sizes"]), np.int64))
+def _reshape(graph: Graph, x: Value, params: Params) -> Value:
+    return _reshape_to(graph, x, params["new_sizes"])
 
 
-def _slice(graph: Graph, x: Value, parameters: Parameters) -> Value:
-    _require(parameters["strides"] is None, "a slice with steps")
-    cut = {
-        axis: (start, stop)
-        for axis, (start, stop) in enumerate(
-            zip(parameters["start_indices"], parameters["limit_indices"], strict=True)
-        )
-        if isinstance(stop, int)
-    }
-    starts, stops = (np.array(ends, np.int64) for ends in zip(*cut.values(), strict=True))
-    return graph.add("Slice", x, starts, stops, np.array(list(cut), np.int64))
+def _slice(graph: Graph, x: Value, params: Params) -> Value:
+    _require(params["strides"] is None, "a slice with steps")
+    # The batch, of symbolic size, is not sliced.
+    axes = [i for i, stop in enumerate(params["limit_indices"]) if isinstance(stop, int)]
+    starts, stops = (
+        np.array([params[name][i] for i in axes], np.int64)
+        for name in ("start_indices", "limit_indices")
+    )
+    return graph.add("Slice", x, starts, stops, np.array(axes, np.int64))
 
 
-def _convert(graph: Graph, x: Value, parameters: Parameters) -> Value:
+def _convert(graph: Graph, x: Value, params: Params) -> Value:
     import onnx.helper
 
-    kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(parameters["new_dtype"]))
-    return graph.add("Cast", x, to=kind)
+    dtype = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(params["new_dtype"]))
+    return graph.add("Cast", x, to=dtype)
 
 
-def _integer_power(graph: Graph, x: Value, parameters: Parameters) -> Value:
-    return graph.elementwise("Pow", x, _number(parameters["y"]))
+def _integer_power(graph: Graph, x: Value, params: Params) -> Value:
+    return graph.elementwise("Pow", x, _constant(params["y"]))
 
 
-def _expm1(graph: Graph, x: Value, parameters: Parameters) -> Value:  # noqa: ARG001, one signature
-    return graph.elementwise("Sub", graph.elementwise("Exp", x), _number(1))
+def _expm1(graph: Graph, x: Value, params: Params) -> Value:  # noqa: ARG001, one signature
+    return graph.elementwise("Sub", graph.elementwise("Exp", x), _constant(1))
 
 
-def _select(graph: Graph, which: Value, no: Value, yes: Value, parameters: Parameters) -> Value:  # noqa: ARG001
-    return graph.elementwise("Where", which, yes, no)
+def _select(graph: Graph, condition: Value, no: Value, yes: Value, params: Params) -> Value:  # noqa: ARG001
+    return graph.elementwise("Where", condition, yes, no)
 
 
-def _sum(graph: Graph, x: Value, parameters: Parameters) -> Value:
-    return graph.add("ReduceSum", x, np.array(parameters["axes"], np.int64), keepdims=0)
+def _sum(graph: Graph, x: Value, params: Params) -> Value:
+    return graph.add("ReduceSum", x, np.array(params["axes"], np.int64), keepdims=0)
 
 
-def _product(graph: Graph, x: Value, y: Value, parameters: Parameters) -> Value:
-    dimensions = parameters["dimension_numbers"]
+def _matmul(graph: Graph, x: Value, y: Value, params: Params) -> Value:
+    dimensions = params["dimension_numbers"]
     _require(dimensions == (((1,), (0,)), ((), ())), f"a product over {dimensions}")
     return graph.add("MatMul", x, y)
 
 
-def _convolution(graph: Graph, x: Value, kernel: Value, parameters: Parameters) -> Value:
-    order, pads = parameters["dimension_numbers"], parameters["padding"]
-    plain = {**parameters, "batch_group_count": 1, "lhs_dilation": (1,) * len(pads)}
-    _require(parameters == plain, "a convolution of spread images or of groups of a batch")
-    x = graph.transposed(x, order.lhs_spec)
+def _convolution(graph: Graph, x: Value, kernel: Value, params: Params) -> Value:
+    layout, pads = params["dimension_numbers"], params["padding"]
+    supported = {**params, "batch_group_count": 1, "lhs_dilation": (1,) * len(pads)}
+    _require(params == supported, "a convolution with input dilation or batch groups")
+    x = graph.transpose(x, layout.lhs_spec)
     if any(size < 0 for pad in pads for size in pad):
-        x, pads = _cropped(graph, x, pads)
+        x, pads = _crop(graph, x, pads)
     y = graph.add(
         "Conv",
         x,
-        graph.transposed(kernel, order.rhs_spec),
-        strides=parameters["window_strides"],
+        graph.transpose(kernel, layout.rhs_spec),
+        strides=params["window_strides"],
         pads=[*(before for before, _ in pads), *(after for _, after in pads)],
-        dilations=parameters["rhs_dilation"],
-        group=parameters["feature_group_count"],
+        dilations=params["rhs_dilation"],
+        group=params["feature_group_count"],
     )
-    return graph.transposed(y, tuple(int(axis) for axis in np.argsort(order.out_spec)))
+    return graph.transpose(y, tuple(int(axis) for axis in np.argsort(layout.out_spec)))
 
 
-def _cropped(graph: Graph, x: Value, pads: Any) -> tuple[Value, Any]:
-    """Takes away what a negative padding takes; ONNX's convolutions know only of adding."""
+def _crop(
+    graph: Graph, x: Value, pads: Sequence[tuple[int, int]]
+) -> tuple[Value, list[tuple[int, int]]]:
+    """Adds a slice for negative padding, which ONNX's convolutions lack; returns the remaining padding."""
     starts = np.array([max(-before, 0) for before, _ in pads], np.int64)
     stops = np.array([min(after, 0) or np.iinfo(np.int64).max for _, after in pads], np.int64)
     x = graph.add("Slice", x, starts, stops, np.arange(2, 2 + len(pads), dtype=np.int64))
     return x, [(max(before, 0), max(after, 0)) for before, after in pads]
 
 
-def _pooled(graph: Graph, operation: str, x: Value, parameters: Parameters, **more: int) -> Value:
-    window, strides = parameters["window_dimensions"], parameters["window_strides"]
-    pads, ones = parameters["padding"], (1,) * len(window)
+def _pool(graph: Graph, operation: str, x: Value, params: Params, **attributes: int) -> Value:
+    window, strides = params["window_dimensions"], params["window_strides"]
+    pads, ones = params["padding"], (1,) * len(window)
     _require(
-        parameters["base_dilation"] == parameters["window_dilation"] == ones
+        params["base_dilation"] == params["window_dilation"] == ones
         and (window[0], window[-1], strides[0], strides[-1]) == (1, 1, 1, 1)
         and pads[0] == pads[-1] == (0, 0),
-        "a pooling of spread images or over channels",
+        "a pooling with dilation or over channels",
     )
-    last, inner = len(window) - 1, range(1, len(window) - 1)
+    channels, spatial = len(window) - 1, range(1, len(window) - 1)
     y = graph.add(
         operation,
-        graph.transposed(x, (0, last, *inner)),
+        graph.transpose(x, (0, channels, *spatial)),
         kernel_shape=window[1:-1],
         strides=strides[1:-1],
         pads=[*(before for before, _ in pads[1:-1]), *(after for _, after in pads[1:-1])],
-        **more,
+        **attributes,
     )
-    return graph.transposed(y, (0, *range(2, len(window)), 1))
+    return graph.transpose(y, (0, *range(2, len(window)), 1))
 
 
-def _max_pool(graph: Graph, x: Value, parameters: Parameters) -> Value:
-    return _pooled(graph, "MaxPool", x, parameters)
+def _max_pool(graph: Graph, x: Value, params: Params) -> Value:
+    return _pool(graph, "MaxPool", x, params)
 
 
-def _sum_pool(graph: Graph, x: Value, parameters: Parameters) -> Value:
-    mean = _pooled(graph, "AveragePool", x, parameters, count_include_pad=1)
-    return graph.elementwise("Mul", mean, _number(math.prod(parameters["window_dimensions"])))
+def _sum_pool(graph: Graph, x: Value, params: Params) -> Value:
+    mean = _pool(graph, "AveragePool", x, params, count_include_pad=1)
+    return graph.elementwise("Mul", mean, _constant(math.prod(params["window_dimensions"])))
 
 
-OTHERS: dict[str, Callable[..., Value]] = {
+_TRANSLATORS: dict[str, Callable[..., Value]] = {
     "broadcast_in_dim": _broadcast_in_dim,
     "conv_general_dilated": _convolution,
     "convert_element_type": _convert,
-    "dot_general": _product,
+    "dot_general": _matmul,
     "expm1": _expm1,
     "integer_pow": _integer_power,
     "reduce_sum": _sum,
@@ -175,13 +174,13 @@ OTHERS: dict[str, Callable[..., Value]] = {
 }
 
 
-def node(graph: Graph, name: str, inputs: list[Value], parameters: Parameters) -> Value:
-    """Adds what one of JAX's primitives is in ONNX, and returns what it gives.
+def add_primitive(graph: Graph, name: str, inputs: list[Value], params: Params) -> Value:
+    """Adds the nodes of a JAX primitive and returns their output.
 
     Raises:
-        UntranslatableError: it is not known here.
+        UntranslatableError: the primitive has no translation.
     """
-    if name in ELEMENTWISE:
-        return graph.elementwise(ELEMENTWISE[name], *inputs)
-    _require(name in OTHERS, f"{name!r}")
-    return OTHERS[name](graph, *inputs, parameters)
+    if name in _ELEMENTWISE:
+        return graph.elementwise(_ELEMENTWISE[name], *inputs)
+    _require(name in _TRANSLATORS, f"{name!r}")
+    return _TRANSLATORS[name](graph, *inputs, params)

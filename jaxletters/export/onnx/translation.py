@@ -1,7 +1,7 @@
-"""From a function of images to an ONNX model: what JAX traces, primitive by primitive."""
+"""Translating a function of images to an ONNX model: JAX traces it, and each primitive becomes nodes."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,72 +10,70 @@ import numpy as np
 
 from jaxletters.export import stablehlo
 from jaxletters.export.onnx import primitives
-from jaxletters.export.onnx.graph import Graph, Tensor, Value
+from jaxletters.export.onnx.graph import Graph, Size, Tensor, Value
 
-# Where a primitive is a call of a function, under which parameter that is.
+# Primitives that call a jaxpr, and the parameter that holds it.
 _CALLS = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
     "custom_jvp_call": "call_jaxpr",
     "custom_vjp_call": "call_jaxpr",
 }
-# Of JAX before 0.8, where it says of a constant on which device it should be.
+# Before 0.8, JAX traced the placement of constants.
 _IDENTITIES = ("device_put",)
 
 
-def model(
-    read: Callable[[jax.Array], jax.Array], shape: tuple[int, ...], class_names: Sequence[str]
+def translate(
+    logits: stablehlo.LogitsFn, shape: tuple[int, ...], class_names: Sequence[str]
 ) -> bytes:
-    """Returns an ONNX model of a function from uint8 images `[b, h, w]` to logits `[b, classes]`.
+    """Returns the ONNX model of a function from uint8 images `[b, *shape]` to logits `[b, classes]`.
 
-    Its input is called "images", its output "logits"; the batch may have any size. The names of the
-    classes are kept in its properties, as JSON.
+    Its input is "images", its output "logits", for any batch size. Its metadata contains the class names as
+    JSON.
 
     Raises:
-        UntranslatableError: the function has a primitive that has no translation here.
+        UntranslatableError: a primitive of the function has no translation.
     """
-    images = stablehlo.images(shape)
-    closed = jax.make_jaxpr(read)(images)
+    images = stablehlo.image_spec(shape)
+    closed_jaxpr = jax.make_jaxpr(logits)(images)
     graph = Graph()
-    (result,) = _run(graph, closed, [Tensor("images")])
-    facts = {"class_names": json.dumps(list(class_names), ensure_ascii=False)}
-    (logits,) = closed.out_avals
-    return graph.model(
-        tuple(map(_name, images.shape)), result, tuple(map(_name, logits.shape)), facts
-    )
+    (output,) = _add_jaxpr(graph, closed_jaxpr, [Tensor("images")])
+    (logits_aval,) = closed_jaxpr.out_avals
+    properties = {"class_names": json.dumps(list(class_names), ensure_ascii=False)}
+    return graph.serialize(_sizes(images.shape), output, _sizes(logits_aval.shape), properties)
 
 
-def _name(size: Any) -> int | str:
-    """A size as ONNX has it in the types of a graph's ends: a number, or the name of any number."""
-    return size if isinstance(size, int) else str(size)
+def _sizes(shape: Sequence[Any]) -> list[Size]:
+    """Returns a shape for ONNX, in which a symbolic size is its name."""
+    return [size if isinstance(size, int) else str(size) for size in shape]
 
 
-def _run(graph: Graph, closed: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Adds the nodes of a jaxpr, closed or not, and returns its results."""
-    jaxpr = getattr(closed, "jaxpr", closed)
-    constants = [np.asarray(constant) for constant in getattr(closed, "consts", ())]
-    known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *inputs], strict=True))
+def _add_jaxpr(graph: Graph, closed_jaxpr: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Adds the nodes of a jaxpr, closed or not, and returns its outputs."""
+    jaxpr = getattr(closed_jaxpr, "jaxpr", closed_jaxpr)
+    constants = [np.asarray(constant) for constant in getattr(closed_jaxpr, "consts", ())]
+    values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *inputs], strict=True))
 
     def value(atom: Any) -> Value:
         if isinstance(atom, jax.extend.core.Literal):
             return np.asarray(atom.val, jax.dtypes.result_type(atom.val))
-        return known[atom]
+        return values[atom]
 
     for equation in jaxpr.eqns:
-        results = _results(graph, equation, [value(atom) for atom in equation.invars])
-        known.update(zip(equation.outvars, results, strict=True))
+        outputs = _add_equation(graph, equation, [value(atom) for atom in equation.invars])
+        values.update(zip(equation.outvars, outputs, strict=True))
     return [value(atom) for atom in jaxpr.outvars]
 
 
-def _results(graph: Graph, equation: Any, inputs: list[Value]) -> list[Value]:
-    name, parameters = equation.primitive.name, equation.params
+def _add_equation(graph: Graph, equation: Any, inputs: list[Value]) -> list[Value]:
+    name, params = equation.primitive.name, equation.params
     if name in _CALLS:
-        return _run(graph, parameters[_CALLS[name]], inputs)
+        return _add_jaxpr(graph, params[_CALLS[name]], inputs)
     if name in _IDENTITIES:
         return inputs
     constants = [x for x in inputs if isinstance(x, np.ndarray)]
     sizes = [size for out in equation.outvars for size in out.aval.shape]
     if len(constants) == len(inputs) and all(isinstance(size, int) for size in sizes):
-        return [np.asarray(equation.primitive.bind(*constants, **parameters))]
+        return [np.asarray(equation.primitive.bind(*constants, **params))]
     operand = equation.invars[0].aval.shape
-    return [primitives.node(graph, name, inputs, {**parameters, "operand": operand})]
+    return [primitives.add_primitive(graph, name, inputs, {**params, "operand": operand})]

@@ -24,7 +24,7 @@ from jaxletters.data.formats import alphabets
 from jaxletters.data.synthetic import sketch
 from jaxletters.experiments import dispatch
 from jaxletters.export import writer
-from jaxletters.reading import loader, pictures
+from jaxletters.reading import loader, recognition
 from jaxletters.runs import manifest
 from jaxletters.runs import restore as trained_run
 
@@ -187,7 +187,7 @@ def test_a_source_of_one_s_own_goes_all_the_way(tmp_path):
     for place in ("run", "bundle"):
         network = loader.load(tmp_path / place)
         assert network.image_shape == (24, 20, 3)
-        assert pictures.read(network, picture, "a picture").text == "green"
+        assert recognition.read(network, picture, "a picture").text == "green"
 
 
 def test_a_setting_outside_the_identity_is_so_in_a_source_of_one_s_own(tmp_path):
@@ -335,7 +335,7 @@ def test_strokes_on_transparent_are_read_as_they_are_learned(ink, tmp_path):
     network = loader.load(tmp_path / "run")
     for label in range(3):
         file = tmp_path / "mine" / str(label) / "3.png"
-        assert pictures.read(network, pictures_of.read(file), "a picture").text == str(label)
+        assert recognition.read(network, pictures_of.read(file), "a picture").text == str(label)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -355,6 +355,6 @@ def test_pictures_are_read_as_they_were_learned_from(channels, tmp_path):
     images, labels = config.dataset.read("train")
     names = config.dataset.info().class_names
     files = [file for name in names for file in sorted((tmp_path / "mine" / name).iterdir())]
-    read = [pictures.read(network, pictures_of.read(file), "a picture").text for file in files]
+    read = [recognition.read(network, pictures_of.read(file), "a picture").text for file in files]
     assert tuple(read) == network.predict(images).names
     assert [file.parent.name for file in files] == [names[label] for label in labels]

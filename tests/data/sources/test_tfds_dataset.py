@@ -22,7 +22,7 @@ from jaxletters.data import datasets
 from jaxletters.data.builders import base
 from jaxletters.data.sources import records, tfds_dataset
 from jaxletters.experiments import dispatch
-from jaxletters.reading import loader, pictures
+from jaxletters.reading import loader, recognition
 
 NAMES = ("circle", "square", "star")
 
@@ -138,7 +138,7 @@ def test_it_trains_by_name_and_reads_pictures(shapes, tmp_path):
     assert network.class_names == NAMES
     # Whatever its size, a picture is one image to this network.
     picture = np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)
-    (letter,) = pictures.read(network, picture, "a picture").letters
+    (letter,) = recognition.read(network, picture, "a picture").letters
     assert letter.image.shape == (32, 32, 3)
     assert letter.box == (0, 0, 40, 50)
 

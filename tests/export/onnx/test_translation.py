@@ -72,9 +72,9 @@ def pixels(count, seed):
 @pytest.mark.parametrize("config", NETWORKS, ids=described)
 def test_onnx_runtime_computes_what_the_network_does_for_any_number_of_images(config):
     model = networks.build(config, len(NAMES), SHAPE)
-    read = stablehlo.function(model, tiny.variables(model))
+    read = stablehlo.logits_fn(model, tiny.variables(model))
     batches = [pixels(5, 0), pixels(1, 1)]
-    found = run(translation.model(read, SHAPE, NAMES), batches)
+    found = run(translation.translate(read, SHAPE, NAMES), batches)
     for images, logits in zip(batches, found, strict=True):
         expected = np.asarray(tiny.quick_jit(read)(images))
         assert logits.dtype == np.float32
@@ -92,7 +92,9 @@ def parts(model):
 @pytest.mark.parametrize("config", [NETWORKS[3], deeper(activation="gelu")], ids=described)
 def test_images_are_turned_to_channels_first_once_and_back_once(config):
     model = networks.build(config, len(NAMES), SHAPE)
-    found = parts(translation.model(stablehlo.function(model, tiny.variables(model)), SHAPE, NAMES))
+    found = parts(
+        translation.translate(stablehlo.logits_fn(model, tiny.variables(model)), SHAPE, NAMES)
+    )
     assert found["Conv"] >= 3
     assert found["Transpose"] == 2
 
@@ -103,7 +105,7 @@ def test_what_does_not_depend_on_the_images_is_computed_already():
     def read(images):
         return jnp.sum(images.astype(jnp.float32), 1) @ (jnp.sqrt(4 * jnp.asarray(weights)) - 1)
 
-    model = translation.model(read, SHAPE, NAMES)
+    model = translation.translate(read, SHAPE, NAMES)
     assert set(parts(model)) == {"Cast", "ReduceSum", "MatMul", "Identity"}
     images = pixels(3, 0)
     np.testing.assert_allclose(run(model, [images])[0], read(images), rtol=1e-6)
@@ -111,8 +113,8 @@ def test_what_does_not_depend_on_the_images_is_computed_already():
 
 def test_a_model_tells_its_classes_and_that_the_batch_may_have_any_size():
     model = networks.build(MLPConfig(hidden=()), len(NAMES), SHAPE)
-    read = stablehlo.function(model, tiny.variables(model))
-    found = onnx.load_from_string(translation.model(read, SHAPE, NAMES))
+    read = stablehlo.logits_fn(model, tiny.variables(model))
+    found = onnx.load_from_string(translation.translate(read, SHAPE, NAMES))
     (properties,) = found.metadata_props
     assert (properties.key, json.loads(properties.value)) == ("class_names", list(NAMES))
     (images,), (logits,) = found.graph.input, found.graph.output
@@ -134,4 +136,4 @@ def test_a_model_tells_its_classes_and_that_the_batch_may_have_any_size():
 )
 def test_what_has_no_translation_is_named(operation, name):
     with pytest.raises(UntranslatableError, match=f"no translation of {name}"):
-        translation.model(lambda images: operation(images / 255.0), SHAPE, NAMES)
+        translation.translate(lambda images: operation(images / 255.0), SHAPE, NAMES)

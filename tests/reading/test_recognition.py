@@ -12,7 +12,7 @@ from PIL import Image
 from jaxletters.core.errors import UserError
 from jaxletters.data import images
 from jaxletters.data.synthetic import sketch
-from jaxletters.reading import loader, pictures, segmentation
+from jaxletters.reading import annotation, loader, recognition, segmentation
 from jaxletters.reading.classifier import Classifier
 
 NAMES = ("N/A", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -31,7 +31,7 @@ def picture_of(letters):
 @pytest.fixture(scope="module")
 def by_likeness():
     """A reader that knows what each letter looks like alone, and says which one is most alike."""
-    known = np.stack([segmentation.letters(picture_of(c))[0].image for c in NAMES[1:]]).reshape(
+    known = np.stack([segmentation.segment(picture_of(c))[0].image for c in NAMES[1:]]).reshape(
         26, -1
     )
     known = (known - known.mean(1, keepdims=True)) / known.std(1, keepdims=True)
@@ -46,7 +46,7 @@ def by_likeness():
 # Made of one part each in this hand, so what is found does not hang on how parts are put together.
 @pytest.mark.parametrize("text", ["C", "SON", "BLOCS", "UVWZ"])
 def test_a_word_is_read_from_the_left(by_likeness, text):
-    found = pictures.read(by_likeness, picture_of(text), "word.png")
+    found = recognition.read(by_likeness, picture_of(text), "word.png")
     assert found.text == text
     lefts = [letter.box[0] for letter in found.letters]
     assert lefts == sorted(lefts)
@@ -61,8 +61,8 @@ def test_a_word_is_read_from_the_left(by_likeness, text):
 
 
 def test_where_nothing_is_written_nothing_is_guessed(by_likeness):
-    with pytest.raises(UserError, match=r"blank.png: expected letters .* found none"):
-        pictures.read(by_likeness, np.full((80, 90, 3), 240, np.uint8), "blank.png")
+    with pytest.raises(UserError, match=r"blank.png: expected letters .* found no letters"):
+        recognition.read(by_likeness, np.full((80, 90, 3), 240, np.uint8), "blank.png")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_where_nothing_is_written_nothing_is_guessed(by_likeness):
 )
 def test_an_array_that_is_no_picture_is_told_from_an_empty_one(by_likeness, picture):
     with pytest.raises(UserError, match=r"array: expected a picture as uint8 \[h, w, 3\]"):
-        pictures.read(by_likeness, picture, "array")
+        recognition.read(by_likeness, picture, "array")
 
 
 def test_a_network_for_other_images_gets_characters_of_its_size(by_likeness):
@@ -82,10 +82,10 @@ def test_a_network_for_other_images_gets_characters_of_its_size(by_likeness):
         return np.zeros((len(images), len(NAMES)), np.float32)
 
     other = Classifier("small", NAMES, (20, 16), call)
-    found = pictures.read(other, picture_of("SON"), "letter.png")
+    found = recognition.read(other, picture_of("SON"), "letter.png")
     assert len(found.letters) == 3
     assert seen[0].shape[1:] == (20, 16)
-    whole = pictures.read(by_likeness, picture_of("SON"), "letter.png")
+    whole = recognition.read(by_likeness, picture_of("SON"), "letter.png")
     for small, large in zip(found.letters, whole.letters, strict=True):
         assert small.box == large.box
         assert small.image.mean() == pytest.approx(large.image.mean(), rel=0.1)
@@ -99,8 +99,8 @@ def pixels(png):
 @pytest.mark.parametrize("letters", ["C", "SONSONSONSON"])
 def test_the_annotated_picture_shows_what_was_found_and_seen(by_likeness, letters):
     picture = picture_of(letters)
-    found = pictures.read(by_likeness, picture, "word.png")
-    page = pixels(io.BytesIO(pictures.annotated(picture, found)))
+    found = recognition.read(by_likeness, picture, "word.png")
+    page = pixels(io.BytesIO(annotation.annotate(picture, found)))
     left, top, right, _ = (page.shape[1] / picture.shape[1] * edge for edge in found.letters[0].box)
     above = page[round(top) - 4, round(left) : round(right)]
     np.testing.assert_array_equal(above, np.broadcast_to([0x00, 0x72, 0xB2], above.shape))
@@ -126,7 +126,7 @@ def test_predict_prints_what_the_network_reads(finished_run, folder):
     assert done.returncode == 0, done.stderr
     classifier = loader.load(finished_run)
     for file, found in zip(files, json.loads(done.stdout), strict=True):
-        expected = pictures.read(classifier, images.read(file), str(file)).as_dict()
+        expected = recognition.read(classifier, images.read(file), str(file)).as_dict()
         assert found["text"] == expected["text"]
         assert [x["box"] for x in found["letters"]] == [x["box"] for x in expected["letters"]]
 
@@ -146,7 +146,7 @@ def test_predict_shows_what_it_found(finished_run, folder, tmp_path):
 
 
 def found_text(classifier, file):
-    return pictures.read(classifier, images.read(file), str(file)).text
+    return recognition.read(classifier, images.read(file), str(file)).text
 
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):

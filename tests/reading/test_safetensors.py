@@ -7,7 +7,7 @@ import tiny
 
 from jaxletters.config.models import DeeperConfig, MLPConfig
 from jaxletters.models import networks
-from jaxletters.reading import weights
+from jaxletters.reading import safetensors
 
 NETWORK = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1))
 
@@ -30,7 +30,7 @@ def by_hand(data):
 
 
 def test_each_weight_has_the_name_of_its_place(variables):
-    found = by_hand(weights.serialized(variables))
+    found = by_hand(safetensors.serialize(variables))
     params, statistics = variables
     expected = {
         "logits/bias": params["logits"]["bias"],
@@ -53,11 +53,13 @@ def test_each_weight_has_the_name_of_its_place(variables):
 
 
 def test_what_was_written_comes_back(variables):
-    found = weights.restored(weights.serialized(variables), jax.tree.map(np.zeros_like, variables))
+    found = safetensors.deserialize(
+        safetensors.serialize(variables), jax.tree.map(np.zeros_like, variables)
+    )
     jax.tree.map(np.testing.assert_array_equal, found, variables)
 
 
 def test_a_weight_that_is_not_there_is_an_error(variables):
     other = tiny.variables(networks.build(MLPConfig(hidden=(4,)), 5, (8, 8)))
     with pytest.raises(KeyError, match="hidden1/bias"):
-        weights.restored(weights.serialized(variables), other)
+        safetensors.deserialize(safetensors.serialize(variables), other)
