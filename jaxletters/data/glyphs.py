@@ -12,7 +12,7 @@ from scipy import ndimage
 from jaxletters.config import sources
 from jaxletters.data import canvas, orientation
 from jaxletters.data.synthetic import sketch
-from jaxletters.data.synthetic.strokes import LETTERS
+from jaxletters.data.synthetic.strokes import DIGITS, LETTERS
 
 SIDE = 14
 # Pixels that the paths of a template leave blank, and the standard deviation of the blur of both sides.
@@ -22,20 +22,6 @@ _FAINT = 0.1
 _SHIFTS = (0, 1, -1)
 # Fewer classes may agree with the wrong letters by chance.
 _LEAST_CLASSES = 8
-
-# As in `strokes`.
-_DIGITS = {
-    "0": ("4,0 .5,3 .5,7 4,10 7.5,7 7.5,3 4,0",),
-    "1": ("4,0 4,10", "5.5,0 2.5,10"),
-    "2": ("0,2 3.5,0 7,2 5,6 0,10! 7,10", ".5,2 3.5,0 6,2 4,7 1,10 .5,8.5 3,8 7,10"),
-    "3": ("0,1 4,0 6.5,2 3,4.7! 7,7 4,10 0,9",),
-    "4": ("1,0 0,5! 7,5 | 6,0 5.5,10", "4,0 0,6.5! 8,6 | 6,2 5,10"),
-    "5": ("7,0 1,0! .5,4.5! 5,4.5 6.5,7.5 4,10 0,9",),
-    "6": ("5.5,0 1,5 1,9 4,10 6,7.5 3.5,5.5 .7,7.5",),
-    "7": ("0,1 7,0! 4,4 2.5,10", "0,0 7.5,0! 2,10"),
-    "8": ("6.5,1.5 4,0 1,2 4,5 6.5,8 4,10 1,8 4,5 6.5,1.5",),
-    "9": ("6.5,2 3.5,0 .5,2.5 3,5 6.5,2! 5,10",),
-}
 
 Floats = NDArray[np.floating]
 
@@ -124,15 +110,15 @@ def _templates(names: tuple[str, ...]) -> dict[int, Floats]:
     return {
         label: _template(name, not name.isdigit() and name.swapcase() not in known)
         for label, name in enumerate(names)
-        if name in _DIGITS or name in tuple(string.ascii_letters)
+        if name in DIGITS or name in tuple(string.ascii_letters)
     }
 
 
 @functools.cache
 def _template(name: str, both: bool) -> Floats:
     """Returns the mean of a character's forms, `[SIDE, SIDE]`; `both` for capital and small alike."""
-    if name in _DIGITS:
-        return np.mean([_drawn(form) for form in _DIGITS[name]], axis=0)
+    if name in DIGITS:
+        return np.mean([_drawn(form) for form in DIGITS[name]], axis=0)
     cases = (name, name.swapcase()) if both else (name,)
     return np.mean([np.mean([_drawn(f) for f in LETTERS[c].train], axis=0) for c in cases], axis=0)
 
