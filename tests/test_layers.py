@@ -27,7 +27,7 @@ PURE = (
     *("core", "ops", "models", "evaluation.analysis", "evaluation.losses", "evaluation.metrics"),
     *("data.canvas", "data.checks", "data.digests", "data.formats.alphabets", "data.formats.idx"),
     *("data.formats.labels", "data.formats.mat", "data.formats.pixels", "data.glyphs"),
-    *("data.orientation", "data.resize", "data.sources.provenance", "data.splitting"),
+    *("data.orientation", "data.resize", "data.sources.provenance", "data.stratified"),
     *(
         "data.synthetic",
         "reading.letter_image",

@@ -1,9 +1,9 @@
-"""A dataset's splits as arrays in memory."""
+"""Loads the description and the splits of a dataset into memory, each split once."""
 
 import operator
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -18,11 +18,11 @@ T = TypeVar("T")
 _SPLITS = ("train", "validation", "test")
 
 
-class Part(NamedTuple):
+class Subset(NamedTuple):
     """Some examples of a split.
 
     Attributes:
-        split: its name.
+        split: the name of the split.
         indices: int64 `[n]`, rising.
     """
 
@@ -30,8 +30,8 @@ class Part(NamedTuple):
     indices: np.ndarray
 
 
-class Splits:
-    """The splits of a dataset, each read once, when it is first asked for.
+class DatasetSplits:
+    """The splits of a dataset, each loaded when it is first used.
 
     Attributes:
         source: the dataset.
@@ -51,12 +51,12 @@ class Splits:
         return self.info.splits
 
     def raw(self, split: str) -> Dataset:
-        """Returns a split in the order of its source, its images as the source has them.
+        """Returns a split in the order of its source, with the source's images.
 
         The arrays are read-only: they may be a file's own pages.
 
         Raises:
-            UserError: the files cannot be had, or are not what they should be.
+            UserError: the split does not exist, or its files are missing or invalid.
         """
         if split not in self.names:
             raise UserError(
@@ -64,44 +64,43 @@ class Splits:
                 f"found {split!r}; to test on it, use cross-validation or another dataset"
             )
         if split not in self._raw:
-            self._raw[split] = Dataset(*_read(self.source, split, self.info), self.info.class_names)
+            images, labels = _read(self.source, split, self.info)
+            self._raw[split] = Dataset(images, labels, self.info.class_names)
         return self._raw[split]
 
     def digest(self, split: str) -> SplitDigest:
-        """Returns what identifies a split, wherever its files lie."""
+        """Returns the digest of a split's content, which is independent of its files."""
         return digests.of_split(self.raw(split))
 
-    def take(self, part: Part) -> Dataset:
-        """Returns the examples of a part, as a network sees them."""
-        whole = self._resize(part.split)
-        if len(part.indices) == len(whole.labels):
-            return whole
-        return whole._replace(images=whole.images[part.indices], labels=whole.labels[part.indices])
-
-    def _resize(self, split: str) -> Dataset:
+    def take(self, subset: Subset) -> Dataset:
+        """Returns the examples of a subset, with images of the network's size."""
+        split = subset.split
         if split not in self._resized:
             raw = self.raw(split)
             self._resized[split] = raw._replace(images=self.source.resized(raw.images))
-        return self._resized[split]
+        resized = self._resized[split]
+        if len(subset.indices) == len(resized.labels):
+            return resized
+        return take(resized, subset.indices)
 
-    def whole(self, split: str) -> Part:
+    def whole(self, split: str) -> Subset:
         """Returns all examples of a split."""
-        return Part(split, np.arange(len(self.raw(split).labels)))
+        return Subset(split, np.arange(len(self.raw(split).labels)))
 
-    def hashes(self, part: Part) -> np.ndarray:
-        """Returns what identifies each image of a part, before it is resized: uint64 `[n]`."""
-        if part.split not in self._hashes:
-            self._hashes[part.split] = digests.of_images(self.raw(part.split).images)
-        return self._hashes[part.split][part.indices]
+    def hashes(self, subset: Subset) -> np.ndarray:
+        """Returns the hash of every image of a subset before it is resized: uint64 `[n]`."""
+        if subset.split not in self._hashes:
+            self._hashes[subset.split] = digests.of_images(self.raw(subset.split).images)
+        return self._hashes[subset.split][subset.indices]
 
-    def findings(self, names: Iterable[str]) -> list[str]:
-        """Returns what a user should know of some splits before they are used, a line each.
+    def check(self, names: Iterable[str]) -> list[str]:
+        """Returns warnings about some splits that users should see before training, one line each.
 
         Args:
-            names: of the splits, the one that is learned from or read first; no other is read.
+            names: of the splits; the first is the training split. No other split is loaded.
 
         Raises:
-            UserError: nothing can be learned from them.
+            UserError: no network can learn from these splits.
         """
         examples = {
             name: Examples(*self.raw(name)[:2], self.hashes(self.whole(name))) for name in names
@@ -109,115 +108,119 @@ class Splits:
         if problems := checks.problems(self.info.class_names, examples):
             raise UserError("\n".join(f"config.dataset: {line}" for line in problems))
         first = next(iter(examples))
-        as_train = {"train" if name == first else name: each for name, each in examples.items()}
-        found = checks.warnings(self.info.class_names, as_train, vars(self.source))
-        # Read again, because reading may have told more.
+        as_train = {"train" if name == first else name: split for name, split in examples.items()}
+        warnings = checks.warnings(self.info.class_names, as_train, vars(self.source))
+        # Ask the source again: loading its splits may have added remarks.
         remarks = _call(self.source, self.source.info).remarks
-        return [*remarks, *(re.sub("^train:", f"{first}:", line) for line in found)]
+        return [*remarks, *(re.sub("^train:", f"{first}:", line) for line in warnings)]
 
 
 def load(source: Source, split: str) -> Dataset:
-    """Returns one split of a dataset as a network sees it, in the order of its source.
+    """Returns a split in the order of its source, with images of the network's size.
 
     The arrays are read-only: they may be a file's own pages.
 
     Raises:
-        UserError: the files cannot be had, or are not what they should be.
+        UserError: the split does not exist, or its files are missing or invalid.
     """
-    splits = Splits(source)
+    splits = DatasetSplits(source)
     return splits.take(splits.whole(split))
 
 
+def take(dataset: Dataset, indices: np.ndarray) -> Dataset:
+    """Returns the examples at `indices`, in their order."""
+    return dataset._replace(images=dataset.images[indices], labels=dataset.labels[indices])
+
+
 def info(source: Source) -> DatasetInfo:
-    """Returns the description of a dataset, once its parts agree with each other.
+    """Returns the description of a dataset, after validation.
 
     Raises:
-        UserError: there is no such dataset, or a user's own source fails.
+        UserError: the dataset does not exist, or a user's source fails or returns an invalid description.
     """
-    found = _call(source, lambda: _normal(source.info()))
+    described = _call(source, lambda: _with_declared_types(source.info()))
     where = f"config.dataset: {type(source).__name__}.info"
-    if not isinstance(found, DatasetInfo):
+    if not isinstance(described, DatasetInfo):
         raise UserError(
-            f"{where}: expected a DatasetInfo, found {type(found).__name__}; correct its code"
+            f"{where}: expected a DatasetInfo, found {type(described).__name__}; correct its code"
         )
-    problems = []
-    splits, names = found.splits, found.class_names
+    if problems := _info_problems(described):
+        raise UserError(f"{where}: expected {'; '.join(problems)}; correct its code")
+    return described
+
+
+def _info_problems(info: DatasetInfo) -> list[str]:
+    problems: list[str] = []
+    splits, names, shape = info.splits, info.class_names, info.image_shape
     if not {"train"} <= {*splits} <= {*_SPLITS} or len({*splits}) < len(splits):
         problems.append(f"splits of {', '.join(_SPLITS)}, the first among them, found {splits}")
     if not names or len({*names}) < len(names) or not all(n.isprintable() and n for n in names):
         few = f"{names[:5]}" if len(names) < 6 else f"{names[:5]} ..."
         problems.append(f"class_names that differ and can be printed, found {few}")
-    if not _is_shape(found.image_shape):
-        problems.append(
-            f"an image_shape (height, width) or (height, width, 3), found {found.image_shape}"
-        )
-    if found.fit not in FITS:
-        problems.append(f"one of {FITS} as fit, found {found.fit!r}")
-    if problems:
-        raise UserError(f"{where}: expected {'; '.join(problems)}; correct its code")
-    return found
+    if len(shape) not in (2, 3) or min(shape) < 1 or shape[2:] not in ((), (3,)):
+        problems.append(f"an image_shape (height, width) or (height, width, 3), found {shape}")
+    if info.fit not in FITS:
+        problems.append(f"one of {FITS} as fit, found {info.fit!r}")
+    return problems
 
 
-def _normal(found: Any) -> Any:
-    """Returns what a user's own source gave, with the declared types; raises whatever cannot have them."""
-    if not isinstance(found, DatasetInfo):
-        return found
-    texts = (found.splits, found.class_names, found.remarks)
-    if any(isinstance(each, str) for each in texts):
+def _with_declared_types(info: object) -> object:
+    """Returns the description from a source with the declared types; raises if a conversion fails."""
+    if not isinstance(info, DatasetInfo):
+        return info
+    texts = (info.splits, info.class_names, info.remarks)
+    if any(isinstance(text, str) for text in texts):
         raise TypeError("splits, class_names and remarks are tuples of text, not one text")
-    splits, names, remarks = (tuple(map(str, each)) for each in texts)
-    shape = tuple(map(operator.index, found.image_shape))
-    return DatasetInfo(splits, names, shape, found.fit, bool(found.inverted), remarks)
+    splits, names, remarks = (tuple(map(str, text)) for text in texts)
+    shape = tuple(map(operator.index, info.image_shape))
+    return DatasetInfo(splits, names, shape, info.fit, bool(info.inverted), remarks)
 
 
-def _is_shape(shape: Any) -> bool:
-    sizes = isinstance(shape, tuple) and all(isinstance(n, int) and n > 0 for n in shape)
-    return sizes and (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3))
-
-
-def _read(source: Source, split: str, about: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
-    found: Any = _call(source, lambda: source.read(split))
+def _read(source: Source, split: str, info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images and int32 labels of a split; validates those of a user's source."""
+    arrays = cast(Any, _call(source, lambda: source.read(split)))
     if source.defined_by is not None:
         where = f"config.dataset: {type(source).__name__}.read({split!r})"
-        if not isinstance(found, tuple) or len(found) != 2:
+        kind = cast(type[object], type(arrays))
+        if not issubclass(kind, tuple) or len(arrays) != 2:
             raise UserError(
-                f"{where}: expected images and labels, found {type(found).__name__}; correct its code"
+                f"{where}: expected images and labels, found {kind.__name__}; correct its code"
             )
-        given = found
-        found = _call(source, lambda: (np.asarray(given[0]), np.asarray(given[1])))
-        _check(where, found[0], found[1], about)
-    images, labels = found
+        first, second = arrays
+        arrays = _call(source, lambda: (np.asarray(first), np.asarray(second)))
+        _check_arrays(where, *arrays, info)
+    images, labels = arrays
     return images, np.asarray(labels, np.int32)
 
 
-def _check(where: str, images: np.ndarray, labels: np.ndarray, about: DatasetInfo) -> None:
-    """Raises a UserError unless a user's own source gave what its info says."""
+def _check_arrays(where: str, images: np.ndarray, labels: np.ndarray, info: DatasetInfo) -> None:
+    """Raises a UserError unless the arrays of a user's source agree with its description."""
     if images.dtype != np.uint8:
         found = f"{images.dtype} images"
-    elif images.shape[1:] != about.image_shape or not len(images):
+    elif images.shape[1:] != info.image_shape or not len(images):
         found = f"images {list(images.shape)}"
     elif labels.shape != (len(images),) or labels.dtype.kind not in "iu":
         found = f"{labels.dtype} labels {list(labels.shape)}"
-    elif labels.min() < 0 or labels.max() >= len(about.class_names):
+    elif labels.min() < 0 or labels.max() >= len(info.class_names):
         found = f"labels {labels.min()} to {labels.max()}"
     else:
         return
     raise UserError(
-        f"{where}: expected uint8 images {['n', *about.image_shape]} and as many labels, 0 to "
-        f"{len(about.class_names) - 1}, found {found}; correct its code"
+        f"{where}: expected uint8 images {['n', *info.image_shape]} and as many labels, 0 to "
+        f"{len(info.class_names) - 1}, found {found}; correct its code"
     )
 
 
-def _call(source: Source, action: Callable[[], T]) -> T:
-    """Runs a method of a source; what a user's own raises becomes one line."""
+def _call(source: Source, method: Callable[[], T]) -> T:
+    """Calls a method of a source; an exception of a user's own source becomes a UserError."""
     if source.defined_by is None:
-        return action()
+        return method()
     try:
         with source.import_context():
-            return action()
+            return method()
     except UserError:
         raise
-    # The type differs with what the source does.
+    # A user's code can raise any type.
     except (Exception, SystemExit) as error:
         raise UserError(
             f"config.dataset: {type(source).__name__} fails: {user_modules.describe_error(error)}"

@@ -1,4 +1,4 @@
-"""What identifies data: a SHA-256 of whole arrays, a 64-bit hash of every image."""
+"""Digests that identify data: SHA-256 of whole arrays, a 64-bit hash of every image."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from jaxletters.core.types import Dataset
 
 
 def of_split(dataset: Dataset) -> SplitDigest:
-    """Returns the digest of a split as its source has it, before images are resized."""
+    """Returns the digest of a split, before its images are resized."""
     return SplitDigest(
         len(dataset.labels), of_array(dataset.images), of_array(dataset.labels.astype(np.int32))
     )
@@ -26,8 +26,8 @@ def of_array(array: np.ndarray) -> str:
 def of_images(images: np.ndarray) -> np.ndarray:
     """Returns a 64-bit BLAKE2b hash of every image: uint64 `[n]`.
 
-    Equal images have equal hashes whatever their label. Among 137,373 images, those of EMNIST Letters,
-    two different ones share a hash with a probability of 5e-10.
+    Labels do not matter. Among the 137,373 images of EMNIST Letters, the probability that two different ones
+    share a hash is 5e-10.
 
     Args:
         images: uint8 `[n, h, w]`, before they are resized.

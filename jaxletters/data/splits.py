@@ -1,4 +1,4 @@
-"""Which examples a run learns from, which it chooses its best weights by, and which it is tested on."""
+"""Selects the training, validation and test examples of a run, as its config's `split` says."""
 
 from collections.abc import Collection
 
@@ -8,20 +8,20 @@ from jaxletters.config.schema import Split
 from jaxletters.config.slots import Source
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import splitting
-from jaxletters.data.datasets import Part, Splits
+from jaxletters.data import stratified
+from jaxletters.data.datasets import DatasetSplits, Subset
 
 
 def check_test(dataset: str, names: Collection[str], split: Split) -> None:
-    """Looks whether there will be examples to test on; reads none.
+    """Raises an error unless there are examples to test on; loads nothing.
 
     Args:
         dataset: its name.
         names: of its splits.
-        split: which examples are held out.
+        split: the config's.
 
     Raises:
-        UserError: there will not, or the dataset's own test split is to be replaced.
+        UserError: there are none, or `test_share` would replace the dataset's own test split.
     """
     if split.test_on == "validation":
         return
@@ -32,50 +32,52 @@ def check_test(dataset: str, names: Collection[str], split: Split) -> None:
         )
     if "test" in names and split.test_share:
         raise UserError(
-            f"config.split.test_share: {dataset} has a test split of its own; set it to 0"
+            f"config.split.test_share: expected 0, because {dataset} has a test split, found "
+            f"{split.test_share}; set it to 0"
         )
 
 
-def everything(source: Splits, split: Split, seed: int) -> Part:
-    """Returns all that may be learned from: the training split, or so much of it as `limit` allows."""
+def training_pool(source: DatasetSplits, split: Split, seed: int) -> Subset:
+    """Returns the examples for training and validation: the training split, or `limit` of them."""
     labels = source.raw("train").labels
     indices = np.arange(len(labels))
     if split.test_share:
-        indices = splitting.hold_out_test(labels, split.test_share, seed)[0]
+        indices = stratified.hold_out_test(labels, split.test_share, seed)[0]
     if split.limit:
-        indices = indices[splitting.limit(labels[indices], split.limit, seed)]
-    return Part("train", indices)
+        indices = indices[stratified.limit(labels[indices], split.limit, seed)]
+    return Subset("train", indices)
 
 
-def training(source: Splits, split: Split, seed: int) -> tuple[Part, Part]:
-    """Returns the examples to learn from and those to validate on, which may be none."""
-    train = everything(source, split, seed)
+def train_and_validation(source: DatasetSplits, split: Split, seed: int) -> tuple[Subset, Subset]:
+    """Returns the training examples and the validation examples, which can be empty."""
+    pool = training_pool(source, split, seed)
     per_class = split.validation_per_class
     if per_class and "validation" in source.names:
-        return train, source.whole("validation")
-    kept, held_out = splitting.hold_out(source.raw("train").labels[train.indices], per_class, seed)
-    return Part("train", train.indices[kept]), Part("train", train.indices[held_out])
+        return pool, source.whole("validation")
+    labels = source.raw("train").labels[pool.indices]
+    kept, held_out = stratified.hold_out(labels, per_class, seed)
+    return Subset("train", pool.indices[kept]), Subset("train", pool.indices[held_out])
 
 
-def test(source: Splits, split: Split, seed: int) -> Part:
-    """Returns the examples to test on: the test split, or a share of the training split.
+def test(source: DatasetSplits, split: Split, seed: int) -> Subset:
+    """Returns the test examples: the test split, or a share of the training split.
 
-    With `test_on="validation"` those to validate on; the test split is not read then.
+    With `test_on="validation"` they are the validation examples, and the test split is not loaded.
     """
     if split.test_on == "validation":
-        return training(source, split, seed)[1]
+        return train_and_validation(source, split, seed)[1]
     if not split.test_share:
         return source.whole("test")
     labels = source.raw("train").labels
-    return Part("train", splitting.hold_out_test(labels, split.test_share, seed)[1])
+    return Subset("train", stratified.hold_out_test(labels, split.test_share, seed)[1])
 
 
-def unseen(source: Splits) -> Part:
-    """Returns what a network trained on other data is tested on: the test split, or else everything."""
+def zero_shot_test(source: DatasetSplits) -> Subset:
+    """Returns the test examples for a network trained on other data: the test split, or else all examples."""
     return source.whole("test" if "test" in source.names else "train")
 
 
-def sample(source: Source, split: Split, seed: int) -> Dataset:
-    """Returns all that may be learned from, for a contact sheet."""
-    opened = Splits(source)
-    return opened.take(everything(opened, split, seed))
+def load_training_pool(source: Source, split: Split, seed: int) -> Dataset:
+    """Returns the examples of `training_pool`, loaded for a contact sheet."""
+    splits = DatasetSplits(source)
+    return splits.take(training_pool(splits, split, seed))

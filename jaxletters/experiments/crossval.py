@@ -12,8 +12,8 @@ from jaxletters.config import validation
 from jaxletters.config.schema import CrossvalConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import splits, splitting
-from jaxletters.data.datasets import Splits
+from jaxletters.data import datasets, splits, stratified
+from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation import analysis, inference, metrics
 from jaxletters.evaluation.result import CrossvalFacts, CrossvalResult, FoldFacts
 from jaxletters.experiments import base, fitting, results
@@ -49,12 +49,12 @@ def run(config: CrossvalConfig, folder: Path) -> CrossvalResult:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    source = Splits(config.dataset)
+    source = DatasetSplits(config.dataset)
     layers = fitting.check(config, source.info)
     begin = fitting.start(config, source.info, folder)
-    part = splits.everything(source, config.split, config.seed)
+    part = splits.training_pool(source, config.split, config.seed)
     whole = source.take(part)
-    fold_of = splitting.folds(whole.labels, config.folds, config.seed)
+    fold_of = stratified.folds(whole.labels, config.folds, config.seed)
     if begin.base:
         base.check_unseen(begin.base, "test", source.hashes(part))
     about = manifest.describe_data(
@@ -100,14 +100,14 @@ def _fold(
                 f"remove {folder} to train the fold again"
             )
         return np.load(predictions), load_json(record)
-    others = splitting.take(whole, np.flatnonzero(~unseen))
-    kept, held_out = splitting.hold_out(
+    others = datasets.take(whole, np.flatnonzero(~unseen))
+    kept, held_out = stratified.hold_out(
         others.labels, config.split.validation_per_class, config.seed
     )
-    train, validation = splitting.take(others, kept), splitting.take(others, held_out)
+    train, validation = datasets.take(others, kept), datasets.take(others, held_out)
     fitted = fitting.fit(config, begin, train, validation, folder, mesh, brief=True)
     reads = workdir.count_test_read(folder)
-    examples = splitting.take(whole, np.flatnonzero(unseen))
+    examples = datasets.take(whole, np.flatnonzero(unseen))
     logits = inference.logits(fitted.model, fitted.variables, examples.images, mesh)
     right = int(metrics.correct(logits, examples.labels).sum())
     facts: FoldFacts = {

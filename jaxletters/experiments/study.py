@@ -200,5 +200,5 @@ def _sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
         drawn.add(dataset)
         split = experiment.split if isinstance(experiment, Config) else Split()
         title = dataset.name if dataset.name not in sheets else f"{dataset.name}, {len(drawn)}"
-        sheets[title] = splits.sample(dataset, split, experiment.seed)
+        sheets[title] = splits.load_training_pool(dataset, split, experiment.seed)
     return sheets

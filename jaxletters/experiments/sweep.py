@@ -81,7 +81,9 @@ def run(config: SweepConfig, folder: Path) -> SweepResult:
                 rows=compared,
                 baseline=compared[0],
                 sheets={
-                    config.dataset.name: splits.sample(config.dataset, config.split, config.seed)
+                    config.dataset.name: splits.load_training_pool(
+                        config.dataset, config.split, config.seed
+                    )
                 },
                 result={"experiment": "sweep", "fingerprint": fingerprints.fingerprint(config)},
             ),

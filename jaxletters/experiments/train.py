@@ -10,7 +10,7 @@ from jaxletters.config.schema import Config
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.types import Dataset
 from jaxletters.data import splits
-from jaxletters.data.datasets import Part, Splits
+from jaxletters.data.datasets import DatasetSplits, Subset
 from jaxletters.evaluation import inference, metrics
 from jaxletters.evaluation.result import TrainFacts, TrainResult
 from jaxletters.experiments import base, fitting, results
@@ -43,10 +43,10 @@ def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
         manifest.check_finished(folder, config, base.now(config.base))
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
-    source = Splits(config.dataset)
+    source = DatasetSplits(config.dataset)
     layers = check(config, source.info)
     begin = fitting.start(config, source.info, folder)
-    parts = splits.training(source, config.split, config.seed)
+    parts = splits.train_and_validation(source, config.split, config.seed)
     train, held_out = map(source.take, parts)
     fitting.check_lengths(config, len(train.labels))
     _claim(config, begin, source, parts, folder)
@@ -79,7 +79,7 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
 
 
 def _claim(
-    config: Config, begin: Start, source: Splits, parts: tuple[Part, Part], folder: Path
+    config: Config, begin: Start, source: DatasetSplits, parts: tuple[Subset, Subset], folder: Path
 ) -> None:
     """Makes the folder this run's, unless its base has learned from what the run evaluates.
 
@@ -120,7 +120,7 @@ def _claim(
 
 
 def _test_and_report(
-    config: Config, fitted: Fitted, source: Splits, train: Dataset, folder: Path
+    config: Config, fitted: Fitted, source: DatasetSplits, train: Dataset, folder: Path
 ) -> TrainResult:
     """Predicts the test examples, which nothing else does, and writes the report."""
     reads = workdir.count_test_read(folder) if config.split.test_on == "test" else 0

@@ -10,8 +10,8 @@ from jaxletters.config.schema import ZeroShotConfig
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset
-from jaxletters.data import splits, splitting
-from jaxletters.data.datasets import Splits
+from jaxletters.data import splits, stratified
+from jaxletters.data.datasets import DatasetSplits
 from jaxletters.data.formats import alphabets
 from jaxletters.evaluation import analysis, inference, metrics
 from jaxletters.evaluation.result import ZeroShotFacts, ZeroShotResult
@@ -43,9 +43,9 @@ def run(config: ZeroShotConfig, folder: Path) -> ZeroShotResult:
         _show(finished, folder, "finished earlier; nothing was run")
         return finished
     origin = base.load(config.base, folder)
-    source = Splits(config.dataset)
+    source = DatasetSplits(config.dataset)
     _check_fit(source.info, origin.run)
-    part = splits.unseen(source)
+    part = splits.zero_shot_test(source)
     unseen = source.take(part)
     _check_classes(unseen, origin.run)
     base.check_unseen(origin, "test", source.hashes(part))
@@ -67,7 +67,7 @@ def run(config: ZeroShotConfig, folder: Path) -> ZeroShotResult:
     variables = sharding.replicate(network.variables, mesh)
     logits = inference.logits(network.model, variables, unseen.images, mesh)
     right = metrics.correct(logits, unseen.labels)
-    fold_of = splitting.folds(unseen.labels, config.folds, config.seed)
+    fold_of = stratified.folds(unseen.labels, config.folds, config.seed)
     accuracies = [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
     facts: ZeroShotFacts = {
         "experiment": "zero-shot",

@@ -19,7 +19,7 @@ from jaxletters.config.schema import Config, CrossvalConfig, Experiment, StudyCo
 from jaxletters.config.slots import FITS, Source, SplitDigest
 from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
-from jaxletters.data.datasets import Splits
+from jaxletters.data.datasets import DatasetSplits
 from jaxletters.data.sources import provenance
 from jaxletters.evaluation.result import BaseRun
 from jaxletters.runs import workdir
@@ -141,7 +141,9 @@ def splits_used(config: Config | ZeroShotConfig, names: Collection[str]) -> tupl
     return tuple(split for split, used in wanted.items() if used)
 
 
-def describe_data(source: Splits, splits: Iterable[str], parts: Iterable[np.ndarray] = ()) -> Facts:
+def describe_data(
+    source: DatasetSplits, splits: Iterable[str], parts: Iterable[np.ndarray] = ()
+) -> Facts:
     """Returns what identifies a dataset, ready for JSON.
 
     Args:
@@ -166,7 +168,7 @@ def describe_data(source: Splits, splits: Iterable[str], parts: Iterable[np.ndar
     }
 
 
-def tell(about: Facts, source: Splits, notice: Callable[[str], None]) -> None:
+def tell(about: Facts, source: DatasetSplits, notice: Callable[[str], None]) -> None:
     """Says what a user should know of the data before they are used.
 
     Args:
@@ -180,7 +182,7 @@ def tell(about: Facts, source: Splits, notice: Callable[[str], None]) -> None:
     # What is published has been looked at.
     known = about["note"] in ("", "rebuilt split", "generated data")
     if not known or not isinstance(source.source, Builtin):
-        for line in source.findings(about["splits"]):
+        for line in source.check(about["splits"]):
             notice(f"Look: {line}")
 
 
@@ -311,7 +313,7 @@ def find_data(dataset: Source, splits: tuple[str, ...]) -> Facts | None:
     if not dataset.is_here():
         return None
     try:
-        source = Splits(dataset)
+        source = DatasetSplits(dataset)
         return describe_data(source, [split for split in splits if split in source.names])
     except UserError as error:
         # A user's own source need not say that its files are gone.

@@ -117,7 +117,7 @@ def test_other_archives_are_prepared_beside_those_before(config, written, tmp_pa
 
 def test_published_files_are_known_by_their_digests(config, monkeypatch, tmp_path):
     datasets.load(config, "train")
-    digest = {"train": datasets.Splits(config).digest("train")}
+    digest = {"train": datasets.DatasetSplits(config).digest("train")}
     assert config.note(digest) == "split not verified"
     archive = emnist.archive("letters")
     found = archives.digests(archive, tmp_path / "archives")

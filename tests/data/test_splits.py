@@ -10,7 +10,7 @@ from jaxletters.config.schema import Config, Split
 from jaxletters.config.sources import Arrays
 from jaxletters.core.errors import UserError
 from jaxletters.data import splits
-from jaxletters.data.datasets import Part, Splits
+from jaxletters.data.datasets import DatasetSplits, Subset
 from jaxletters.runs import manifest
 
 ONE_EACH = Split(validation_per_class=1)
@@ -22,13 +22,13 @@ def letters():
     number = np.arange(260)
     bits = (number[:, None] >> np.arange(320) % 9) & 1
     bits[:, 300:] = 1
-    return Splits(Arrays(bits.reshape(260, 20, 16), 1 + number % 26))
+    return DatasetSplits(Arrays(bits.reshape(260, 20, 16), 1 + number % 26))
 
 
 def images(source, choose, split, seed=0):
     """The images of each part that a function of `portions` chooses, as a set of bytes."""
     parts = choose(source, split, seed)
-    parts = parts if isinstance(parts, tuple) and not isinstance(parts, Part) else (parts,)
+    parts = parts if isinstance(parts, tuple) and not isinstance(parts, Subset) else (parts,)
     return [{image.tobytes() for image in source.take(part).images} for part in parts]
 
 
@@ -36,7 +36,7 @@ def images(source, choose, split, seed=0):
 def test_a_share_to_test_on_is_kept_from_training(letters, share):
     split = dataclasses.replace(ONE_EACH, test_share=share)
     parts = [
-        *images(letters, splits.training, split, seed=3),
+        *images(letters, splits.train_and_validation, split, seed=3),
         *images(letters, splits.test, split, seed=3),
     ]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 260
@@ -48,15 +48,15 @@ def test_a_share_to_test_on_is_kept_from_training(letters, share):
 def test_a_limit_leaves_the_test_examples_as_they_are(letters):
     split = dataclasses.replace(ONE_EACH, test_share=0.2)
     limited = dataclasses.replace(split, limit=182)
-    (whole,) = images(letters, splits.everything, split)
-    (few,) = images(letters, splits.everything, limited)
+    (whole,) = images(letters, splits.training_pool, split)
+    (few,) = images(letters, splits.training_pool, limited)
     assert len(few) == 182
     assert few < whole
     assert images(letters, splits.test, split) == images(letters, splits.test, limited)
 
 
 def test_without_validation_all_is_learned_from(letters):
-    parts = splits.training(letters, Split(validation_per_class=0), seed=0)
+    parts = splits.train_and_validation(letters, Split(validation_per_class=0), seed=0)
     train, validation = map(letters.take, parts)
     assert (len(train.labels), len(validation.labels)) == (260, 0)
     assert validation.images.shape == (0, 20, 16)
@@ -74,7 +74,7 @@ def test_it_is_said_when_there_would_be_nothing_to_test_on():
         splits.check_test("mine", ("train",), ONE_EACH)
     share = dataclasses.replace(ONE_EACH, test_share=0.2)
     splits.check_test("mine", ("train",), share)
-    with pytest.raises(UserError, match=r"mnist has a test split of its own; set it to 0"):
+    with pytest.raises(UserError, match=r"test_share: expected 0, .*mnist.*found 0\.2"):
         splits.check_test("mnist", ("train", "test"), share)
 
 
@@ -83,9 +83,9 @@ def test_settings_can_be_chosen_without_a_look_at_the_test_split():
         dataset=SketchLetters(size=260),
         split=Split(validation_per_class=1, test_on="validation"),
     )
-    source = Splits(config.dataset)
+    source = DatasetSplits(config.dataset)
     splits.check_test("mine", source.names, config.split)
-    _, validation = splits.training(source, config.split, seed=2)
+    _, validation = splits.train_and_validation(source, config.split, seed=2)
     tested = splits.test(source, config.split, seed=2)
     assert tested.split == validation.split == "train"
     np.testing.assert_array_equal(tested.indices, validation.indices)

@@ -23,7 +23,7 @@ from jaxletters.config.sources import Arrays
 from jaxletters.config.training import CheckpointConfig, OptimizerConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Examples
-from jaxletters.data import splitting
+from jaxletters.data import stratified
 from jaxletters.data.synthetic import sketch
 from jaxletters.experiments import dispatch
 from jaxletters.reading import loader
@@ -404,7 +404,7 @@ def test_every_stage_draws_batches_of_its_own(tmp_path, base, monkeypatch):
 def test_a_division_that_changed_between_two_starts_is_refused(tmp_path, monkeypatch):
     asked, folder = of_one_split(tmp_path, seed=0), tmp_path / "run"
     interrupted(asked, folder)
-    monkeypatch.setattr(splitting, "hold_out_test", lambda *_: np.split(np.arange(260), [208]))
+    monkeypatch.setattr(stratified, "hold_out_test", lambda *_: np.split(np.arange(260), [208]))
     assert "expected the examples to be divided as when this run began" in refusal(asked, folder)
 
 

@@ -45,7 +45,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     from jaxletters.runs import manifest
 
     validation.check(config, device_count=1)
-    opened = datasets.Splits(source)
+    opened = datasets.DatasetSplits(source)
     about = manifest.describe_data(opened, opened.names)
     splits = {name: opened.take(opened.whole(name)) for name in opened.names}
     title = f"{source.name} ({about['note']})" if about["note"] else source.name
@@ -70,7 +70,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
             "contact sheet": f"{path} (upright, and in each row its class?)",
         }
     )
-    for line in opened.findings(opened.names):
+    for line in opened.check(opened.names):
         console.notice(f"Look: {line}")
 
 

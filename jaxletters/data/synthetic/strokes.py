@@ -1,8 +1,8 @@
 """The written forms of A-Z, a-z and 0-9, each a pen path; the table itself is `strokes.json`.
 
 A form is text. `|` separates its strokes, where the pen is lifted. A stroke is a row of points `x,y` that the
-pen passes through on a smooth curve. A point marked `!` is a corner, where the direction may jump: two points,
-or points between corners, are joined by a straight line.
+pen passes through on a smooth curve. A point marked `!` is a corner, where the direction may jump, so two
+points, or points between corners, are joined by a straight line.
 
 x grows to the right and y downwards. Forms are scaled to the image, so only proportions matter:
 

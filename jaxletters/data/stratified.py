@@ -1,4 +1,7 @@
-"""Splitting a dataset without mixing up its classes: pure, seeded, the same on every machine."""
+"""Stratified, seeded selection of examples by their labels: hold-out, subsampling, cross-validation folds.
+
+All functions are pure and give the same indices on every machine.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -6,11 +9,10 @@ import numpy as np
 
 from jaxletters.core import rng
 from jaxletters.core.errors import UserError
-from jaxletters.core.types import Dataset
 
 
 def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the indices to keep and those to hold out for validation, each int64 and rising.
+    """Returns the indices for training and those for validation, each int64 and rising.
 
     Of a class with c examples, `min(per_class, c // 6)` are held out: EMNIST Letters as NIST published
     it gives 800 of the 4,800 in each class, and a rare class keeps five sixths of its examples.
@@ -18,7 +20,7 @@ def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray,
     Args:
         labels: int32 `[n]`.
         per_class: the largest number held out of any class.
-        seed: of the choice.
+        seed: the run's.
 
     Raises:
         UserError: every class has fewer than six examples, so none could be held out.
@@ -34,12 +36,13 @@ def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray,
 
 
 def hold_out_test(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the indices to train on and those to test on, as `hold_out` does.
+    """Returns the indices for training and those for testing, each int64 and rising.
 
     Args:
         labels: int32 `[n]`.
-        share: of each class to test on, rounded to whole examples, at least one; none of a single example.
-        seed: of the choice.
+        share: of each class to test on, rounded to whole examples, at least one; a class with a single
+            example keeps it for training.
+        seed: the run's.
     """
     counts = np.bincount(labels)
     quotas = np.minimum(np.maximum(1, np.rint(share * counts)), counts - 1)
@@ -47,9 +50,9 @@ def hold_out_test(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarr
 
 
 def limit(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Returns the indices, int64 and rising, of at most so many examples, drawn from all classes alike.
+    """Returns the indices, int64 and rising, of at most `most` examples, balanced over the classes.
 
-    No class has more than one above another's number, unless it has no more examples.
+    The numbers of two classes differ by at most one, unless the smaller class has no more examples.
     """
     ranks = _ranks(labels, seed, rng.Stream.LIMIT)
     return np.sort(np.lexsort((labels, ranks))[:most])
@@ -58,15 +61,15 @@ def limit(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
 def folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Returns the fold of every example, int64 `[n]` in [0, count), for stratified cross-validation.
 
-    No two folds differ by more than one example, neither in all nor in any class.
+    The sizes of two folds differ by at most one, in total and in every class.
 
     Args:
         labels: int32 `[n]`.
-        count: of folds.
-        seed: of the assignment.
+        count: the number of folds.
+        seed: the run's.
 
     Raises:
-        UserError: there would be folds without an example of some class.
+        UserError: a fold would lack a class.
     """
     classes, members = np.unique(labels, return_counts=True)
     rarest = classes[members.argmin()]
@@ -81,19 +84,14 @@ def folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
             f"{rarest}), found {count}; choose fewer folds"
         )
     result = np.empty(len(labels), np.int64)
-    # Class after class, so that each goes round all folds, and the next goes on where it ended.
+    # Deal the examples out class by class; each class starts at the fold after the last one's.
     order = np.lexsort((_ranks(labels, seed, rng.Stream.FOLDS), labels))
     result[order] = np.arange(len(labels)) % count
     return result
 
 
-def take(dataset: Dataset, indices: np.ndarray) -> Dataset:
-    """Returns the examples at `indices`, in their order."""
-    return dataset._replace(images=dataset.images[indices], labels=dataset.labels[indices])
-
-
 def _ranks(labels: np.ndarray, seed: int, stream: rng.Stream) -> np.ndarray:
-    """Returns each example's place, from 0, in a random order of its class: int64 `[n]`."""
+    """Returns each example's position, from 0, in a random order of its class: int64 `[n]`."""
     bits = np.asarray(jax.random.bits(rng.key(seed, stream), labels.shape, jnp.uint32))
     order = np.lexsort((bits, labels))
     starts = np.searchsorted(labels[order], labels[order])
@@ -102,5 +100,5 @@ def _ranks(labels: np.ndarray, seed: int, stream: rng.Stream) -> np.ndarray:
     return result
 
 
-def _split(held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.flatnonzero(~held), np.flatnonzero(held)
+def _split(is_held_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
