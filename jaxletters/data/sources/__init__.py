@@ -1,4 +1,4 @@
-"""Where examples come from: one module for each kind of source, and the downloads and caches behind them.
+"""Reads the examples of each kind of dataset; finds, downloads and caches the files behind them.
 
 The settings of sources are in `config.sources` and `config.builtin_sources`; how bytes become arrays is in
 `data.formats`.

@@ -90,20 +90,20 @@ Originals: TypeAlias = Mapping[str, OriginalFile]
 """The files of an archive by their published names."""
 
 
-def locate(dataset: str, archive: Archive, given: str, downloads_folder: Path) -> Path:
+def locate(dataset: str, archive: Archive, named: str, downloads_folder: Path) -> Path:
     """Returns a folder that holds an archive's files; downloads them if no folder has them.
 
     Args:
         dataset: its name, for messages.
         archive: the files.
-        given: the folder that the user named, which is then the only one searched, or "".
+        named: the only folder to search, as named by the user; "" to search the usual ones.
         downloads_folder: TFDS's; this function downloads into a subfolder of it.
 
     Raises:
-        UserError: the given folder lacks the files, or no folder has them and the download fails.
+        UserError: the named folder lacks the files, or no folder has them and the download fails.
     """
-    if given:
-        return _folder(find(archive, files.expand_user(given)))
+    if named:
+        return _folder(find(archive, files.expand_user(named)))
     roots = [downloads_folder]
     if environment := os.environ.get(ENVIRONMENT):
         roots.insert(0, files.expand_user(environment))
@@ -127,7 +127,7 @@ def locate(dataset: str, archive: Archive, given: str, downloads_folder: Path) -
 
 
 def find(archive: Archive, root: Path) -> Originals:
-    """Returns an archive's files by name, all from one folder: the first at or below `root` with all.
+    """Returns an archive's files from the first folder at or below `root` that has all of them.
 
     Raises:
         UserError: no folder has all of them.

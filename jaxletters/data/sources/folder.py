@@ -22,9 +22,9 @@ R = TypeVar("R")
 
 # The remarks about skipped paths, by their kind.
 _SKIPPED = {
-    "other": "What is no picture was skipped",
-    "picture": "Pictures outside of the folders of classes were skipped",
-    "folder": "Folders without pictures, beside those of splits, or read already, were skipped",
+    "other": "Entries that are not pictures were skipped",
+    "picture": "Pictures outside of the class folders were skipped",
+    "folder": "Folders that have no pictures, lie beside the split folders or were already read were skipped",
 }
 # The size of the sample that tells dark from bright ink, and the share that must agree.
 _SAMPLE, _AGREEMENT = 64, 0.8
@@ -44,7 +44,7 @@ class _Counts(NamedTuple):
     coloured: int  # pictures in colour
 
 
-class _Look(NamedTuple):
+class _Survey(NamedTuple):
     """Conclusions from a sample of the training pictures."""
 
     paper: str  # Pillow's name of the colour for transparent parts
@@ -53,8 +53,8 @@ class _Look(NamedTuple):
     counts: _Counts  # of the sample
 
 
-class _Glance(NamedTuple):
-    """A picture of the sample."""
+class _Traits(NamedTuple):
+    """What a picture of the sample shows."""
 
     light: int  # 1 if it is light on transparent, -1 if dark, 0 if opaque
     dark_on_white: int  # `resize.darkness` with transparent parts as white
@@ -76,21 +76,21 @@ def info(config: ImageFolder) -> DatasetInfo:
         UserError: it is not a folder of pictures for each class.
     """
     listing = folder_listing.list_pictures(config.path)
-    look = _look(config, listing)
+    survey = _survey(config, listing)
     skipped = [
         f"{sentence}: {folder_listing.first_few(listing.root, paths)}."
         for kind, sentence in _SKIPPED.items()
         if (paths := listing.skipped[kind])
     ]
     loaded = [_loaded[config, split] for split in listing.splits if (config, split) in _loaded]
-    counted = _count_remarks(config, listing.root, loaded or [look.counts])
+    counted = _count_remarks(config, listing.root, loaded or [survey.counts])
     return DatasetInfo(
         splits=tuple(listing.splits),
         class_names=listing.class_names,
         image_shape=_image_shape(config),
         fit=resize.single(config.fit),
-        inverted=look.inverted,
-        remarks=(*skipped, *look.remarks, *counted),
+        inverted=survey.inverted,
+        remarks=(*skipped, *survey.remarks, *counted),
     )
 
 
@@ -108,7 +108,7 @@ def load(config: ImageFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
             f"{printable(listing.root)}: expected a split {split!r}, found {', '.join(listing.splits)}; add "
             f"a folder {split} with a folder for each class"
         )
-    look = _look(config, listing)
+    survey = _survey(config, listing)
     labels, paths = zip(*listing.splits[split], strict=True)
     pixels = np.zeros((len(paths), *_image_shape(config)), np.uint8)
     resized, coloured, damaged = np.zeros((3, len(paths)), bool)
@@ -119,7 +119,7 @@ def load(config: ImageFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
             damaged[i] = True
         else:
             pixels[i], resized[i], coloured[i] = _to_image(
-                config, layers, look.paper, look.inverted
+                config, layers, survey.paper, survey.inverted
             )
 
     _map_pictures(fill, range(len(paths)), paths)
@@ -185,33 +185,33 @@ def _sample(paths: Sequence[str]) -> Sequence[str]:
     return paths[:: -(-len(paths) // _SAMPLE)]
 
 
-def _look(config: ImageFolder, listing: Listing) -> _Look:
+def _survey(config: ImageFolder, listing: Listing) -> _Survey:
     """Returns what a sample of the training pictures tells about all."""
     sample = _sample([path for _, path in listing.splits["train"]])
-    results = _map_pictures(lambda path: _glance(config, path), sample, sample)
-    glances = [glance for glance in results if glance]
-    damaged = tuple(path for path, glance in zip(sample, results, strict=True) if not glance)
+    results = _map_pictures(lambda path: _traits(config, path), sample, sample)
+    traits = [picture for picture in results if picture]
+    damaged = tuple(path for path, picture in zip(sample, results, strict=True) if not picture)
     if len(damaged) == len(listing.splits["train"]):
         raise _all_damaged(listing.root, len(damaged))
-    paper = "black" if sum(glance.light for glance in glances) > 0 else "white"
-    votes = [g.dark_on_black if paper == "black" else g.dark_on_white for g in glances]
+    paper = "black" if sum(picture.light for picture in traits) > 0 else "white"
+    votes = [g.dark_on_black if paper == "black" else g.dark_on_white for g in traits]
     dark, clear = sum(vote > 0 for vote in votes), sum(vote != 0 for vote in votes)
     inverted = config.ink == "dark" or (config.ink == "auto" and dark >= max(_AGREEMENT * clear, 1))
     remarks: list[str] = []
-    if any(glance.light for glance in glances):
-        remarks.append(f"What is transparent in pictures was made {paper}.")
+    if any(picture.light for picture in traits):
+        remarks.append(f"Transparent parts of pictures were made {paper}.")
     if config.channels == 1 and config.ink == "auto" and dark > (1 - _AGREEMENT) * clear:
         done, other = ("were inverted", "bright") if inverted else ("were left as they are", "dark")
         remarks.append(
             f"In {dark} of {clear} pictures looked at, strokes are darker than the border, so pictures "
             f"{done}; if this guess is wrong, set config.dataset.ink={other}."
         )
-    resized, coloured = sum(g.resized for g in glances), sum(g.coloured for g in glances)
+    resized, coloured = sum(g.resized for g in traits), sum(g.coloured for g in traits)
     counts = _Counts(len(sample), damaged, resized, coloured)
-    return _Look(paper, inverted and config.channels == 1, tuple(remarks), counts)
+    return _Survey(paper, inverted and config.channels == 1, tuple(remarks), counts)
 
 
-def _glance(config: ImageFolder, path: str) -> _Glance | None:
+def _traits(config: ImageFolder, path: str) -> _Traits | None:
     """Returns the properties of a picture, or None if it is damaged."""
     layers = _decode(config, path)
     if layers is None:
@@ -223,7 +223,7 @@ def _glance(config: ImageFolder, path: str) -> _Glance | None:
         opacity = 255 - np.mean(white - black, dtype=np.float64)
         light = int(np.sign(2 * black.mean() - opacity))
     _, resized, coloured = _to_image(config, layers)
-    return _Glance(light, resize.darkness(white), resize.darkness(black), resized, coloured)
+    return _Traits(light, resize.darkness(white), resize.darkness(black), resized, coloured)
 
 
 def _count_remarks(config: ImageFolder, root: str, splits: Sequence[_Counts]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.data import digests
 
 
-class Held:
+class HeldArray:
     """An array of the caller, kept while a config refers to it.
 
     Attributes:
@@ -22,10 +22,10 @@ class Held:
         self.token, self.array = token, array
 
 
-_held: weakref.WeakValueDictionary[str, Held] = weakref.WeakValueDictionary()
+_held: weakref.WeakValueDictionary[str, HeldArray] = weakref.WeakValueDictionary()
 
 
-def hold(value: Any) -> Held:
+def hold(value: Any) -> HeldArray:
     """Returns the kept array of a token, or keeps an array and returns it with its token.
 
     Raises:
@@ -36,7 +36,7 @@ def hold(value: Any) -> Held:
         array = _array(value)
         array.flags.writeable = False
         token = MEMORY_PREFIX + digests.of_array(array)
-        return _held.setdefault(token, Held(token, array))
+        return _held.setdefault(token, HeldArray(token, array))
     if held := _held.get(value):
         return held
     raise UserError(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import Tfds
-from jaxletters.core.errors import UserError
+from jaxletters.core.errors import UserError, format_size
 from jaxletters.data import orientation, resize
 from jaxletters.data.formats import alphabets
 from jaxletters.data.sources import cache, provenance, records, tfds_catalog
@@ -90,8 +90,8 @@ def _decode_split(config: Tfds, prepared: _Prepared, split: str) -> tuple[np.nda
         image = _decode_image(example[prepared.image], config, prepared.image_shape)
         if image.shape != prepared.image_shape:
             raise UserError(
-                f"{config.dataset}: expected images of {_by(prepared.image_shape)} pixels, found one of "
-                f"{_by(image.shape)}; set config.dataset.size"
+                f"{config.dataset}: expected images of {format_size(prepared.image_shape)}, found one of "
+                f"{format_size(image.shape)}; set config.dataset.size"
             )
         return image, example[prepared.label]
 
@@ -222,15 +222,11 @@ def _remarks(config: Tfds, prepared: _Prepared) -> Iterator[str]:
         yield f"Of TFDS's splits, {', '.join(unused)} are not used."
     feature = prepared.features[prepared.image]
     if feature.np_dtype == np.uint16:
-        yield "The images' 16 bits were scaled to 8."
+        yield "The images were scaled from 16 bits to 8."
     channels = (*feature.shape, 1)[2]
     if channels in (2, 4):
-        yield "Transparent pixels were taken for white."
+        yield "Transparent pixels were made white."
     if channels > 2 and len(prepared.image_shape) == 2:
-        yield "The images' colours were turned into grey."
+        yield "The images were converted from colour to grey."
     config_name = prepared.folder.parent.name
     yield from provenance.tfds_remarks(prepared.builder.info.name, config_name, config.orientation)
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

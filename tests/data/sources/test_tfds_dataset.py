@@ -272,14 +272,14 @@ def test_configs_and_versions(tmp_path):
         ("shapes/large", 12),
     ):
         assert len(tfds_dataset.load(Tfds(name, data_dir=str(tmp_path)), "train")[1]) == count
-    with pytest.raises(UserError, match=r"found 2\.0\.0; there are 1\.0\.0, 1\.10\.0, 1\.9\.0"):
+    with pytest.raises(UserError, match=r"found 2\.0\.0.* 1\.0\.0, 1\.10\.0, 1\.9\.0"):
         tfds_dataset.info(Tfds("shapes/small:2.0.0", data_dir=str(tmp_path)))
     # As TFDS says which config it takes where none is named.
     metadata = tmp_path / "shapes" / ".config" / "metadata.json"
     metadata.write_text('{"default_config_name": "large"}')
     assert len(tfds_dataset.load(Tfds("shapes", data_dir=str(tmp_path)), "train")[1]) == 12
     metadata.unlink()
-    with pytest.raises(UserError, match=r"name one: shapes/large, shapes/small"):
+    with pytest.raises(UserError, match="shapes/large, shapes/small"):
         tfds_dataset.info(Tfds("shapes", data_dir=str(tmp_path)))
 
 
@@ -306,7 +306,7 @@ def edit(folder, file, change):
 
 def test_other_file_formats_are_said_with_how_to_convert_them(shapes):
     edit(shapes[0], "dataset_info.json", lambda about: about.update(fileFormat="tfrecord"))
-    with pytest.raises(UserError, match=r"found tfrecord; convert them.*tfds convert_format"):
+    with pytest.raises(UserError, match=r"array_record.*found tfrecord.*tfds convert_format"):
         tfds_dataset.info(Tfds("shapes", data_dir=str(shapes[0])))
 
 
@@ -322,7 +322,7 @@ def test_a_dataset_that_was_converted_is_read(shapes):
 def test_damage_is_said_in_one_line(shapes):
     (records,) = shapes[0].rglob("*train.array_record*")
     records.write_bytes(b"damage")
-    with pytest.raises(UserError, match="expected an undamaged dataset") as caught:
+    with pytest.raises(UserError, match=r"expected .* array_record format, found") as caught:
         tfds_dataset.load(Tfds("shapes", data_dir=str(shapes[0])), "train")
     assert "\n" not in str(caught.value)
 
@@ -344,7 +344,7 @@ def test_what_is_image_and_label_must_be_clear(tmp_path, more, keys, wanted):
         assert tfds_dataset.info(config).class_names == ("0", "1")
         assert tfds_dataset.load(config, "train")[1].tolist() == [1, 1, 1]
     else:
-        with pytest.raises(UserError, match=f"expected a dataset with one {wanted}"):
+        with pytest.raises(UserError, match=f"expected .*{wanted}"):
             tfds_dataset.info(config)
 
 
@@ -363,7 +363,7 @@ def test_other_images_are_left_alone(tmp_path):
 
 def test_examples_without_labels_are_refused(tmp_path):
     prepare(tmp_path, splits={"train": stored(*colour(3)), "test": stored(colour(3)[0], [-1] * 3)})
-    with pytest.raises(UserError, match="every example of test, found 3 without one"):
+    with pytest.raises(UserError, match=r"label .* of test, found 3"):
         tfds_dataset.load(Tfds("shapes", data_dir=str(tmp_path)), "test")
 
 
