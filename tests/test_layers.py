@@ -25,7 +25,17 @@ PARTS = tuple(f"config.{name}" for name in ("builtin_sources", "models", "source
 # Folders and modules that are functions of their arguments: no I/O, no clock, no global state.
 PURE = (
     *("core", "ops", "models", "evaluation.analysis", "evaluation.losses", "evaluation.metrics"),
-    *("data.canvas", "data.checks", "data.digests", "data.formats.alphabets", "data.formats.idx"),
+    *(
+        "data.canvas",
+        "data.checks",
+        "data.digests",
+        "data.formats.alphabets",
+        "data.formats.contents",
+        "data.formats.csv_table",
+        "data.formats.emnist_mat",
+        "data.formats.npz",
+        "data.formats.idx",
+    ),
     *("data.formats.labels", "data.formats.mat", "data.formats.pixels", "data.glyphs"),
     *("data.orientation", "data.resize", "data.sources.provenance", "data.stratified"),
     *(

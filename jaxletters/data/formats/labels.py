@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxletters.core.errors import UserError, printable
 from jaxletters.data.formats import alphabets
-from jaxletters.data.formats.pixels import Named
+from jaxletters.data.formats.contents import NamedArray
 
 _MOST_CLASSES = 10_000
 _LARGEST = 2**31
@@ -44,7 +44,7 @@ class _Coding(NamedTuple):
     remark: str = ""
 
 
-def standard(splits: dict[str, Named], names: tuple[str, ...]) -> Classes:
+def standard(splits: dict[str, NamedArray], names: tuple[str, ...]) -> Classes:
     """Returns the labels of every split as numbers from 0, and the names of their classes.
 
     The training split's labels say what classes there are.
@@ -63,7 +63,7 @@ def standard(splits: dict[str, Named], names: tuple[str, ...]) -> Classes:
     return Classes(labels, coding.names, [coding.remark] if coding.remark else [])
 
 
-def _flat(labels: Named) -> _Flat:
+def _flat(labels: NamedArray) -> _Flat:
     name, values = labels
     if values.ndim == 2 and 1 in values.shape:
         values = values.reshape(-1)

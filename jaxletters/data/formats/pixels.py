@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 
 from jaxletters.core.errors import UserError
+from jaxletters.data.formats.contents import NamedArray
 
 _CHANNELS = (1, 3, 4)
 # Binary AlphaDigits, whose rows of pixels are no squares.
@@ -17,15 +17,8 @@ _AT_ONCE = 2**12
 _DIM = 128
 
 
-class Named(NamedTuple):
-    """An array and what errors call it."""
-
-    name: str
-    values: np.ndarray
-
-
 def standard(
-    splits: dict[str, Named], counts: dict[str, int]
+    splits: dict[str, NamedArray], counts: dict[str, int]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Returns the images of every split, uint8 `[n, h, w]` or `[n, h, w, 3]`, and what was assumed.
 
@@ -63,7 +56,7 @@ def standard(
     return bytes_, remarks
 
 
-def _laid(images: Named, count: int, remarks: list[str]) -> np.ndarray:
+def _laid(images: NamedArray, count: int, remarks: list[str]) -> np.ndarray:
     """Returns images as `[n, h, w, c]`."""
     name, values = images
     shape = values.shape
@@ -166,7 +159,7 @@ def _is_grey(images: np.ndarray) -> bool:
     return all((batch == batch[..., :1]).all() for batch in _batches(images))
 
 
-def _check_sizes(images: dict[str, np.ndarray], named: dict[str, Named]) -> None:
+def _check_sizes(images: dict[str, np.ndarray], named: dict[str, NamedArray]) -> None:
     first, *others = images
     for key in others:
         if images[key].shape[1:] != images[first].shape[1:]:

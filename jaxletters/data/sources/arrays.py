@@ -11,8 +11,7 @@ from jaxletters.config.sources import MEMORY_PREFIX, TRANSPOSED, UPRIGHT, Arrays
 from jaxletters.core.errors import UserError, printable
 from jaxletters.data import orientation
 from jaxletters.data.formats import alphabets, array_files, labels, pixels
-from jaxletters.data.formats.array_files import Contents
-from jaxletters.data.formats.pixels import Named
+from jaxletters.data.formats.contents import Contents, NamedArray
 from jaxletters.data.sources import memory
 from jaxletters.runtime import files
 
@@ -133,16 +132,16 @@ def _contents(images_path: str, labels_path: str, prefix: str) -> Contents:
     return Contents({"train": (images, targets)}, alphabets.of_file(Path(images_path).name))
 
 
-def _array(path: str, setting: str) -> Named:
+def _array(path: str, setting: str) -> NamedArray:
     if path.startswith(MEMORY_PREFIX):
-        return Named(setting, memory.hold(path).array)
+        return NamedArray(setting, memory.hold(path).array)
     return array_files.read_array(Path(path))
 
 
 def _upright(images: np.ndarray, path: str, lie: str, remarks: list[str]) -> np.ndarray:
     """Returns upright images; EMNIST's own files are known to be transposed."""
     is_file = not path.startswith(MEMORY_PREFIX)
-    if lie == UPRIGHT and is_file and array_files.is_emnists(Path(path)):
+    if lie == UPRIGHT and is_file and array_files.is_emnist(Path(path)):
         remarks.append(
             f"{Path(path).name} holds transposed images, as EMNIST's files do; they are turned."
         )
