@@ -1,8 +1,10 @@
+# pyright: reportUnknownMemberType=false
 """A network as a function of images, with its weights inside, and as a serialized StableHLO program."""
 
 import contextlib
 import functools
 from collections.abc import Callable, Generator
+from typing import cast
 
 import jax
 import jax.export
@@ -51,7 +53,7 @@ def serialize(logits: LogitsFn, shape: tuple[int, ...]) -> bytes:
 def _without_source_paths() -> Generator[None]:
     """Prevents JAX from writing the paths of source files on this machine into programs."""
     name = "jax_traceback_in_locations_limit"
-    previous: object = jax.config.values[name]
+    previous = cast(int, jax.config.values[name])
     jax.config.update(name, 0)
     try:
         yield

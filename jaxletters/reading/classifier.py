@@ -1,9 +1,10 @@
+# pyright: reportUnknownMemberType=false
 """A trained network as a classifier of images, and its predictions."""
 
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ _SMALL_BATCH, _LARGE_BATCH = 16, 256
 
 def compile_network(model: Model, variables: Variables) -> LogitsFn:
     """Returns the compiled program of a network, with its variables on the first device."""
-    device: Any = jax.local_devices()[0]
+    device = cast(Any, jax.local_devices()[0])
     return functools.partial(inference.compiled_forward(), model, jax.device_put(variables, device))
 
 
@@ -46,7 +47,7 @@ class Predictions:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the most probable classes: "A", "B" ..."""
-        return tuple(self.class_names[label] for label in self.labels.tolist())
+        return tuple(self.class_names[int(label)] for label in self.labels)
 
     def best(self, count: int) -> list[list[tuple[str, float]]]:
         """Returns, for each image, names and probabilities of the most probable classes, best first."""

@@ -1,6 +1,7 @@
+# pyright: reportUnknownMemberType=false
 """The variables of a network as a safetensors file, which any framework reads."""
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -16,7 +17,7 @@ def serialize(variables: Variables) -> bytes:
     """Returns the parameters and BatchNorm statistics under names such as "stage1_conv1/kernel"."""
     from safetensors import numpy
 
-    leaves: list[tuple[Path, Any]] = jax.tree_util.tree_leaves_with_path(variables)
+    leaves = cast(list[tuple[Path, Any]], jax.tree_util.tree_leaves_with_path(variables))
     return numpy.save({_name(path): np.ascontiguousarray(leaf) for path, leaf in leaves})
 
 

@@ -1,3 +1,4 @@
+# pyright: reportMissingTypeStubs=false
 """From a photograph or a scan of letters in a row to one image per letter, as in EMNIST or MNIST.
 
 The steps: the colour of the paper, ink as the difference from it, connected strokes, their boxes, and groups
@@ -111,7 +112,7 @@ def _paper_colour(image: Floats) -> Floats:
         scale = 2 * np.median(distance) + 2
         weighted = terms / (1 + np.square(distance / scale))[:, None] ** 2
         squares = weighted.T @ terms + 1e-3 * np.eye(terms.shape[1], dtype=np.float32)
-        factors = np.linalg.solve(squares, weighted.T @ colours)
+        factors = cast(Floats, np.linalg.solve(squares, weighted.T @ colours))
         surface = terms @ factors
     columns = np.stack([np.ones_like(x), x, x**2], axis=1) @ factors[:3]
     rows = np.stack([y, y**2], axis=1) @ factors[3:5]

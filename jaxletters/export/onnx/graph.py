@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """An ONNX graph under construction: its nodes and constants, and the removal of unused ones."""
 
 from collections.abc import Mapping, Sequence
