@@ -1,4 +1,4 @@
-"""What every other folder may import: the error a user can correct, the values that flow, random keys.
+"""The foundation of every other folder: errors of the user, shared types, PRNG keys.
 
-Nothing here imports another folder of the package, reads a file or knows a setting.
+Modules here import no other folder, read no files and have no settings.
 """

@@ -1,28 +1,28 @@
-"""The one exception for what a user can mend."""
+"""The exception for errors that the user can correct, and text for its messages."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
-    """Something the user must mend; `launch.py` prints it without a traceback and exits with code 2.
+    """An error that the user can correct; the command lines print it without a traceback and exit with 2.
 
-    Every line of the message names the thing, what was expected, what was found and the way on.
+    Every line of the message names the thing, the expected value, the found value and the remedy.
     """
 
 
 def printable(text: str) -> str:
-    """Returns a text for a message: on one line, whatever is in it."""
+    """Returns a text on one line, with escapes for characters that cannot be printed."""
     return text if text.isprintable() else repr(text)
 
 
 def one_line(error: BaseException) -> str:
-    """Returns what an error says, or else its type, on one line."""
+    """Returns the message of an error on one line, or its type if it has no message."""
     return printable(" ".join(str(error).split()) or type(error).__name__)
 
 
 def format_size(shape: Sequence[int]) -> str:
-    """Returns how a message calls the size of images, (height, width) or (height, width, 3)."""
+    """Returns the size of images for a message; `shape` is (height, width) or (height, width, 3)."""
     height, width, *channels = shape
     return f"{height}x{width} pixels{' in colour' if channels == [3] else ''}"
 

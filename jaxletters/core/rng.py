@@ -1,4 +1,4 @@
-"""Random keys as a pure function of (seed, stream, ids): nothing but the step has to be remembered."""
+"""PRNG keys as a pure function of (seed, stream, ids), so that checkpoints hold no key."""
 
 import enum
 
@@ -6,7 +6,7 @@ import jax
 
 
 class Stream(enum.IntEnum):
-    """What a key is for; two streams never share a key. The numbers are part of every run's identity."""
+    """The purpose of a key; two streams never share a key. Every run's numbers depend on the values."""
 
     INIT = 0
     SPLIT = 1
@@ -20,12 +20,12 @@ class Stream(enum.IntEnum):
 
 
 def key(seed: int, stream: Stream, *ids: int | jax.Array) -> jax.Array:
-    """Returns the key of one use of randomness.
+    """Returns the PRNG key of one use of randomness.
 
     Args:
-        seed: the run's seed, 0 <= seed < 2**32.
-        stream: what the key is for.
-        *ids: what tells this use from others in the stream (step, epoch, example ...); may be traced.
+        seed: the seed of the run, 0 <= seed < 2**32.
+        stream: the purpose of the key.
+        *ids: distinguish the uses within the stream (step, epoch, example ...); may be traced.
     """
     result = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), int(stream))
     for i in ids:
@@ -34,8 +34,8 @@ def key(seed: int, stream: Stream, *ids: int | jax.Array) -> jax.Array:
 
 
 def stage_seed(seed: int, stage: int) -> int:
-    """Returns the seed of one stage of a run, so that no two stages draw the same batches or masks.
+    """Returns the seed of one stage of a run, 0 <= result < 2**32, so that stages draw different batches.
 
-    The first stage, 0, has the seed of the run; 0 <= result < 2**32.
+    The first stage, 0, uses the seed of the run.
     """
     return int(jax.random.bits(key(seed, Stream.STAGE, stage))) if stage else seed

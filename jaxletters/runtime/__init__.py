@@ -1,4 +1,4 @@
-"""The process and its machine: files, the terminal, signals, devices and how XLA compiles.
+"""The process and its machine: files, the terminal, signals, devices and XLA's options.
 
-Nothing here knows what a run, a dataset or a network is.
+Modules here know nothing of runs, datasets or networks.
 """

@@ -1,4 +1,4 @@
-"""What a run's numbers depend on besides its config and its data: code, machine, versions."""
+"""The environment of a run: code, machine and versions, on which its numbers depend."""
 
 import functools
 import hashlib
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import jax
 
@@ -27,8 +27,8 @@ _PACKAGES = (
     "tensorflow-datasets",
     "jaxletters",
 )
-# Where one of these differs, so may the last bits of what is computed.
-_EXACT = ("jax", "jaxlib", "flax", "optax", "numpy")
+# Other versions of these may change the last bits of a result.
+_DECISIVE_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 # Environment variables that change what XLA compiles, or how many threads it uses.
 _FLAGS = (
     "XLA_FLAGS",
@@ -43,49 +43,60 @@ _FLAGS = (
 _VECTOR_EXTENSION = re.compile("(sse|avx|amx|fma|f16c|neon|asimd|sve)")
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Returns what may change the last bits of a run's numbers, "jaxlib 0.10.1 is now 0.10.2" or the like.
+class Cpu(TypedDict):
+    """The properties of a CPU by which XLA and Eigen choose their code."""
 
-    Args:
-        before: what `describe` gave at an earlier start.
-        now: what it gives now.
+    model: str
+    vector_extensions: list[str]
+
+
+class Environment(TypedDict):
+    """What the numbers of a run depend on besides its config and data, and the command that started it.
+
+    Keys:
+        versions: of Python and of packages; None for those that are not installed.
+        commit: of the checkout, with "-dirty" if files differ; None without a checkout.
+        source: SHA-256 of the package's modules, in hex.
+        platform: the operating system and its version.
+        machine: the architecture of the CPU.
+        cpus: the number of usable cores.
+        cpu_quota: the number of cores that a container grants; None without a limit.
+        cpu: its model and vector extensions.
+        backend: "cpu", "gpu" or "tpu".
+        device_kind: the model of the devices.
+        runtime: the version of PJRT, and of CUDA, cuDNN or libtpu.
+        devices: the number of devices of all processes.
+        processes: the number of processes.
+        flags: the environment variables that XLA reads.
+        settings: what jaxletters set.
+        command: the command line, "" where the program is not launch.py.
     """
-    old, new = _decisive(before), _decisive(now)
-    found = [f"{name} {old[name]} is now {new[name]}" for name in new if old[name] != new[name]]
-    extensions = [set(each.get("cpu", {}).get("vector_extensions", ())) for each in (before, now)]
-    for what, names in (
-        ("gone", extensions[0] - extensions[1]),
-        ("new", extensions[1] - extensions[0]),
-    ):
-        if names:
-            found.append(f"{what} vector extensions {' '.join(sorted(names))}")
-    return found
+
+    versions: dict[str, str | None]
+    commit: str | None
+    source: str
+    platform: str
+    machine: str
+    cpus: int
+    cpu_quota: float | None
+    cpu: Cpu
+    backend: str
+    device_kind: str
+    runtime: str
+    devices: int
+    processes: int
+    flags: dict[str, str]
+    settings: xla.Settings
+    command: str
 
 
-def _decisive(found: Mapping[str, Any]) -> dict[str, Any]:
-    versions, cpu = found.get("versions", {}), found.get("cpu", {})
-    flags = found.get("flags", {})
-    source = found.get("source")
-    return {
-        **{name: versions.get(name) for name in _EXACT},
-        "code": source[:12] if source else None,
-        "devices": f"{found.get('devices')} {found.get('device_kind')}",
-        # Of accelerators: the versions of CUDA, cuDNN or libtpu, on one line.
-        "runtime": " ".join(str(found.get("runtime")).split()),
-        # The work of a CPU is divided over them, and sums are taken in another order.
-        "usable cores": found.get("cpus"),
-        "CPU": cpu.get("model"),
-        **{name: flags.get(name) for name in _FLAGS},
-    }
-
-
-def describe() -> dict[str, Any]:
-    """Returns what a run's numbers depend on besides its config, and the command that began it."""
+def describe() -> Environment:
+    """Returns the environment of this process."""
     device = jax.devices()[0]
     return {
         "versions": versions(_PACKAGES),
         "commit": _commit(Path(__file__).parents[2]),
-        "source": _source(Path(__file__).parents[1]),
+        "source": _source_digest(Path(__file__).parents[1]),
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpus": usable_cores(),
@@ -102,13 +113,45 @@ def describe() -> dict[str, Any]:
     }
 
 
+def differences(before: Environment, now: Environment) -> list[str]:
+    """Returns the changes that may alter the last bits of a result: "jaxlib 0.10.1 is now 0.10.2" ..."""
+    old, new = _decisive(before), _decisive(now)
+    lines = [f"{name} {old[name]} is now {new[name]}" for name in new if old[name] != new[name]]
+    old_extensions, new_extensions = (
+        set(environment.get("cpu", {}).get("vector_extensions", ()))
+        for environment in (before, now)
+    )
+    if gone := old_extensions - new_extensions:
+        lines.append(f"gone vector extensions {' '.join(sorted(gone))}")
+    if added := new_extensions - old_extensions:
+        lines.append(f"new vector extensions {' '.join(sorted(added))}")
+    return lines
+
+
+def _decisive(environment: Environment) -> dict[str, object]:
+    """Returns the values that may alter the last bits; records of older versions lack some."""
+    values: Mapping[str, object] = environment
+    source = environment.get("source")
+    return {
+        **{name: environment.get("versions", {}).get(name) for name in _DECISIVE_PACKAGES},
+        "code": source[:12] if source else None,
+        "devices": f"{values.get('devices')} {values.get('device_kind')}",
+        # On one line, because accelerators report several versions.
+        "runtime": " ".join(str(values.get("runtime")).split()),
+        # XLA divides the work of a CPU over them, which changes the order of sums.
+        "usable cores": values.get("cpus"),
+        "CPU": environment.get("cpu", {}).get("model"),
+        **{name: environment.get("flags", {}).get(name) for name in _FLAGS},
+    }
+
+
 def versions(packages: Sequence[str]) -> dict[str, str | None]:
-    """Returns Python's version and those of packages, None for what is not installed."""
+    """Returns the versions of Python and of packages, None for those that are not installed."""
     return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
 def usable_cores() -> int:
-    """Returns how many CPU cores this process may run on; `taskset` and containers give it fewer."""
+    """Returns how many CPU cores this process may use; `taskset` and containers limit them."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -117,43 +160,41 @@ def usable_cores() -> int:
 def _cpu_quota() -> float | None:
     """Returns how many cores' time a container grants, None without a limit.
 
-    It changes how long a run takes and not its bits, because XLA starts a thread for each usable core.
+    It changes the duration of a run, not its bits, because XLA starts a thread for each usable core.
     """
-    for quota, period in (
+    for quota_file, period_file in (
         ("/sys/fs/cgroup/cpu.max", ""),
         ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
     ):
         try:
-            words = " ".join(Path(p).read_text() for p in (quota, period) if p).split()
-            granted, of = int(words[0]), int(words[1])
-        except (OSError, ValueError, IndexError):
+            texts = [Path(file).read_text() for file in (quota_file, period_file) if file]
+            quota, period = (int(word) for word in " ".join(texts).split()[:2])
+        except (OSError, ValueError):
             continue
-        return granted / of if granted > 0 else None
+        return quota / period if quota > 0 else None
     return None
 
 
 @functools.cache
-def _cpu() -> dict[str, Any]:
-    """Returns the CPU's model and vector extensions, which XLA and Eigen choose their code by."""
+def _cpu() -> Cpu:
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
         return {"model": platform.processor() or platform.machine(), "vector_extensions": []}
-    facts = {}
+    fields: dict[str, str] = {}  # of the first core
     for line in lines:
         name, _, value = line.partition(":")
-        facts.setdefault(name.strip(), value.strip())
-    known = (facts[name] for name in ("model name", "CPU part", "cpu model") if name in facts)
-    flags = (facts.get("flags") or facts.get("Features") or "").split()
+        fields.setdefault(name.strip(), value.strip())
+    models = (fields[name] for name in ("model name", "CPU part", "cpu model") if name in fields)
+    flags = (fields.get("flags") or fields.get("Features") or "").split()
     return {
-        "model": next(known, platform.machine()),
+        "model": next(models, platform.machine()),
         "vector_extensions": sorted(filter(_VECTOR_EXTENSION.match, flags)),
     }
 
 
 @functools.cache
-def _source(package: Path) -> str:
-    """Returns the SHA-256 of the package's modules, in hex."""
+def _source_digest(package: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(package.rglob("*.py")):
         digest.update(f"{file.relative_to(package).as_posix()}\0".encode())
@@ -162,7 +203,6 @@ def _source(package: Path) -> str:
 
 
 def _command() -> str:
-    """Returns what was typed; "" where the program is another, such as a notebook."""
     return shlex.join(("python", *sys.argv)) if Path(sys.argv[0]).name == "launch.py" else ""
 
 
@@ -174,13 +214,12 @@ def _version(distribution: str) -> str | None:
 
 
 def _commit(checkout: Path) -> str | None:
-    """Returns the checkout's commit, followed by "-dirty" if files differ; None without one."""
-    # An installed package may lie inside a repository that is not this project's.
+    # An installed package may lie inside the repository of another project.
     if not (checkout / ".git").exists():
         return None
     describe = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     try:
-        answer = subprocess.run(
+        process = subprocess.run(
             ("git", "-C", checkout, "--no-optional-locks", *describe),
             capture_output=True,
             text=True,
@@ -188,4 +227,4 @@ def _commit(checkout: Path) -> str | None:
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return answer.stdout.strip()
+    return process.stdout.strip()

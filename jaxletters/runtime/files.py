@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and the JSON in them."""
+"""Atomic writes of files and folders, JSON, and the errors of disks."""
 
 import contextlib
 import errno
@@ -9,48 +9,48 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from jaxletters.core.errors import UserError, printable
 
-# Preparing a dataset takes a minute; what has not changed for an hour has no writer left.
+# Preparing a dataset takes a minute; a file that has not changed for an hour has no writer left.
 _STALE_SECONDS = 3600
 
 
-def _numbers(names: str) -> frozenset[int]:
-    """Returns the error numbers of these names that the system has."""
+def _error_numbers(names: str) -> frozenset[int]:
+    """Returns the numbers of these errors; systems lack some of them."""
     return frozenset(getattr(errno, name) for name in names.split() if hasattr(errno, name))
 
 
-# A disk that may come back: a mount whose daemon or server died, a network that is down.
-_AWAY = _numbers(
+# The disk may return: the daemon or the server of a mount died, a network is down.
+_OUTAGES = _error_numbers(
     "ENOTCONN ETIMEDOUT EIO ESTALE ENODEV ENXIO ENOMEDIUM EREMOTEIO ENOLINK ECONNABORTED ECONNRESET "
     "ECONNREFUSED EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ENETRESET ESHUTDOWN"
 )
-# What is wrong with a disk or its rights rather than with a program.
-_TROUBLES = _AWAY | _numbers("ENOSPC EDQUOT EFBIG EROFS EACCES EPERM ENOTDIR")
+# Errors of the disk or of its permissions, not of the program.
+_DISK_ERRORS = _OUTAGES | _error_numbers("ENOSPC EDQUOT EFBIG EROFS EACCES EPERM ENOTDIR")
 
 
 def expand_user(path: Path | str) -> Path:
-    """Returns a path, its ~ or ~user replaced by the home folder, as a shell does.
+    """Returns a path with the home folder in place of ~ or ~user, as in a shell.
 
     Raises:
-        UserError: there is no such user, or the user has no home folder.
+        UserError: the user does not exist or has no home folder.
     """
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
         user = printable(Path(path).parts[0])
         raise UserError(
-            f"{printable(str(path))}: expected {user} to be a home folder, found no such user or no folder "
-            "of theirs; write the path without ~"
+            f"{printable(str(path))}: expected {user} to be a home folder, found no such user or no home "
+            "folder; write the path without ~"
         ) from error
 
 
 def check_encoding(path: Path) -> None:
-    """Raises a UserError if a path is not UTF-8, which what saves arrays cannot open."""
+    """Raises a UserError unless a path is UTF-8; TensorStore cannot open others."""
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError as error:
@@ -61,14 +61,14 @@ def check_encoding(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, partial: Path | None = None) -> Iterator[IO[bytes]]:
-    """Yields a file that takes the place of `path` in one step if the block raises nothing.
+def atomic_file(path: Path, partial: Path | None = None) -> Generator[IO[bytes]]:
+    """Yields a file that replaces `path` atomically unless the block raises.
 
     Args:
         path: the file to write.
-        partial: what it is called meanwhile; by default a name that no other process uses.
+        partial: its name during the write; by default one that no other process uses.
     """
-    # Not `tempfile`: its files are readable by their owner alone, and prepared data is shared.
+    # Not `tempfile`: only the owner may read its files, and prepared data is shared.
     partial = partial or path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         with partial.open("wb") as file:
@@ -82,11 +82,11 @@ def atomic_file(path: Path, partial: Path | None = None) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yields a new folder that takes the place of `path` and all in it if the block raises nothing.
+def atomic_folder(path: Path) -> Generator[Path]:
+    """Yields a new folder that replaces `path` and its content unless the block raises.
 
     Raises:
-        OSError: it cannot be made or moved; what was there before is there still.
+        OSError: the folder cannot be made or moved; the former content is kept.
     """
     remove_stale(path.parent, f".{path.name}.*.part")
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
@@ -100,12 +100,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     finally:
         if former.exists() and not path.exists():
             former.rename(path)
-        for left in (partial, former):
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in (partial, former):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def remove_stale(folder: Path, pattern: str) -> None:
-    """Removes what killed writers left: matches of `pattern` in `folder`, an hour old or more."""
+    """Removes what killed writers left: matches of `pattern` in `folder` that are at least an hour old."""
     for path in folder.glob(pattern):
         with contextlib.suppress(OSError):
             newest = max(p.stat().st_mtime for p in (path, *path.rglob("*")))
@@ -118,14 +118,14 @@ def remove_stale(folder: Path, pattern: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes `data` to `path`, whose folder is made; readers find the old content or the new.
+    """Writes a file atomically and makes its folder.
 
     Raises:
         UserError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # One name, because a run folder has one writer: what a killed one left is overwritten.
+        # A fixed name, because a run folder has one writer: it overwrites what a killed writer left.
         with atomic_file(path, path.with_name(f".{path.name}.part")) as file:
             file.write(data)
     except OSError as error:
@@ -133,71 +133,72 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_error(path: Path, error: OSError) -> UserError:
-    """Returns the error that tells a user so."""
-    known = isinstance(error, FileExistsError | NotADirectoryError)
-    why = (known and _obstacle(path)) or error.strerror
-    return UserError(f"{path}: cannot be written ({why}); mend that or choose another folder")
+    """Returns the UserError for a file that cannot be written."""
+    reason = error.strerror
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        reason = _obstacle(path) or reason
+    return UserError(f"{path}: cannot be written ({reason}); correct that or choose another folder")
 
 
 def _obstacle(path: Path) -> str | None:
-    """Returns what above a path is no folder, which the system calls "File exists"."""
-    for above in reversed(path.parents):
-        if above.is_symlink() and not above.exists():
-            return f"{above} is a link to {above.readlink()}, which is not there; is the drive mounted?"
-        if above.exists() and not above.is_dir():
-            return f"{above} is not a folder"
+    """Returns the parent that is not a folder; the system only says "File exists"."""
+    for parent in reversed(path.parents):
+        if parent.is_symlink() and not parent.exists():
+            return f"{parent} is a link to {parent.readlink()}, which is not there; is the drive mounted?"
+        if parent.exists() and not parent.is_dir():
+            return f"{parent} is not a folder"
     return None
 
 
 def disk_error(error: BaseException | None) -> str | None:
-    """Returns what is wrong with the disk, such as "No space left on device", or None if it is not that."""
-    return next((os.strerror(n) for _, n in _system_errors(error) if n in _TROUBLES), None)
+    """Returns the error of the disk that caused `error`, such as "No space left on device", or None."""
+    return next((os.strerror(n) for _, n in _causes(error) if n in _DISK_ERRORS), None)
 
 
 def disk_outage(error: BaseException | None, folder: Path) -> str | None:
-    """Returns why an error says that a disk is away and may come back, or None if it does not.
+    """Returns the error that says that the disk is unavailable and may return, or None.
 
     Args:
-        error: what was raised, by an operation on the disk or because of one.
-        folder: one that exists while the disk is there; a missing file in it is a sign, too.
+        error: the exception of an operation on the disk, or one that it caused.
+        folder: exists while the disk is available; a missing file in it also means an outage.
     """
-    for cause, number in _system_errors(error):
-        if number in _AWAY or (number == errno.ENOENT and str(folder) in str(cause)):
+    for cause, number in _causes(error):
+        if number in _OUTAGES or (number == errno.ENOENT and str(folder) in str(cause)):
             return os.strerror(number)
     return None
 
 
-def _system_errors(error: BaseException | None) -> Iterator[tuple[BaseException, int]]:
-    """Yields an error and those that led to it, each with its number, where they have one.
+def _causes(error: BaseException | None) -> Iterator[tuple[BaseException, int]]:
+    """Yields the exceptions that led to an error and have an error number, and the number.
 
-    TensorStore's errors are ValueErrors that tell the system's number in their text, and some of Orbax'
-    have none and say that a path does not exist.
+    TensorStore raises ValueErrors with the number in the text; some errors of Orbax have no number and say
+    that a path does not exist.
     """
     while error is not None:
         number = error.errno if isinstance(error, OSError) else None
         if number is None and " does not exist" in str(error):
             number = errno.ENOENT
-        if found := re.search(r"os_error_code='(\d+)'", str(error)):
-            number = int(found[1])
+        if match := re.search(r"os_error_code='(\d+)'", str(error)):
+            number = int(match[1])
         if number is not None:
             yield error, number
         error = error.__cause__ or error.__context__
 
 
-def to_json(value: Any, indent: int | None = None, ascii_only: bool = False) -> str:
-    """Returns `value` as strict JSON, in which NaN and infinities become null."""
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+def to_json(value: object, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Returns `value` as strict JSON, with null for NaN and infinities."""
+    return json.dumps(_nan_to_none(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON, keys in their order, as `write_bytes` does."""
+def write_json(path: Path, value: object) -> None:
+    """Writes `value` atomically as indented JSON with the keys in their order."""
     write_bytes(path, encode_utf8(f"{to_json(value, indent=2)}\n"))
 
 
 def encode_utf8(text: str) -> bytes:
-    """Returns a text as UTF-8, with escapes for what is none, such as a file's name from an old disk.
+    """Returns a text as UTF-8, with escapes for other bytes, such as those of a file name on an old disk.
 
-    JSON gives it back as it was.
+    Parsing JSON restores them.
     """
     return text.encode(errors="backslashreplace")
 
@@ -218,11 +219,12 @@ def load_json(path: Path) -> Any:
         ) from error
 
 
-def _finite(value: Any) -> Any:
+def _nan_to_none(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        items = cast(Mapping[object, object], value).items()
+        return {key: _nan_to_none(item) for key, item in items}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_nan_to_none(item) for item in cast(list[object], value)]
     return value

@@ -1,7 +1,7 @@
-"""Keeps Orbax and TensorStore from repeating, on stderr, what Orbax raises.
+"""Filters the errors that Orbax and TensorStore print to stderr in addition to raising them.
 
-Where an array cannot be read or written, Orbax closes its event loop and raises; TensorStore's threads
-report all other arrays to the closed loop, a traceback each, at any later moment.
+When an array cannot be read or written, Orbax closes its event loop and raises. TensorStore's threads then
+report every other array to the closed loop, each with a traceback, at any later time.
 """
 
 import contextlib
@@ -9,72 +9,72 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from collections.abc import Callable, Generator
+from typing import cast
 
 _LOGGERS = ("absl", "asyncio")
 
-# Several threads may be quiet at a time: the first changes the process, the last puts it back.
+# Several threads may use the filter: the first installs it, the last removes it.
 _lock = threading.Lock()
-_inside = 0
-_undo: Callable[[], None] | None = None
+_users = 0
+_uninstall: Callable[[], None] | None = None
 
 
 def install() -> None:
-    """Is quiet until the process ends; for a command line, whose process nobody else uses."""
-    _enter()
+    """Installs the filter for the life of the process; for command lines, which own their process."""
+    _add_user()
 
 
 @contextlib.contextmanager
-def installed() -> Iterator[None]:
-    """Is quiet within the block; then loggers and hooks are again what they were."""
-    _enter()
+def installed() -> Generator[None]:
+    """Installs the filter for the block, then restores loggers, warnings and hooks."""
+    _add_user()
     try:
         yield
     finally:
-        _leave()
+        _remove_user()
 
 
-def _enter() -> None:
-    global _inside, _undo
+def _add_user() -> None:
+    global _users, _uninstall
     with _lock:
-        if not _inside:
-            _undo = _begin()
-        _inside += 1
+        if not _users:
+            _uninstall = _install()
+        _users += 1
 
 
-def _leave() -> None:
-    global _inside
+def _remove_user() -> None:
+    global _users
     with _lock:
-        _inside -= 1
-        if not _inside and _undo is not None:
-            _undo()
+        _users -= 1
+        if not _users and _uninstall is not None:
+            _uninstall()
 
 
-def _begin() -> Callable[[], None]:
-    """Changes the process; returns what puts it back."""
+def _install() -> Callable[[], None]:
+    """Installs the filter; returns the function that removes it."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
-    report = sys.unraisablehook
+    former_hook = sys.unraisablehook
 
-    def unless_closed(found: Any) -> None:
-        if str(found.exc_value) != "Event loop is closed":
-            report(found)
+    def filtering_hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            former_hook(unraisable)
 
-    def undo() -> None:
+    def uninstall() -> None:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-        if filtered in filters:
-            filters.remove(filtered)
-        # Who has set another one meanwhile keeps it.
-        if sys.unraisablehook is unless_closed:
-            sys.unraisablehook = report
+        if warning_filter in warning_filters:
+            warning_filters.remove(warning_filter)
+        # Keeps a hook that somebody else has set in the meantime.
+        if sys.unraisablehook is filtering_hook:
+            sys.unraisablehook = former_hook
 
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
-    # Of what was not begun when something else failed.
+    # About coroutines that Orbax does not start after another one failed.
     warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)
-    filters = cast("list[Any]", warnings.filters)
-    filtered = filters[0]
-    sys.unraisablehook = unless_closed
-    return undo
+    warning_filters = cast("list[object]", warnings.filters)
+    warning_filter = warning_filters[0]
+    sys.unraisablehook = filtering_hook
+    return uninstall

@@ -1,7 +1,7 @@
-"""SIGTERM, Ctrl-C and a time limit as a request to save and leave, rather than an end.
+"""Preemption: SIGTERM, Ctrl-C and a time limit as a request to save and exit.
 
-A signal belongs to a process, so what is here does, too: `install` at its start, then any part of the
-program says with `polling` and `saving_on_request` how it may be interrupted.
+Signals belong to the process. Call `install` at its start; code that runs later declares with `polling` or
+`saving_on_request` how it may be interrupted.
 """
 
 import contextlib
@@ -13,65 +13,69 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from jaxletters.core.errors import UserError
 
 EXIT_CODE = 75
-"""What the process exits with when it was interrupted and can go on: EX_TEMPFAIL of sysexits.h."""
+"""The exit code of an interrupted process that can be continued: EX_TEMPFAIL of sysexits.h."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SHOW_CURSOR = "\x1b[?25h"
 
+Save: TypeAlias = Callable[[], str]
+"""Saves the work; returns what to print, such as "Interrupted at step 3 of 9"."""
+
 
 class Interrupted(Exception):  # noqa: N818, an event, not an error
-    """The run was asked to stop, saved what it had and can be started again."""
+    """The run was asked to stop and has saved its work; it can be started again."""
 
 
-class _Guard:
-    """Waits for signals in a thread of its own, because the main one may compile for seconds.
+class _Listener:
+    """Waits for signals in a separate thread, because the main thread may compile for seconds.
 
-    Python runs signal handlers in the main thread, between two of its instructions; the number of the
-    signal is written to a socket at once.
+    Python runs signal handlers in the main thread, between two of its instructions. The number of the
+    signal, however, is written to a socket at once.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        # What is done before the process ends; None while the main thread looks at `requested` itself.
-        self._leave_by: Callable[[], str] | None = _nothing_to_save
-        self.afterwards: list[Callable[[], object]] = []
-        self._lock = threading.Lock()
         self.deadline: float | None = None
+        self.exit_hooks: list[Callable[[], object]] = []
+        # Called before the process exits; None while the main thread polls `requested`.
+        self._save: Save | None = _nothing_to_save
+        self._lock = threading.Lock()
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
 
-    def listen(self) -> None:
+    def start(self) -> None:
         for number in _SIGNALS:
             signal.signal(number, _ignore)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._wait, daemon=True, name="preempt").start()
+        threading.Thread(target=self._listen, daemon=True, name="preemption").start()
 
-    def wake(self) -> None:
-        self._writer.send(b"\0")
+    def set_deadline(self, deadline: float) -> None:
+        self.deadline = deadline
+        self._writer.send(b"\0")  # wakes the thread
 
-    def exchange(self, leave: Callable[[], str] | None) -> Callable[[], str] | None:
-        """Sets what is done before the process ends, and returns what was to be done so far."""
+    def exchange_save(self, save: Save | None) -> Save | None:
+        """Sets the function that saves before the process exits; returns the former one."""
         with self._lock:
-            before, self._leave_by = self._leave_by, leave
-        return before
+            former, self._save = self._save, save
+        return former
 
-    def leave_if_late(self) -> None:
-        """Raises Interrupted if the request came while the main thread looked for it itself."""
+    def raise_if_requested(self) -> None:
+        """Raises Interrupted if the request came while the main thread polled."""
         with self._lock:
-            if self.requested and self._leave_by is not None:
-                raise Interrupted(self._leave_by())
+            if self.requested and self._save is not None:
+                raise Interrupted(self._save())
 
-    def _wait(self) -> None:
+    def _listen(self) -> None:
         while True:
-            left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-            ready, _, _ = select.select([self._reader], [], [], left)
+            wait = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+            ready, _, _ = select.select([self._reader], [], [], wait)
             if not ready:
                 self.deadline = None
                 self._request("Time limit")
@@ -82,41 +86,36 @@ class _Guard:
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self.requested and number == signal.SIGINT:
-            _exit()
+            _exit_now()
         self._request(number.name)
 
-    def _request(self, why: str) -> None:
+    def _request(self, reason: str) -> None:
         if self.requested:
             return
         self._lock.acquire()
         self.requested = True
-        print_stderr(f"\n{why}: saving, then leaving (Ctrl-C again: leave at once)")
-        if self._leave_by is None:
-            # The main thread will find out, and leave.
+        print_stderr(f"\n{reason}: saving, then leaving (Ctrl-C again: leave at once)")
+        if self._save is None:
+            # The main thread polls, saves and exits.
             self._lock.release()
             return
-        # The lock is never given back, so the main thread stays as it is. In a thread of its own, so
-        # that this one hears the second Ctrl-C.
-        threading.Thread(target=self._leave, args=(self._leave_by,), daemon=True).start()
+        # The lock stays taken, so that the main thread changes nothing. Saving has a separate thread, so
+        # that this one receives a second Ctrl-C.
+        threading.Thread(target=self._save_and_exit, args=(self._save,), daemon=True).start()
 
-    def _leave(self, save: Callable[[], str]) -> None:
+    def _save_and_exit(self, save: Save) -> None:
         code = EXIT_CODE
         try:
             print_stderr(resume_message(save()))
-            for action in self.afterwards:
-                action()
+            for hook in self.exit_hooks:
+                hook()
         except UserError as error:
             print_stderr(f"error: {error}")
             code = 2
         except Exception:
             print_stderr(traceback.format_exc())
             code = 1
-        _exit(code)
-
-
-def resume_message(interruption: str) -> str:
-    """Returns what is said at the end of an interrupted run."""
-    return f"{interruption}; the same command goes on from there."
+        _exit_now(code)
 
 
 def _nothing_to_save() -> str:
@@ -124,108 +123,110 @@ def _nothing_to_save() -> str:
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """Stands in for Python's handlers, without which no number would be written to the socket."""
+    """Replaces the default handler; without a handler Python writes no number to the socket."""
+
+
+_listener: _Listener | None = None
+
+
+def install() -> None:
+    """Starts to listen for signals; call it in the main thread, before slow imports."""
+    global _listener
+    if _listener is None:
+        _listener = _Listener()
+        _listener.start()
+
+
+def set_time_limit(seconds: float) -> None:
+    """Requests the end after `seconds`, as a signal would; does nothing without `install`."""
+    if _listener is not None:
+        _listener.set_deadline(time.monotonic() + seconds)
+
+
+def requested() -> bool:
+    """Returns whether the process was asked to stop."""
+    return _listener is not None and _listener.requested
+
+
+@contextlib.contextmanager
+def polling() -> Generator[None]:
+    """Inside the block, a request only sets `requested`; the caller saves and raises Interrupted."""
+    with _saving_with(None):
+        yield
+
+
+@contextlib.contextmanager
+def saving_on_request(save: Save) -> Generator[None]:
+    """Inside the block, a request saves and ends the process at once, even while XLA compiles.
+
+    Args:
+        save: called from another thread; the block must not change what it reads.
+    """
+    with _saving_with(save):
+        yield
+
+
+@contextlib.contextmanager
+def exit_hook(hook: Callable[[], object]) -> Generator[None]:
+    """Inside the block, a request that ends the process at once calls `hook` after saving.
+
+    It is called from another thread; it is not called where the main thread polls and exits.
+    """
+    if _listener is None:
+        yield
+        return
+    _listener.exit_hooks.append(hook)
+    try:
+        yield
+    finally:
+        _listener.exit_hooks.remove(hook)
+
+
+@contextlib.contextmanager
+def _saving_with(save: Save | None) -> Generator[None]:
+    if _listener is None:
+        yield
+        return
+    former = _listener.exchange_save(save)
+    try:
+        _listener.raise_if_requested()
+        yield
+    finally:
+        # Blocks for ever if the process is exiting.
+        _listener.exchange_save(former)
+    _listener.raise_if_requested()
+
+
+def resume_message(interruption: str) -> str:
+    """Returns the last line of an interrupted run."""
+    return f"{interruption}; run the same command again to continue."
 
 
 def print_stderr(text: str) -> None:
-    """Writes a line to stderr, past Python's buffers, in which the main thread may be writing.
+    """Writes a line to stderr without Python's buffers, in which the main thread may be writing.
 
-    The reader of a pipe, such as `tee`, may have left at the same Ctrl-C; what is saved must not depend
-    on it.
+    A closed pipe is ignored: Ctrl-C ends its reader, such as `tee`, too, and saving must not depend on it.
     """
     with contextlib.suppress(OSError):
         os.write(sys.stderr.fileno(), f"{text}\n".encode(errors="backslashreplace"))
 
 
-def _exit(code: int = EXIT_CODE) -> NoReturn:
+def exit_process(code: int) -> NoReturn:
+    """Ends the process without waiting for its threads.
+
+    After a failed save, Orbax's threads wait for each other for up to ten minutes, and Python for them.
+    """
+    current = threading.current_thread()
+    if any(thread is not current and not thread.daemon for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        _exit_now(code)
+    sys.exit(code)
+
+
+def _exit_now(code: int = EXIT_CODE) -> NoReturn:
     if sys.stdout.isatty():
         with contextlib.suppress(OSError):
             os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
     os._exit(code)
-
-
-def exit_process(code: int) -> NoReturn:
-    """Ends the process, whatever its threads are doing.
-
-    Orbax's wait up to ten minutes for each other where a save failed with its disk, and Python for them.
-    """
-    own = threading.current_thread()
-    if any(thread is not own and not thread.daemon for thread in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
-        _exit(code)
-    sys.exit(code)
-
-
-_guard: _Guard | None = None
-
-
-def install() -> None:
-    """Listens from now on; to be called by the main thread, before anything slow is imported."""
-    global _guard
-    if _guard is None:
-        _guard = _Guard()
-        _guard.listen()
-
-
-def set_time_limit(seconds: float) -> None:
-    """Asks for the end as a signal would, so many seconds from now; without `install`, never."""
-    if _guard is not None:
-        _guard.deadline = time.monotonic() + seconds
-        _guard.wake()
-
-
-def requested() -> bool:
-    """Whether the process was asked to stop."""
-    return _guard is not None and _guard.requested
-
-
-@contextlib.contextmanager
-def polling() -> Iterator[None]:
-    """While entered, a request only makes `requested` true; the caller saves and raises Interrupted."""
-    with _leaving_by(None):
-        yield
-
-
-@contextlib.contextmanager
-def saving_on_request(save: Callable[[], str]) -> Iterator[None]:
-    """While entered, a request saves and ends the process at once, whatever the block is doing.
-
-    Args:
-        save: called from another thread; the block must leave alone what it reads. It returns what
-            to say at the end, such as "Interrupted at step 3 of 9".
-    """
-    with _leaving_by(save):
-        yield
-
-
-@contextlib.contextmanager
-def exit_hook(action: Callable[[], object]) -> Iterator[None]:
-    """While entered, `action` is done when a request ends the process at once, after all is saved.
-
-    It is called from another thread. Where the main thread leaves by itself, nothing is called.
-    """
-    if _guard is None:
-        yield
-        return
-    _guard.afterwards.append(action)
-    try:
-        yield
-    finally:
-        _guard.afterwards.remove(action)
-
-
-@contextlib.contextmanager
-def _leaving_by(save: Callable[[], str] | None) -> Iterator[None]:
-    if _guard is None:
-        yield
-        return
-    before = _guard.exchange(save)
-    try:
-        _guard.leave_if_late()
-        yield
-    finally:
-        # Waits here for good if the process is on its way out.
-        _guard.exchange(before)
-    _guard.leave_if_late()

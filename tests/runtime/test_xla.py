@@ -35,7 +35,7 @@ def mallopt(monkeypatch):
 
 @pytest.fixture
 def untouched():
-    """Puts back what `prepare` changes in JAX and remembers."""
+    """Restores what `configure` changes."""
     names = (
         "jax_compilation_cache_dir",
         "jax_persistent_cache_min_compile_time_secs",
@@ -45,7 +45,7 @@ def untouched():
     yield
     for name, value in values.items():
         jax.config.update(name, value)
-    xla._settings.clear()
+    xla._allocator = None
 
 
 @glibc
