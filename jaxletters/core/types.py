@@ -3,6 +3,9 @@
 Importing this module does not import JAX.
 """
 
+# Optax has no stubs.
+# pyright: reportMissingTypeStubs=false
+
 from __future__ import annotations
 
 from collections.abc import Callable

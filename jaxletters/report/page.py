@@ -12,6 +12,7 @@ from jaxletters.evaluation.result import SingleResult
 from jaxletters.report import comparison
 from jaxletters.report.comparison import Row
 from jaxletters.runtime.console import format_duration
+from jaxletters.runtime.environment import Environment
 
 
 class Section(NamedTuple):
@@ -56,7 +57,7 @@ def of_run(
     result: SingleResult,
     sections: Sequence[Section],
     config: dict[str, Any],
-    environment: dict[str, Any],
+    environment: Environment,
     changes: Sequence[str],
 ) -> str:
     """Returns the page of one run.

@@ -12,6 +12,7 @@ from jaxletters.evaluation import metrics
 from jaxletters.evaluation.result import SingleResult
 from jaxletters.report import comparison, page, text
 from jaxletters.runs.journal import Record
+from jaxletters.runtime.environment import Environment
 from jaxletters.runtime.files import encode_utf8, to_json, write_bytes
 
 
@@ -39,7 +40,7 @@ class RunReport(NamedTuple):
     test_logits: np.ndarray
     result: SingleResult
     config: dict[str, Any]
-    environment: dict[str, Any]
+    environment: Environment
     changes: list[str]
     augmented: tuple[np.ndarray, np.ndarray] | None = None
     kernels: np.ndarray | None = None

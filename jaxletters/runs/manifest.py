@@ -24,6 +24,7 @@ from jaxletters.data.sources import provenance
 from jaxletters.evaluation.result import BaseRun
 from jaxletters.runs import workdir
 from jaxletters.runtime import environment
+from jaxletters.runtime.environment import Environment
 from jaxletters.runtime.files import load_json, write_bytes, write_json
 
 FILE, _EXAMPLES = "manifest.json", "examples.npz"
@@ -71,8 +72,8 @@ class Manifest(NamedTuple):
     base: BaseRun | None
     trained_on: list[Facts]
     examples: str
-    environment: Facts
-    earlier: list[Facts]
+    environment: Environment
+    earlier: list[Environment]
     changes: list[str]
 
 

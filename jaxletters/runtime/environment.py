@@ -1,5 +1,8 @@
 """The environment of a run: code, machine and versions, on which its numbers depend."""
 
+# JAX leaves parts of these functions unannotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 import functools
 import hashlib
 import importlib.metadata

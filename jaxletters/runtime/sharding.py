@@ -1,5 +1,8 @@
 """Data parallelism: replicated state and dataset, batches sharded over all devices."""
 
+# JAX leaves parts of these functions unannotated.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from typing import TypeVar
 
 import jax

@@ -1,5 +1,8 @@
 """Everything that depends on the backend: compiler options, the compilation cache, the loop over steps."""
 
+# JAX leaves parts of these functions unannotated.
+# pyright: reportUnknownMemberType=false
+
 import functools
 import os
 import warnings
@@ -95,7 +98,7 @@ def _supported(options_by_backend: dict[str, Options]) -> Options | None:
 def _compiles(options: tuple[tuple[str, str | int], ...]) -> bool:
     """Returns whether this jaxlib knows the options; it raises for an unknown option in any program."""
     try:
-        jax.jit(lambda x: x, compiler_options=dict(options)).lower(0.0).compile()
+        jax.jit(abs, compiler_options=dict(options)).lower(0.0).compile()
     except Exception:  # the type depends on the version
         return False
     return True

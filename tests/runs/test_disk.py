@@ -272,7 +272,7 @@ def test_a_disk_that_stays_away_is_left_with_75_one_line_and_what_is_kept(
     (line,) = capfd.readouterr().err.splitlines()
     kept = max(int(p.name) for p in (tmp_path / "steps").iterdir() if p.name.isdigit())
     assert line.startswith(f"{tmp_path}: away for 30s (")
-    assert f"the checkpoint of step {kept} is kept; the same command goes on from there" in line
+    assert f"the checkpoint of step {kept} is kept; run the same command" in line
     found = fit(task, tmp_path)
     tiny.assert_same_bits(found[0], undisturbed[0][0])
     assert left(tmp_path) == undisturbed[1]

@@ -249,7 +249,7 @@ def test_a_mirror_that_stays_away_costs_no_training_and_ends_with_75(
     assert json.loads((folder / "report" / "result.json").read_text())["test_accuracy"] == 0.5
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"{place}: away for 1s (")
-    assert f"everything is in {folder}; the same command goes on from there" in line
+    assert f"everything is in {folder}; run the same command" in line
     assert command_line.exit_code(lambda: dispatch.run(config, folder)) == 0
     assert content(place) == content(folder)
     assert trained[0][0] == 0
