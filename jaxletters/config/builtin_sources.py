@@ -12,22 +12,18 @@ if TYPE_CHECKING:
 
 EMNIST_SUBSETS = ("letters", "balanced", "byclass", "bymerge", "digits", "mnist")
 RESIZINGS = ("none", "area", "bilinear")
-
-
-# EMNIST's: letters fill 28x28 pixels but for two at each side.
+# The size of EMNIST's images and the margin around their letters, in pixels.
 _CANVAS, _MARGIN = (28, 28), 2
-
-
-# One of each letter to test, a fifth of the training examples.
+# The test split is a fifth of the training split and needs one example of each letter.
 _LEAST_SKETCHES = 5 * 26
 
 
 @dataclasses.dataclass(frozen=True)
 class Builtin(Source):
-    """A dataset that one of this project's own TFDS builders prepares once.
+    """A dataset that a TFDS builder of this package prepares once.
 
     Attributes:
-        data_dir: TFDS's folder of prepared datasets; empty for TFDS's own default.
+        data_dir: TFDS's folder of prepared datasets; empty for its default.
     """
 
     data_dir: str = setting("", in_fingerprint=False)
@@ -39,19 +35,19 @@ class Builtin(Source):
         return builtin.info(self.name)
 
     def read(self, split: str) -> "tuple[np.ndarray, np.ndarray]":
-        """Returns a split, which is prepared first if need be; see the base class."""
+        """Returns the examples of a split; prepares the dataset first if necessary."""
         from jaxletters.data.sources import builtin
 
         return builtin.load(self, split)
 
     def is_here(self) -> bool:
-        """Returns whether nothing must be downloaded; see the base class."""
+        """Returns whether the dataset can be prepared without a download."""
         from jaxletters.data.sources import builtin
 
         return builtin.is_here(self)
 
     def note(self, digests: Mapping[str, SplitDigest]) -> str:
-        """Returns what the images are if not the published ones; see the base class."""
+        """Returns a note if the images are generated or are not the published ones."""
         from jaxletters.data.sources import builtin
 
         return builtin.note(self, digests)
@@ -59,12 +55,12 @@ class Builtin(Source):
 
 @dataclasses.dataclass(frozen=True)
 class Archived(Builtin):
-    """A dataset that is prepared from its published files.
+    """A dataset that is prepared from its published archives.
 
     Attributes:
-        archives: a folder with the original archives: the dataset is prepared from these files, also
-            where it was prepared from others before; empty to use what is prepared, or else the
-            environment variable JAXLETTERS_ARCHIVES.
+        archives: a folder with the original archives, from which the dataset is prepared even if it has been
+            prepared from other files; empty for the prepared dataset or the archives in the folder that
+            the environment variable JAXLETTERS_ARCHIVES names.
     """
 
     archives: str = setting("", in_fingerprint=False)
@@ -76,14 +72,15 @@ class Emnist(Archived):
 
     Attributes:
         subset: "letters": A to Z, both cases in one class, class 0 unused; "balanced" and "bymerge": 47
-            classes, digits and letters, cases that look alike in one; "byclass": 62; "digits", "mnist": 10.
+            classes, digits and letters, with similar cases merged; "byclass": 62 classes; "digits" and
+            "mnist": 10.
     """
 
     subset: str = setting("letters", choices=EMNIST_SUBSETS)
 
     @property
     def name(self) -> str:
-        """What results call it: "emnist_letters"."""
+        """The name in results, such as "emnist_letters"."""
         return f"emnist_{self.subset}"
 
 
@@ -93,7 +90,7 @@ class Mnist(Archived):
 
     @property
     def name(self) -> str:
-        """What results call it."""
+        """The name in results."""
         return "mnist"
 
 
@@ -103,23 +100,23 @@ class AlphaDigits(Archived):
 
     Attributes:
         resize: one of RESIZINGS: how images are brought to EMNIST's 28x28 with a margin of 2; "none"
-            leaves their 20x16 bits as they are.
+            keeps the original 20x16 bits.
     """
 
     resize: str = setting("none", choices=RESIZINGS)
 
     @property
     def name(self) -> str:
-        """What results call it."""
+        """The name in results."""
         return "alpha_letters"
 
     def info(self) -> DatasetInfo:
-        """Returns what is published; see the base class."""
+        """Returns the description of the dataset; see the base class."""
         info = super().info()
         return info if self.resize == "none" else info._replace(image_shape=_CANVAS)
 
     def resized(self, images: "np.ndarray") -> "np.ndarray":
-        """Returns images on EMNIST's canvas; see the base class."""
+        """Returns images at EMNIST's size unless `resize` is "none"."""
         if self.resize == "none":
             return images
         from jaxletters.data import canvas
@@ -129,17 +126,17 @@ class AlphaDigits(Archived):
 
 @dataclasses.dataclass(frozen=True)
 class SketchLetters(Builtin):
-    """Generated letters of both cases, not real handwriting; numbered as in EMNIST Letters.
+    """Generated letters of both cases, numbered as in EMNIST Letters; not real handwriting.
 
     Attributes:
-        size: how many training examples to draw; a fifth as many to test.
+        size: the number of training examples; the test split has a fifth as many.
     """
 
     size: int = setting(10_400, low=_LEAST_SKETCHES, high=10**7)
 
     @property
     def name(self) -> str:
-        """What results call it."""
+        """The name in results."""
         return "sketch_letters"
 
 

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from jaxletters.config import serialization
 from jaxletters.config.parts import Slot, builtin_parts
@@ -16,13 +15,13 @@ def fingerprint(config: Experiment) -> str:
     return fingerprint_of(serialization.to_dict(config))
 
 
-def fingerprint_of(values: Mapping[str, Any]) -> str:
+def fingerprint_of(values: Mapping[str, object]) -> str:
     """Returns the fingerprint of a config as a nested mapping, such as the content of config.json."""
     text = json.dumps(identifying_settings(values), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def identifying_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+def identifying_settings(values: Mapping[str, object]) -> dict[str, object]:
     """Returns the settings that change the numbers of a run, by dotted key, as JSON represents them.
 
     Args:
@@ -39,29 +38,31 @@ def identifying_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def excluded_settings(part: Mapping[str, Any]) -> tuple[str, ...]:
+def excluded_settings(part: Mapping[str, object]) -> tuple[str, ...]:
     """Returns the settings of a part, as `serialization.to_dict` returns it, outside the fingerprint."""
     reference = part.get("class")
     if isinstance(reference, str):
         cls = builtin_parts(Slot).get(reference)
         return serialization.excluded_settings(cls) if cls else ()
-    return tuple(reference.get("outside_identity", ())) if isinstance(reference, Mapping) else ()
+    return (
+        tuple(reference.get("outside_identity", ())) if serialization.is_mapping(reference) else ()
+    )
 
 
-def _without_excluded(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_excluded(values: Mapping[str, object]) -> dict[str, object]:
     """Returns a config without the settings of its slots that are outside the fingerprint."""
     excluded = excluded_settings(values)
     return {
-        name: _without_excluded(value) if isinstance(value, Mapping) else value
+        name: _without_excluded(value) if serialization.is_mapping(value) else value
         for name, value in values.items()
         if name not in excluded
     }
 
 
-def _excluded_keys(config: Any, prefix: str = "") -> Iterator[str]:
+def _excluded_keys(config: object, prefix: str = "") -> Iterator[str]:
     """Yields the dotted keys of the settings outside the fingerprint that do not belong to a slot."""
     excluded = serialization.excluded_settings(type(config))
-    for f in dataclasses.fields(config):
+    for f in serialization.fields_of(config):
         key, value = f"{prefix}{f.name}", getattr(config, f.name)
         if f.name in excluded:
             yield key

@@ -12,12 +12,8 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh")
 INITIALIZERS = (
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_normal",
-    "orthogonal",
+    *("glorot_uniform", "glorot_normal", "he_uniform", "he_normal"),
+    *("lecun_normal", "orthogonal"),
 )
 POOLINGS = ("max", "avg", "stride")
 PADDINGS = ("same", "valid")
@@ -67,20 +63,20 @@ class ConvNetConfig(ModelConfig):
 
 @dataclasses.dataclass(frozen=True)
 class DeeperConfig(ModelConfig):
-    """Stages of convolutions, each ending in a pooling by two, then dense layers.
+    """Stages of convolutions that each end with a pooling by two, then dense layers.
 
     Attributes:
-        widths: channels of each stage; their number is the number of stages.
+        widths: channels of each stage, one value per stage.
         kernel_sizes: kernel edge of each stage, in pixels.
-        depths: convolutions of each stage.
+        depths: number of convolutions of each stage.
         activation: one of ACTIVATIONS.
         initializer: one of INITIALIZERS, for every kernel.
-        pooling: "max", "avg", or "stride": the stage's last convolution strides by two instead.
+        pooling: "max", "avg", or "stride": the last convolution of the stage has a stride of two instead.
         padding: "same" or "valid", of every convolution.
-        batch_norm: whether there is BatchNorm.
-        norm_position: "before_activation" of each convolution, or once a stage, "after_pooling".
+        batch_norm: whether the network has BatchNorm.
+        norm_position: "before_activation" of each convolution, or once per stage, "after_pooling".
         hidden: widths of the dense layers between the last stage and the logits.
-        dropout: share of inputs dropped before each dense layer, the logits' included.
+        dropout: share of inputs dropped before each dense layer, including that of the logits.
     """
 
     widths: tuple[int, ...] = setting((32, 64, 128), low=1, high=10**5)
@@ -96,7 +92,7 @@ class DeeperConfig(ModelConfig):
     dropout: float = setting(0.0, low=0, high=0.999999)
 
     def problems(self) -> Iterator[str]:
-        """Yields what is wrong with several settings together."""
+        """Yields conflicts between settings."""
         if len({len(self.widths), len(self.kernel_sizes), len(self.depths)}) > 1:
             yield (
                 "widths, kernel_sizes and depths: expected one value per stage in each, found "
@@ -112,13 +108,12 @@ class DeeperConfig(ModelConfig):
 
 @dataclasses.dataclass(frozen=True)
 class LetterNetConfig(ModelConfig):
-    """A small residual network: a stem at full size, then stages that each halve it, then an average.
+    """A small residual network: a stem at full size, stages that each halve the size, a global average.
 
     Attributes:
         widths: channels of the stem and of each stage after it.
-        blocks: residual blocks of each stage.
-        crop: pixels cut off every side; EMNIST's images are blank there, and what is not computed there
-            takes no time.
+        blocks: number of residual blocks of each stage.
+        crop: pixels cut off every side to save time; the margin of EMNIST's images is blank.
         dropout: share of the averaged features dropped before the logits.
     """
 
@@ -128,9 +123,9 @@ class LetterNetConfig(ModelConfig):
     dropout: float = setting(0.0, low=0, high=0.999999)
 
     def problems(self) -> Iterator[str]:
-        """Yields what is wrong with several settings together."""
+        """Yields conflicts between settings."""
         if not self.widths:
-            yield "widths: expected the stem's and one for each stage, found none; add one"
+            yield "widths: expected one for the stem and one for each stage, found none; add one"
 
     def build(self, num_classes: int) -> "nn.Module":
         """Returns the network."""

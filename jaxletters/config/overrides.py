@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from jaxletters.config import serialization, validation
@@ -147,10 +147,12 @@ def _parse(text: str, current: object) -> object:
 
 def _parse_tuple(text: str) -> tuple[object, ...]:
     """Returns the tuple that a text writes as in Python; another literal or a bare word is its only item."""
+    value: object = text
     try:
         value = ast.literal_eval(text)
     except (SyntaxError, ValueError) as error:
         if isinstance(error, SyntaxError) and re.search("[, ]", text):
             raise
-        value = text
-    return tuple(value) if isinstance(value, tuple | list | set | dict) else (value,)
+    if isinstance(value, tuple | list | set | dict):
+        return tuple(cast("Iterable[object]", value))
+    return (value,)

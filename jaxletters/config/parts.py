@@ -5,7 +5,7 @@ class of its slot, such as `ModelConfig`, and builds what it describes. Nothing 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, ClassVar, NamedTuple
 
@@ -104,7 +104,7 @@ class Slot(Part):
     defined_by: ClassVar[Code | None] = None
 
     @contextmanager
-    def import_context(self) -> Iterator[None]:
+    def import_context(self) -> Generator[None]:
         """A context in which the modules beside the files of this part and its own parts can be imported."""
         with ExitStack() as stack:
             for part in (self, *vars(self).values()):

@@ -262,7 +262,7 @@ Experiment = Config | ZeroShotConfig | StudyConfig
 def cross_validated(config: Config, folds: int) -> CrossvalConfig:
     """Returns the cross-validation of a run on its whole dataset."""
     split = dataclasses.replace(config.split, test_share=0.0)
-    return CrossvalConfig(**{**vars(config), "split": split}, folds=folds)
+    return CrossvalConfig(**vars(dataclasses.replace(config, split=split)), folds=folds)
 
 
 def plain(config: Config) -> Config:

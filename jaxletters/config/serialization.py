@@ -4,8 +4,8 @@ import dataclasses
 import functools
 import re
 import typing
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeGuard, TypeVar, cast
 
 from jaxletters.config.parts import ANY, Rule, Slot
 
@@ -28,10 +28,10 @@ class Leaf(NamedTuple):
     value: Any
 
 
-def leaves(config: Any, prefix: str = "") -> Iterator[Leaf]:
+def leaves(config: object, prefix: str = "") -> Iterator[Leaf]:
     """Yields every setting, depth first, in the order of declaration."""
     kinds = declared_types(type(config))
-    for f in dataclasses.fields(config):
+    for f in fields_of(config):
         value, key = getattr(config, f.name), f"{prefix}{f.name}"
         if parts := nested_parts(key, value):
             for part_key, part in parts:
@@ -40,7 +40,7 @@ def leaves(config: Any, prefix: str = "") -> Iterator[Leaf]:
             yield Leaf(key, kinds[f.name], f.metadata.get("rule", ANY), value)
 
 
-def nested_parts(key: str, value: Any) -> list[tuple[str, Any]]:
+def nested_parts(key: str, value: object) -> list[tuple[str, Any]]:
     """Returns the parts that the value of a setting is or contains, with their dotted keys."""
     if _is_part(value):
         return [(key, value)]
@@ -56,48 +56,56 @@ def declared_types(cls: type) -> dict[str, Any]:
     return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
 
 
+def fields_of(part: object) -> tuple[dataclasses.Field[Any], ...]:
+    """Returns the fields of a part or an experiment."""
+    return dataclasses.fields(cast(Any, part))
+
+
 def excluded_settings(cls: type) -> tuple[str, ...]:
     """Returns the settings of a dataclass that are outside the fingerprint."""
     fields = dataclasses.fields(cls)
     return tuple(f.name for f in fields if not f.metadata.get("in_fingerprint", True))
 
 
-def to_dict(config: Any) -> Any:
-    """Returns a dataclass as nested dicts; a tuple of dataclasses as a dict by index: "0", "1" ...
+def to_dict(config: object) -> dict[str, Any]:
+    """Returns a part or an experiment as nested dicts; a tuple of parts as a dict by index: "0", "1" ...
 
     A part that fills a slot has its class under the key "class", which no setting can have.
     """
-    if _is_part(config):
-        values = {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
-        return (
-            {"class": _class_reference(type(config))} | values
-            if isinstance(config, Slot)
-            else values
-        )
-    if _contains_parts(config):
-        return {str(i): to_dict(part) for i, part in enumerate(config)}
-    return config
+    values = {f.name: _to_json(getattr(config, f.name)) for f in fields_of(config)}
+    return (
+        {"class": _class_reference(type(config))} | values if isinstance(config, Slot) else values
+    )
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _to_json(value: object) -> object:
+    if _is_part(value):
+        return to_dict(value)
+    if _contains_parts(value):
+        return {str(i): _to_json(part) for i, part in enumerate(value)}
+    return value
+
+
+def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Returns the values of a nested mapping by dotted key, depth first."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
     return flat
 
 
-def from_dict(values: Mapping[str, Any], template: Any) -> Any:
+def from_dict(values: Mapping[str, Any], template: T) -> T:
     """Returns a copy of the dataclass `template` with the values of a nested mapping.
 
     A setting that the mapping lacks, for example because it is newer, keeps its value. Whole numbers become
     floats and lists become tuples where the declared type says so.
     """
-    changes, kinds = {}, declared_types(type(template))
-    for f in dataclasses.fields(template):
+    changes: dict[str, object] = {}
+    kinds = declared_types(type(template))
+    for f in fields_of(template):
         if f.name not in values:
             continue
         old, new = getattr(template, f.name), values[f.name]
@@ -110,7 +118,7 @@ def from_dict(values: Mapping[str, Any], template: Any) -> Any:
             )
         else:
             changes[f.name] = _as_declared(new, kinds[f.name])
-    return dataclasses.replace(template, **changes)
+    return dataclasses.replace(cast(Any, template), **changes)
 
 
 def instantiate(values: Mapping[str, Any], cls: type[T]) -> T:
@@ -140,20 +148,30 @@ def parse_duration(text: str) -> float | None:
     return 3600.0 * hours + 60 * minutes + seconds
 
 
-def _is_part(value: Any) -> bool:
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Returns whether a value is a tuple or a list."""
+    return isinstance(value, tuple | list)
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Returns whether a value is a mapping, such as an object of JSON."""
+    return isinstance(value, Mapping)
+
+
+def _is_part(value: object) -> bool:
     # A class instead of an instance has no values.
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
-def _contains_parts(value: Any) -> bool:
-    return isinstance(value, tuple | list) and any(map(_is_part, value))
+def _contains_parts(value: object) -> TypeGuard[Sequence[Any]]:
+    return is_sequence(value) and any(map(_is_part, value))
 
 
-def _class_reference(cls: type[Slot]) -> Any:
+def _class_reference(cls: type[Slot]) -> object:
     """Returns the value of "class" in config.json: a name, or for a user's class also its code."""
     if (code := cls.defined_by) is None:
         return cls.__name__
-    reference: dict[str, Any] = {"name": cls.__name__, "file": code.file, "sha256": code.sha256}
+    reference: dict[str, object] = {"name": cls.__name__, "file": code.file, "sha256": code.sha256}
     # The class is not loaded when the fingerprint of a config.json is computed.
     if excluded := excluded_settings(cls):
         reference["outside_identity"] = list(excluded)
@@ -163,7 +181,7 @@ def _class_reference(cls: type[Slot]) -> Any:
 def _as_declared(value: Any, kind: Any) -> Any:
     if kind is float and type(value) is int and abs(value) <= 2**53:  # larger ones are not exact
         return float(value)
-    if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
+    if typing.get_origin(kind) is tuple and is_sequence(value):
         kinds = typing.get_args(kind)
         if kinds[-1:] == (...,) or len(kinds) != len(value):
             kinds = kinds[:1] * len(value)

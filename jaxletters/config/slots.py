@@ -1,3 +1,4 @@
+# pyright: reportMissingTypeStubs=false
 """The slots of a config: the base classes of datasets, networks, augmentations, losses and so on."""
 
 import dataclasses
@@ -16,22 +17,22 @@ if TYPE_CHECKING:
     from flax import linen as nn
 
 
-# How a picture is brought to the size of a network's images. "emnist", "mnist": every character in it is
-# found and made like those of EMNIST or MNIST; "single_...": the picture is of one character, which is
-# centred as theirs; else the whole picture is padded or cropped to the proportions, or stretched.
+# How a picture is brought to the size of a network's images. "emnist", "mnist": every character of the
+# picture is found and normalised like those of EMNIST or MNIST; "single_...": the picture shows one
+# character, which is centred like theirs; otherwise the whole picture is padded, cropped or stretched.
 FITS = ("emnist", "mnist", "single_emnist", "single_mnist", "pad", "crop", "stretch")
 
 
 class DatasetInfo(NamedTuple):
-    """What can be said of a dataset before its images are read.
+    """The description of a dataset, available before its images are read.
 
     Attributes:
-        splits: the names of its splits: "train", and perhaps "validation" and "test".
+        splits: the names of its splits: "train", and optionally "validation" and "test".
         class_names: one per label.
         image_shape: (height, width) of every image in pixels, or (height, width, 3) in colour.
         fit: how a picture becomes such an image: one of FITS.
-        inverted: whether pictures are inverted, so that dark ink on light paper is bright.
-        remarks: what was assumed about the files or left out, a sentence each.
+        inverted: whether pictures are inverted, so that dark ink on light paper becomes bright.
+        remarks: assumptions about the files and omissions, a sentence each.
     """
 
     splits: tuple[str, ...]
@@ -43,12 +44,12 @@ class DatasetInfo(NamedTuple):
 
 
 class SplitDigest(NamedTuple):
-    """Identifies the content of a split, wherever its files lie and whatever their format.
+    """A digest of the content of a split, independent of the location and format of its files.
 
     Attributes:
-        examples: how many there are.
+        examples: the number of examples.
         images: SHA-256 of the images' dtype, shape and pixels, in hex.
-        labels: SHA-256 of the labels, likewise.
+        labels: SHA-256 of the labels, in hex.
     """
 
     examples: int
@@ -58,40 +59,40 @@ class SplitDigest(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Source(Slot):
-    """Labelled images."""
+    """A dataset of labelled images."""
 
     @property
     def name(self) -> str:
-        """What results and pages call the dataset."""
+        """The name of the dataset in results and reports."""
         return type(self).__name__
 
     def info(self) -> DatasetInfo:
         """Returns the description of the dataset; may look into files, but need not read all of them.
 
         Raises:
-            UserError: there is no such dataset.
+            UserError: the dataset does not exist.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define info()")
 
     def read(self, split: str) -> "tuple[np.ndarray, np.ndarray]":
-        """Returns a split in an order that is always the same.
+        """Returns the examples of a split, always in the same order.
 
         Args:
             split: one of `info().splits`.
 
         Returns:
-            uint8 images `[n, *image_shape]`, of handwriting 0 for paper and 255 for ink, and integer labels
-            `[n]`, each an index of `class_names`. Neither is changed afterwards.
+            uint8 images `[n, *image_shape]`, for handwriting with 0 for paper and 255 for ink, and integer
+            labels `[n]`, each an index of `class_names`. The caller does not modify them.
 
         Raises:
-            UserError: the files are not there, or not what they should be.
+            UserError: the files are missing or malformed.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define read(split)")
 
     def resized(self, images: "np.ndarray") -> "np.ndarray":
-        """Returns images that `read` gave as a network sees them, `[n, *image_shape]`.
+        """Returns images from `read` at the size of the network's input, `[n, *image_shape]`.
 
-        What identifies data, and tells whether a network has seen an image before, is what `read` gives.
+        Digests and the search for duplicates use the images before this step.
         """
         return images
 
@@ -100,10 +101,10 @@ class Source(Slot):
         return True
 
     def note(self, digests: Mapping[str, SplitDigest]) -> str:
-        """Returns what must be said wherever a figure on these images stands, such as "generated data".
+        """Returns a note to print beside every result on these images, such as "generated data".
 
         Args:
-            digests: of the splits that the figure depends on.
+            digests: of the splits that the result depends on.
         """
         del digests
         return ""
@@ -113,21 +114,21 @@ class Source(Slot):
 class ModelConfig(Slot):
     """A network.
 
-    A subclass is a frozen dataclass: its fields are the network's settings, which can be set on the
-    command line, are checked, and identify the experiment.
+    A subclass is a frozen dataclass. Its fields are the settings of the network: the command line can set
+    them, they are checked, and they are part of the fingerprint.
     """
 
     def build(self, num_classes: int) -> "nn.Module":
         """Returns the network.
 
         Args:
-            num_classes: how many logits it gives per image.
+            num_classes: the number of logits per image.
 
         Returns:
-            a Flax Linen module that maps float32 images `[b, h, w, c]`, ink 1 and paper 0 for
-            handwriting, to float32 logits `[b, num_classes]`. Its `__call__` takes `train` (or `training`, or
-            `deterministic`) if training and evaluation differ, as with dropout ("dropout" is its random
-            stream) or BatchNorm.
+            a Flax Linen module that maps float32 images `[b, h, w, c]`, for handwriting with ink 1 and paper
+            0, to float32 logits `[b, num_classes]`. Its `__call__` takes `train` (or `training`, or
+            `deterministic`) if training and evaluation differ, as with dropout (PRNG stream "dropout") or
+            BatchNorm.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define build(num_classes)")
 
@@ -137,10 +138,10 @@ class Augmentation(Slot):
     """A random change of training images."""
 
     def apply(self, key: "jax.Array", image: "jax.Array") -> "jax.Array":
-        """Returns a changed image; a pure function, traced once and applied to every image of a batch.
+        """Returns a changed image. A pure function, traced once and applied to every image of a batch.
 
         Args:
-            key: of this image's change.
+            key: the PRNG key of this image.
             image: float32 `[h, w]` or `[h, w, c]`, from 0 to 1.
 
         Returns:
@@ -151,10 +152,10 @@ class Augmentation(Slot):
 
 @dataclasses.dataclass(frozen=True)
 class Loss(Slot):
-    """What training minimises: the mean over examples, and a penalty."""
+    """The objective of training: the mean of a loss over examples, plus a penalty."""
 
     def per_example(self, logits: "jax.Array", labels: "jax.Array") -> "jax.Array":
-        """Returns each example's loss.
+        """Returns the loss of each example.
 
         Args:
             logits: float32 `[b, classes]`.
@@ -168,21 +169,21 @@ class Loss(Slot):
         )
 
     def penalty(self, params: Any) -> "jax.Array | float":
-        """Returns what the parameters, a tree, add to the mean: a scalar, 0 unless defined."""
+        """Returns the penalty of the parameters, a nested dict of arrays, as a scalar; 0 by default."""
         del params
         return 0.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule(Slot):
-    """How the learning rate changes over a run."""
+    """A learning rate schedule."""
 
     def build(self, peak: float, total_steps: int) -> "optax.Schedule":
-        """Returns the learning rate as a function of the step, from 0, which may be traced.
+        """Returns the learning rate as a function of the step, which starts at 0 and may be traced.
 
         Args:
-            peak: the greatest rate, which is the optimizer's setting.
-            total_steps: how many steps the run, or its stage, has.
+            peak: the greatest rate, a setting of the optimizer.
+            total_steps: the number of steps of the run or stage.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define build(peak, total_steps)")
 
@@ -191,39 +192,39 @@ class Schedule(Slot):
 class Optimizer(Slot):
     """An Optax gradient transformation.
 
-    One with the settings `learning_rate`, a float, and `schedule`, a `Schedule`, need define only `build`.
+    A subclass with the settings `learning_rate`, a float, and `schedule`, a `Schedule`, defines only `build`.
     """
 
     def build(self, total_steps: int) -> "optax.GradientTransformation":
-        """Returns the transformation of a run, or a stage, of so many steps, its learning rate included."""
+        """Returns the transformation for a run or stage of that many steps, including the learning rate."""
         raise NotImplementedError(f"{type(self).__name__} does not define build(total_steps)")
 
     def rate(self, total_steps: int) -> "optax.Schedule":
-        """Returns the learning rate as a function of the step, as it is recorded."""
-        own: Any = self
-        return own.schedule.build(own.learning_rate, total_steps)
+        """Returns the learning rate as a function of the step, for the records."""
+        settings: Any = self
+        return settings.schedule.build(settings.learning_rate, total_steps)
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric(Slot):
-    """A figure of a network's predictions, beside loss and accuracy; `training.monitor` can name it.
+    """A metric of predictions, in addition to loss and accuracy; `training.monitor` can name it.
 
     Attributes:
-        maximize: whether more is better.
+        maximize: whether larger values are better.
     """
 
     maximize: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
-        """What it is called in records and results: the class's name, "MacroF1" as "macro_f1"."""
+        """The name in records and results: the name of the class, "MacroF1" as "macro_f1"."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
 
     def value(self, labels: "np.ndarray", logits: "np.ndarray") -> float:
-        """Returns the figure, computed on the host.
+        """Returns the metric of all evaluated examples, computed on the host.
 
         Args:
-            labels: int32 `[n]`, of all examples that are evaluated.
+            labels: int32 `[n]`.
             logits: float32 `[n, classes]`.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define value(labels, logits)")
@@ -231,18 +232,18 @@ class Metric(Slot):
 
 @dataclasses.dataclass(frozen=True)
 class Observer(Slot):
-    """Something that is told how a run goes; it can change nothing of it and is no part of its identity.
+    """A receiver of a run's records and result; it cannot change the run and is not in its fingerprint.
 
-    What an interrupted run repeats is told again. An observer that fails is told nothing more.
+    A resumed run repeats the records since its checkpoint. An observer that raises an error receives no more.
     """
 
     def record(self, folder: "Path", record: Mapping[str, Any]) -> None:
-        """Is told a record as it is written to `metrics.jsonl`: "step", "split", "epoch", "loss" ...
+        """Receives a record when it is written to `metrics.jsonl`.
 
         Args:
-            folder: of the run, or of its stage, fold or trial.
-            record: the record.
+            folder: the folder of the run, or of its stage, fold or trial.
+            record: the record: "step", "split", "epoch", "loss" ...
         """
 
     def finished(self, folder: "Path", result: Mapping[str, Any]) -> None:
-        """Is told the content of the finished run's `result.json`."""
+        """Receives the content of the finished run's `result.json`."""

@@ -1,3 +1,4 @@
+# pyright: reportMissingTypeStubs=false
 """The settings of training: augmentation, loss, optimizer, learning rate, epochs and checkpoints."""
 
 import dataclasses
@@ -18,7 +19,7 @@ MONITORS = ("accuracy", "loss")
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig(Augmentation):
-    """How far training images are changed at random; all zero is no augmentation.
+    """The ranges of random changes of training images; no augmentation if all are zero.
 
     Attributes:
         rotation: largest angle, in degrees.
@@ -26,10 +27,10 @@ class AugmentConfig(Augmentation):
         scale: largest relative change of size.
         shift: largest shift along each axis, in pixels.
         elastic: standard deviation of a smooth displacement of every pixel, in pixels.
-        stroke: how far from one half the threshold may lie at which a blurred image is ink: strokes
+        stroke: largest distance from one half of the threshold that turns a blurred image into ink: strokes
             become thinner and thicker.
         low_resolution: share of images that are reduced to 20x16 bits and enlarged again.
-        erase: largest edge of a square that is made paper, in pixels.
+        erase: largest edge of a square that is erased to paper, in pixels.
     """
 
     rotation: float = setting(0.0, low=0, high=180)
@@ -50,14 +51,14 @@ class AugmentConfig(Augmentation):
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig(Loss):
-    """Cross-entropy and its penalties.
+    """Cross-entropy with optional penalties.
 
     Attributes:
         label_smoothing: probability spread evenly over all classes.
         l1: factor of the sum of absolute kernel values.
         l2: factor of the sum of squared kernel values.
-        prior: how much of what is due to some classes being more frequent in training is taken out of
-            what the network learns: 1 for all of it, as if all were equally frequent.
+        prior: strength of the logit adjustment for imbalanced training classes: 1 removes the effect of
+            the class frequencies, as if all classes were equally frequent.
     """
 
     label_smoothing: float = setting(0.0, low=0, high=0.999999)
@@ -66,13 +67,13 @@ class LossConfig(Loss):
     prior: float = setting(0.0, low=0, high=1)
 
     def per_example(self, logits: "jax.Array", labels: "jax.Array") -> "jax.Array":
-        """Returns each example's cross-entropy; see the base class."""
+        """Returns the cross-entropy of each example; see the base class."""
         from jaxletters.evaluation import losses
 
         return losses.cross_entropy(logits, labels, self.label_smoothing)
 
     def penalty(self, params: Any) -> "jax.Array":
-        """Returns the penalties of the kernels."""
+        """Returns the penalty of the kernels."""
         from jaxletters.evaluation import losses
 
         return losses.penalty(params, self)
@@ -80,13 +81,13 @@ class LossConfig(Loss):
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleConfig(Schedule):
-    """How the learning rate changes over the run.
+    """A learning rate schedule.
 
     Attributes:
-        name: "constant"; "cosine" to zero; "one_cycle": straight up during the warm-up, straight down
-            to zero after it; "step": times `factor` at each milestone.
+        name: "constant"; "cosine", falling to zero; "one_cycle", a linear rise during the warm-up and then
+            a linear fall to zero; "step", multiplied by `factor` at each milestone.
         warmup: share of the run during which the rate rises linearly from zero.
-        milestones: for "step": shares of the run, rising.
+        milestones: for "step": shares of the run, in rising order.
         factor: for "step".
     """
 
@@ -96,9 +97,9 @@ class ScheduleConfig(Schedule):
     factor: float = setting(0.1, low=1e-12, high=1)
 
     def problems(self) -> Iterator[str]:
-        """Yields what is wrong with several settings together."""
+        """Yields conflicts between settings."""
         if list(self.milestones) != sorted(set(self.milestones)):
-            yield f"milestones: expected rising, found {self.milestones}"
+            yield f"milestones: expected rising values, found {self.milestones}"
 
     def build(self, peak: float, total_steps: int) -> "optax.Schedule":
         """Returns the learning rate as a function of the step."""
@@ -109,16 +110,16 @@ class ScheduleConfig(Schedule):
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(Optimizer):
-    """An Optax optimizer.
+    """An optimizer of Optax.
 
     Attributes:
         name: one of OPTIMIZERS.
-        learning_rate: its peak.
-        momentum: for "momentum" and "nesterov"; the others have their usual ones.
-        weight_decay: of kernels only (not BatchNorm, not biases), times the learning rate; decoupled with
-            "adamw" and "muon", part of the gradient with the first three.
+        learning_rate: the peak of the learning rate.
+        momentum: for "momentum" and "nesterov"; the other optimizers have their usual values.
+        weight_decay: of kernels only (not BatchNorm, not biases), times the learning rate; decoupled for
+            "adamw" and "muon", part of the gradient for "sgd", "momentum" and "nesterov".
         clip_norm: largest global norm of the gradient; 0 for no clipping.
-        schedule: how the rate changes.
+        schedule: the learning rate schedule.
     """
 
     name: str = setting("adam", choices=OPTIMIZERS)
@@ -129,9 +130,11 @@ class OptimizerConfig(Optimizer):
     schedule: Schedule = ScheduleConfig()
 
     def problems(self) -> Iterator[str]:
-        """Yields what is wrong with several settings together."""
+        """Yields conflicts between settings."""
         if self.weight_decay and self.name in ("adam", "rmsprop"):
-            yield f"weight_decay: {self.name} has none; set name=adamw, or use config.loss.l2"
+            yield (
+                f"weight_decay: {self.name} does not support it; set name=adamw, or use config.loss.l2"
+            )
 
     def build(self, total_steps: int) -> "optax.GradientTransformation":
         """Returns the transformation."""
@@ -142,20 +145,21 @@ class OptimizerConfig(Optimizer):
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig(Part):
-    """How long and in what portions.
+    """Batch size, duration, early stopping and the handling of divergence.
 
     Attributes:
         batch_size: examples per step, over all devices together.
         epochs: passes over the training examples; early stopping may end the run before.
-        patience: evaluations without a better `monitor` after which training stops; 0 for never.
-        min_delta: how much better counts as better for `patience`; the best weights are always the best.
+        patience: evaluations without an improvement of `monitor` after which training stops; 0 for no early
+            stopping.
+        min_delta: least improvement that counts for `patience`; the best weights are kept regardless.
         monitor: "accuracy", "loss" or the name of one of the config's metrics, on the validation examples.
-        ema_decay: decay of the moving average of weights and BatchNorm statistics that is evaluated; 0 for
-            none.
-        max_skips: a step whose loss or gradient is not finite is skipped; after so many in a row the
-            run goes back to the end of an epoch, and on with half the learning rate; each further
-            time before it has come twice as far, to an earlier one.
-        max_rollbacks: after so many of those, the next one ends the run with an error.
+        ema_decay: decay of the exponential moving average of weights and BatchNorm statistics that is
+            evaluated; 0 for no average.
+        max_skips: a step with a non-finite loss or gradient is skipped; after this many in a row the run
+            rolls back to the end of an epoch and continues with half the learning rate. It rolls back
+            further each time it diverges again before it has come twice as far.
+        max_rollbacks: roll-backs after which the next divergence ends the run with an error.
     """
 
     batch_size: int = setting(128, low=1, high=10**6)
@@ -170,18 +174,18 @@ class TrainingConfig(Part):
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointConfig(Part):
-    """When to save, and where.
+    """When and where to save checkpoints.
 
-    A checkpoint is also saved at each best validation, and at the ends of epochs that a diverging run may
-    go back to, `training.max_rollbacks` + 1 of which are kept beside the newest `max_to_keep`.
+    Checkpoints are also saved at each best validation and at the ends of epochs that a diverging run may roll
+    back to; `training.max_rollbacks` + 1 of the latter are kept in addition to the newest `max_to_keep`.
 
     Attributes:
         every_steps: steps between two checkpoints.
-        max_to_keep: how many are kept.
-        mirror: a folder, perhaps on a disk that can go away, that gets a copy of the run folder while
-            the run is at work, and from which a new machine begins; empty for none.
-        give_up_after: how long the disk of the run folder, or of its mirror, may be away before the run
-            leaves: "10m", "1h30m".
+        max_to_keep: the number of newest checkpoints that are kept.
+        mirror: a folder, perhaps on an unreliable disk, that receives a copy of the run folder during the
+            run and from which another machine can resume; empty for no mirror.
+        give_up_after: how long the disk of the run folder or of its mirror may be missing before the run
+            exits: "10m", "1h30m".
     """
 
     every_steps: int = setting(500, low=1, high=10**9)

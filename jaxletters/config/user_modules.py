@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Set
+from collections.abc import Generator, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
@@ -58,7 +58,7 @@ def import_fresh(module: str, root: Path, names: Set[str]) -> ModuleType:
 
 
 @contextlib.contextmanager
-def import_context(root: Path, names: Set[str]) -> Iterator[None]:
+def import_context(root: Path, names: Set[str]) -> Generator[None]:
     """A context in which some files of a folder can be imported; `sys.modules` is restored at its end.
 
     Args:

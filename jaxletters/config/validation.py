@@ -6,7 +6,7 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar, cast
 
 from jaxletters.config import serialization
 from jaxletters.config.parts import Part, Rule, Slot
@@ -69,14 +69,14 @@ def _raise_all(problems: Iterable[str]) -> None:
         raise UserError("\n".join(lines))
 
 
-def _type_problems(config: Any, prefix: str = "") -> Iterator[str]:
+def _type_problems(config: object, prefix: str = "") -> Iterator[str]:
     for name, kind in serialization.declared_types(type(config)).items():
         value, key = getattr(config, name), f"{prefix}{name}"
         if not _matches(value, kind):
             yield f"config.{key}: expected {type_name(kind)}, found {value!r}"
         elif parts := serialization.nested_parts(key, value):
             for part_key, part in parts:
-                yield from _class_problems(part_key, type(part))
+                yield from _class_problems(part_key, part)
                 yield from _type_problems(part, f"{part_key}.")
         elif not _is_plain(value):
             yield (
@@ -85,7 +85,7 @@ def _type_problems(config: Any, prefix: str = "") -> Iterator[str]:
             )
 
 
-def _matches(value: Any, kind: Any) -> bool:
+def _matches(value: object, kind: Any) -> bool:
     """Returns whether a value has a declared type; an int is a float, but a bool is no number."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
@@ -97,8 +97,9 @@ def _matches(value: Any, kind: Any) -> bool:
     if origin is tuple:
         if not isinstance(value, tuple):
             return False
-        kinds = arguments[:1] * len(value) if arguments[-1:] == (...,) else arguments
-        return len(value) == len(kinds) and all(map(_matches, value, kinds))
+        items = cast("tuple[object, ...]", value)
+        kinds = arguments[:1] * len(items) if arguments[-1:] == (...,) else arguments
+        return len(items) == len(kinds) and all(map(_matches, items, kinds))
     if kind is float:
         return isinstance(value, float | int) and not isinstance(value, bool)
     if kind in (bool, int, str):
@@ -107,7 +108,8 @@ def _matches(value: Any, kind: Any) -> bool:
     return isinstance(cls, type) and isinstance(value, cls)
 
 
-def _class_problems(key: str, cls: type) -> Iterator[str]:
+def _class_problems(key: str, part: object) -> Iterator[str]:
+    cls = type(part)
     # A subclass of a dataclass without the decorator passes for a dataclass, but its settings are ignored.
     if cls in Slot.__subclasses__():
         yield (
@@ -126,10 +128,10 @@ def _class_problems(key: str, cls: type) -> Iterator[str]:
         )
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     """Returns whether JSON can represent a value, and equal values have equal hashes."""
     if isinstance(value, tuple):
-        return all(map(_is_plain, value))
+        return all(map(_is_plain, cast("tuple[object, ...]", value)))
     return value is None or type(value) in (bool, int, float, str)
 
 
@@ -138,7 +140,7 @@ def _value_problems(config: Experiment) -> Iterator[str]:
         if rule.choices and value not in rule.choices:
             hint = did_you_mean(value, rule.choices)
             yield f"config.{key}: unknown {value!r}{hint}; one of {', '.join(rule.choices)}"
-        for number in value if isinstance(value, tuple) else (value,):
+        for number in value if serialization.is_sequence(value) else (value,):
             if isinstance(number, int | float) and not isinstance(number, bool):
                 yield from _number_problems(key, number, rule)
         if (
@@ -171,9 +173,9 @@ def _regex_problems(key: str, pattern: str) -> Iterator[str]:
         yield f"config.{key}: expected a regular expression, found {pattern!r} ({error})"
 
 
-def _part_problems(config: Any, prefix: str = "") -> Iterator[str]:
+def _part_problems(config: object, prefix: str = "") -> Iterator[str]:
     """Yields the problems that parts find in themselves, from the outermost to the innermost."""
-    for f in dataclasses.fields(config):
+    for f in serialization.fields_of(config):
         for key, part in serialization.nested_parts(f"{prefix}{f.name}", getattr(config, f.name)):
             if isinstance(part, Part):
                 yield from _own_problems(key, part)
