@@ -36,7 +36,7 @@ def read_elsewhere(trial: Path) -> float:
 
 def last_loss(trial: Path) -> float:
     """Returns a trial's loss on the validation examples after its last epoch, in nats."""
-    return [r for r in journal.read(trial) if r["split"] == "validation"][-1]["loss"]
+    return [r for r in journal.load(trial) if r["split"] == "validation"][-1]["loss"]
 
 
 def table(rows: list[dict]) -> list[str]:

@@ -9,7 +9,7 @@ Importing this module does not import JAX.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     import jax
@@ -25,6 +25,34 @@ Tree: TypeAlias = Any
 
 Scores: TypeAlias = dict[str, float]
 """Metrics of a set of examples: the mean "loss" in nats, "accuracy" in [0, 1], and others by name."""
+
+
+class Record(TypedDict):
+    """A line of `metrics.jsonl`: what the config and the step alone determine. NaN stands for null.
+
+    The user's metrics have further keys. "stage", from 1, occurs where the records of several stages are
+    joined, the others that are not required in training records.
+    """
+
+    step: int
+    split: str
+    epoch: float
+    loss: float
+    accuracy: float
+    examples: NotRequired[int]
+    skipped: NotRequired[int]
+    halvings: NotRequired[int]
+    learning_rate: NotRequired[float]
+    stage: NotRequired[int]
+
+
+class Timing(TypedDict):
+    """A line of `timings.jsonl`: the seconds of the steps since the line before, or of an evaluation."""
+
+    step: int
+    seconds: NotRequired[float]
+    images_per_second: NotRequired[float]
+    evaluation_seconds: NotRequired[float]
 
 
 class Dataset(NamedTuple):

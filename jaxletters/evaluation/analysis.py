@@ -3,11 +3,11 @@
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from jaxletters.core.types import Dataset
+from jaxletters.core.types import Dataset, Record
 from jaxletters.evaluation import metrics
 from jaxletters.evaluation.result import Evaluation, FoldScores
 
@@ -146,7 +146,7 @@ def over_folds(accuracies: list[float]) -> FoldScores:
     }
 
 
-def smoothed(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def smoothed(history: Sequence[Record]) -> list[Record]:
     """Returns the records of a run, those of few training examples joined with the ones before.
 
     A record ends wherever one is due, at the end of an epoch for one, perhaps a single batch after the
@@ -156,9 +156,9 @@ def smoothed(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     Args:
         history: records; "examples" counts what a training record is about.
     """
-    result: list[dict[str, Any]] = []
+    result: list[Record] = []
     most = max((record.get("examples", 0) for record in history), default=0)
-    place: dict[Any, int] = {}  # of each stage's newest training record
+    place: dict[int | None, int] = {}  # of each stage's newest training record
     for record in history:
         before = place.get(record.get("stage"))
         if 0 < record.get("examples", 0) < most / 2 and before is not None:
@@ -170,13 +170,11 @@ def smoothed(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return result
 
 
-def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = one["examples"] + other["examples"]
-    means = {
-        key: (one[key] * one["examples"] + other[key] * other["examples"]) / both
-        for key in ("loss", "accuracy")
-    }
-    return {**other, **means, "examples": both}
+def _joined(first: Record, second: Record) -> Record:
+    m, n = first.get("examples", 0), second.get("examples", 0)
+    loss = (first["loss"] * m + second["loss"] * n) / (m + n)
+    accuracy = (first["accuracy"] * m + second["accuracy"] * n) / (m + n)
+    return {**second, "loss": loss, "accuracy": accuracy, "examples": m + n}
 
 
 def score(test: Dataset, logits: np.ndarray) -> Evaluation:

@@ -187,7 +187,7 @@ def fit(
         task = _task(config, stage, i - 1, plan, mesh, train)
         snapshot = loop.fit(alone, task, plan, train, held_out, where, variables, brief)
         variables = snapshot.best
-        history.extend(_after(history, journal.read(where), i))
+        history.extend(_after(history, journal.load(where), i))
         stages.append(_stage_facts(plan, snapshot, where))
     assert snapshot is not None, "there is always a stage"
     model = networks.build(config.model, len(train.class_names), train.images.shape[1:])
@@ -232,7 +232,7 @@ def _stage_facts(plan: Plan, snapshot: Snapshot, folder: Path) -> _StageFacts:
         epochs=plan.epochs_done(steps),
         steps=steps,
         skipped_steps=int(snapshot.state.skipped),
-        training_seconds=sum(map(loop.seconds, journal.read_timings(folder))),
+        training_seconds=sum(map(loop.seconds, journal.load_timings(folder))),
         best_step=snapshot.progress.best_step,
     )
 

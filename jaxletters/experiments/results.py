@@ -15,7 +15,7 @@ from jaxletters.core.types import Dataset, Variables
 from jaxletters.evaluation import analysis, metrics
 from jaxletters.evaluation.result import Facts, Result, SingleResult
 from jaxletters.report import reports
-from jaxletters.runs import journal, manifest, workdir
+from jaxletters.runs import manifest, tensorboard, workdir
 from jaxletters.runs.journal import Record
 from jaxletters.runtime import xla
 from jaxletters.training import augment, observers
@@ -78,7 +78,7 @@ def write(
     )
     pictures = {name: files[f"{name}.png"] for name in _SHOWN if f"{name}.png" in files}
     values = serialization.flatten(serialization.to_dict(config))
-    journal.show(folder, facts.get("steps", 0), pictures, values)
+    tensorboard.write_summary(folder, facts.get("steps", 0), pictures, values)
     reports.write(folder / "report", files)
     written = read(folder)
     if isinstance(config, Config):

@@ -282,7 +282,11 @@ def _grid(axes: Axes) -> None:
 
 def _series(history: Sequence[Record], split: str, quantity: str) -> np.ndarray:
     """Returns float64 `[n, 2]`: the epochs of one split and one quantity's finite values there."""
-    pairs = [(r["epoch"], r[quantity]) for r in history if r["split"] == split and quantity in r]
+    pairs = [
+        (r["epoch"], r[quantity])
+        for r in cast("Sequence[Mapping[str, Any]]", history)
+        if r["split"] == split and quantity in r
+    ]
     series = np.array(pairs, np.float64).reshape(-1, 2)
     return series[np.isfinite(series[:, 1])]
 

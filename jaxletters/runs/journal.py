@@ -1,116 +1,125 @@
-"""What a run writes down beside its checkpoints: metrics, timings, TensorBoard, environment."""
+"""The records of a run: metrics and timings, one JSON object per line, which survive interruptions."""
 
 import contextlib
 import errno
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Generic, Self, TypedDict, TypeVar, cast
 
 from jaxletters.core.errors import UserError
-from jaxletters.runtime.files import to_json, write_bytes, write_error
+from jaxletters.core.types import Record, Timing
+from jaxletters.runs.tensorboard import FOLDER, ScalarWriter
+from jaxletters.runtime.files import write_error, to_json, write_bytes
 
 _METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
 
-Record = dict[str, Any]
-"""A line of one of the files; what was not finite is NaN."""
-
 Attempt = Callable[[Callable[[], None]], bool]
-"""Does something that may fail because the disk is away, and tells whether it was done."""
+"""Calls a function unless the disk is away, and returns whether the call succeeded."""
 
 
-def _at_once(action: Callable[[], None]) -> bool:
+class _Line(TypedDict):
+    step: int
+
+
+L = TypeVar("L", bound=_Line)
+
+
+def _call(action: Callable[[], None]) -> bool:
     action()
     return True
 
 
 class Journal:
-    """The records of one run, continued from its checkpoint at step `resumed_at`, 0 for a new run.
+    """The writer of a run's records and timings.
 
-    What an interrupted run wrote after that step is dropped, because it will be written again, and so
-    is what it wrote of evaluations after step `evaluated_at`: if records are made, then flushed, then
-    the checkpoint is saved, an interrupted and continued run ends with the same bytes in
-    `metrics.jsonl` as an uninterrupted one.
+    A resumed run continues from the checkpoint of step `resumed_at`, 0 for a new run. The records after
+    that step are dropped, because they will be written again, and so is an evaluation at that step which
+    the checkpoint does not contain, because it is from step `evaluated_at`. If a run writes records, then
+    flushes, then saves its checkpoint, `metrics.jsonl` ends with the same bytes however often the run was
+    interrupted.
 
-    A record is kept in memory until it is known to be on the disk, so whatever cannot be written is
-    written, in its place, by the next call that can. Files are opened again then, because open ones do
-    not come back with their disk.
+    A record stays in memory until it is safe on the disk. After a failure the next call writes it to its
+    place. The files are opened again then, because open ones do not survive an outage of their disk.
 
     Raises:
         UserError: a record up to `resumed_at` is damaged, or a file cannot be written.
     """
 
     def __init__(
-        self, workdir: Path, resumed_at: int, evaluated_at: int, attempt: Attempt = _at_once
+        self, workdir: Path, resumed_at: int, evaluated_at: int, attempt: Attempt = _call
     ) -> None:
         self._workdir = workdir
         self._attempt = attempt
         self._open(resumed_at, evaluated_at)
 
     def _open(self, resumed_at: int, evaluated_at: int) -> None:
-        with self._writing():
-            self._metrics = _continued(self._workdir / _METRICS, resumed_at, evaluated_at)
-            self._timings = _continued(self._workdir / TIMINGS, resumed_at, resumed_at)
+        with self._naming_folder():
+            self._metrics = _RecordFile[Record](
+                self._workdir / _METRICS, _lines_until(self._workdir, resumed_at, evaluated_at)
+            )
+            timings = self._workdir / TIMINGS
+            self._timings = _RecordFile[Timing](timings, _whole_lines(timings, resumed_at))
             purge_step = resumed_at + 1 if resumed_at else 0
-            self._events = _Scalars(self._workdir / "tensorboard", purge_step)
+            self._scalars = ScalarWriter(self._workdir / FOLDER, purge_step)
 
-    def go_back(self, step: int, evaluated_at: int) -> None:
-        """Drops all records after a step, as if the run had been interrupted and continued there.
+    def rewind(self, step: int, evaluated_at: int) -> None:
+        """Drops all records after a step, as if the run had been interrupted and resumed there.
 
         Raises:
-            UserError: a file cannot be read or written; the same call can be made again.
+            UserError: a file cannot be read or written; the same call can be repeated.
         """
         self.sync()
-        self._drop()
+        self._close_files()
         self._open(step, evaluated_at)
 
     def record(self, step: int, split: str, **values: float) -> None:
-        """Writes what follows from the config and the step alone, such as a loss; nothing timed."""
-        self._metrics.add({"step": step, "split": split, **values})
-        self._events.add(step, split, values)
+        """Writes values that depend on the config and the step alone, such as a loss; no timings."""
+        self._metrics.add(cast(Record, {"step": step, "split": split, **values}))
+        self._scalars.add(step, split, values)
         self._attempt(self._write)
 
     def timing(self, step: int, **values: float) -> None:
-        """Writes what differs from one execution to the next, such as `images_per_second`."""
-        self._timings.add({"step": step, **values})
-        self._events.add(step, "timing", values)
+        """Writes values that differ from one execution to the next, such as `images_per_second`."""
+        self._timings.add(cast(Timing, {"step": step, **values}))
+        self._scalars.add(step, "timing", values)
         self._attempt(self._write)
 
-    def since(self, step: int) -> tuple[list[Record], list[Record]]:
-        """Returns the records and the timings after a step, as they will be read from the files.
+    def since(self, step: int) -> tuple[list[Record], list[Timing]]:
+        """Returns the records and the timings after a step, with the values that the files contain.
 
-        Those before are forgotten, so the files are read once, however long the run is.
+        Earlier ones are removed from memory; a long run need not read its files again.
         """
         return self._metrics.since(step), self._timings.since(step)
 
     def flush(self) -> None:
-        """Returns once all that was written would survive the loss of the machine."""
+        """Writes all records to the disk, so that they survive the loss of the machine."""
         self._attempt(self.sync)
 
     def sync(self) -> None:
-        """Writes all that is kept in memory, as `flush` does, and raises if it cannot.
+        """Writes all records to the disk, as `flush` does, and raises if that fails.
 
         Raises:
             UserError: a file cannot be written.
         """
-        with self._writing():
-            self._metrics.sync()
-            self._timings.sync()
-            self._events.sync()
+        with self._naming_folder():
+            for file in self._files():
+                file.sync()
 
     def _write(self) -> None:
-        with self._writing():
-            self._metrics.write()
-            self._timings.write()
-            self._events.write()
+        with self._naming_folder():
+            for file in self._files():
+                file.write()
+
+    def _files(self) -> "tuple[_RecordFile[Record], _RecordFile[Timing], ScalarWriter]":
+        return self._metrics, self._timings, self._scalars
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Names the folder where a file cannot be read or written, such as on a full disk."""
+    def _naming_folder(self) -> Iterator[None]:
+        """Names the run folder where a file cannot be read or written, such as on a full disk."""
         try:
             yield
         except OSError as error:
@@ -125,80 +134,80 @@ class Journal:
     def close(self) -> None:
         """Flushes and closes the files."""
         self.flush()
-        self._drop()
+        self._close_files()
 
-    def _drop(self) -> None:
-        for file in (self._metrics, self._timings, self._events):
-            file.drop()
+    def _close_files(self) -> None:
+        for file in self._files():
+            file.close()
 
 
-class _Lines:
-    """A file of JSON records, each written as it comes.
+class _RecordFile(Generic[L]):
+    """A file of JSON records, each written as soon as possible.
 
     Args:
         path: the file, which is overwritten.
-        kept: its first lines, without their ends.
+        lines: its first lines, without line ends.
     """
 
-    def __init__(self, path: Path, kept: list[bytes]) -> None:
+    def __init__(self, path: Path, lines: list[bytes]) -> None:
         self._path = path
-        self._records = [_record(line) for line in kept]
-        whole = b"".join(line + b"\n" for line in kept)
-        write_bytes(path, whole)
-        self._safe = len(whole)  # bytes
+        self._records = [cast(L, _parse(line)) for line in lines]
+        content = b"".join(line + b"\n" for line in lines)
+        write_bytes(path, content)
+        self._safe = len(content)  # bytes
         self._unsafe: list[bytes] = []
-        self._written = 0  # of the unsafe ones, with the file as it is open now
+        self._written = 0  # of the unsafe lines, to the file as it is open now
         self._file: IO[bytes] | None = None
 
-    def add(self, record: Record) -> None:
-        """Remembers a record, to be written."""
+    def add(self, record: L) -> None:
+        """Keeps a record to be written."""
         line = to_json(record)
         self._unsafe.append(f"{line}\n".encode())
-        # As it will be read, so that a resumed run goes by the same values.
-        self._records.append(_record(line))
+        # Parsed, so that this run continues with the same values as a resumed one.
+        self._records.append(cast(L, _parse(line)))
 
-    def since(self, step: int) -> list[Record]:
-        """Returns the records after a step and forgets those before."""
+    def since(self, step: int) -> list[L]:
+        """Returns the records after a step and removes the others from memory."""
         self._records = [record for record in self._records if record["step"] > step]
         return [*self._records]
 
     def write(self) -> None:
-        """Writes what is not written yet; raises an OSError if it cannot."""
+        """Writes the records that are not written yet; raises an OSError if that fails."""
         try:
-            file = self._opened()
+            file = self._open()
             file.writelines(self._unsafe[self._written :])
             file.flush()
         except OSError:
-            self.drop()
+            self.close()
             raise
         self._written = len(self._unsafe)
 
     def sync(self) -> None:
-        """Returns once all is safe on the disk; raises an OSError if it cannot be."""
+        """Writes all records to the disk; raises an OSError if that fails."""
         self.write()
         try:
-            os.fsync(self._opened().fileno())
+            os.fsync(self._open().fileno())
         except OSError:
-            self.drop()
+            self.close()
             raise
         self._safe += sum(map(len, self._unsafe))
         self._unsafe.clear()
         self._written = 0
 
-    def drop(self) -> None:
-        """Closes the file as it is, whatever becomes of what is not safe."""
+    def close(self) -> None:
+        """Closes the file without writing the rest."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
         self._file = None
         self._written = 0
 
-    def _opened(self) -> IO[bytes]:
+    def _open(self) -> IO[bytes]:
         if self._file is not None:
-            # Another disk's: that on which this one was mounted, for a moment.
+            # A file of another device was opened while this disk was not mounted.
             if os.fstat(self._file.fileno()).st_dev == self._path.stat().st_dev:
                 return self._file
-            self.drop()
+            self.close()
         file = self._path.open("r+b" if self._safe else "ab")
         self._file = file
         if file.seek(0, os.SEEK_END) < self._safe:
@@ -208,140 +217,34 @@ class _Lines:
         return file
 
 
-class _Scalars:
-    """Numbers for TensorBoard, as `_Events` writes them; after an outage, some are there twice."""
-
-    def __init__(self, folder: Path, purge_step: int | None) -> None:
-        self._folder = folder
-        self._unsafe: list[tuple[int, str, dict[str, float]]] = []
-        self._written = 0
-        self._events: _Events | None = _Events(folder, purge_step)
-
-    def add(self, step: int, group: str, values: dict[str, float]) -> None:
-        self._unsafe.append((step, group, values))
-
-    def write(self) -> None:
-        events = self._events = self._events or _Events(self._folder, None)
-        try:
-            for numbers in self._unsafe[self._written :]:
-                events.add(*numbers)
-        except OSError:
-            self.drop()
-            raise
-        self._written = len(self._unsafe)
-
-    def sync(self) -> None:
-        self.write()
-        try:
-            if self._events is not None:
-                self._events.flush()
-        except OSError:
-            self.drop()
-            raise
-        self._unsafe.clear()
-        self._written = 0
-
-    def drop(self) -> None:
-        if self._events is not None:
-            with contextlib.suppress(OSError):
-                self._events.close()
-        self._events = None
-        self._written = 0
+def load(workdir: Path) -> list[Record]:
+    """Returns the records of a run's `metrics.jsonl`; values that were not finite are NaN."""
+    return cast(list[Record], _load(workdir / _METRICS))
 
 
-def show(workdir: Path, step: int, pictures: dict[str, bytes], settings: dict[str, Any]) -> None:
-    """Shows a finished run's pictures and settings on TensorBoard.
-
-    Args:
-        workdir: the run folder.
-        step: the run's last.
-        pictures: PNG files by what they are called there.
-        settings: by dotted key.
-
-    Raises:
-        UserError: a file cannot be written.
-    """
-    try:
-        events = _Events(workdir / "tensorboard", None)
-        for name, png in pictures.items():
-            events.image(step, name, png)
-        rows = "".join(f"| {key} | `{value}` |\n" for key, value in settings.items())
-        events.text(step, "config", f"| setting | value |\n|---|---|\n{rows}")
-        events.close()
-    except OSError as error:
-        raise write_error(workdir, error) from error
+def load_timings(workdir: Path) -> list[Timing]:
+    """Returns the records of a run's `timings.jsonl`; repeated steps occur once."""
+    return cast(list[Timing], _load(workdir / TIMINGS))
 
 
-def read(workdir: Path) -> list[Record]:
-    """Returns the records of a run's `metrics.jsonl`; what was not finite comes back as NaN."""
-    return _read(workdir / _METRICS)
+def _load(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [_parse(line) for line in path.read_bytes().splitlines() if _step(line) is not None]
 
 
-def read_timings(workdir: Path) -> list[Record]:
-    """Returns the records of a run's `timings.jsonl`; steps that were repeated occur once."""
-    return _read(workdir / TIMINGS)
-
-
-class _Events:
-    """A TensorBoard event file that hides what the files before it hold from `purge_step` on, if any.
-
-    tensorboardX's SummaryWriter has a purge step as well, but its `flush` does not wait for the
-    queue that its events pass through, so the last of them are lost when the process is killed.
-    """
-
-    def __init__(self, folder: Path, purge_step: int | None) -> None:
-        from tensorboardX.proto import event_pb2
-        from tensorboardX.record_writer import RecordWriter
-
-        generated: Any = event_pb2  # protobuf makes its classes at run time
-        self._event = generated.Event
-        folder.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads a folder's files in the order of their names.
-        self._writer = RecordWriter(str(folder / f"events.out.tfevents.{time.time_ns()}"))
-        self._write(file_version="brain.Event:2")
-        if purge_step is not None:
-            self._write(step=purge_step, session_log={"status": "START"})
-
-    def add(self, step: int, group: str, values: dict[str, float]) -> None:
-        scalars = [{"tag": f"{group}/{k}", "simple_value": v} for k, v in values.items()]
-        self._write(step=step, summary={"value": scalars})
-
-    def image(self, step: int, tag: str, png: bytes) -> None:
-        height, width = (int.from_bytes(png[i : i + 4], "big") for i in (20, 16))
-        image = {"height": height, "width": width, "encoded_image_string": png}
-        self._write(step=step, summary={"value": [{"tag": tag, "image": image}]})
-
-    def text(self, step: int, tag: str, markdown: str) -> None:
-        from tensorboardX.summary import text
-
-        self._write(step=step, summary=text(tag, markdown))
-
-    def flush(self) -> None:
-        self._writer.flush()
-
-    def close(self) -> None:
-        self._writer.close()
-
-    def _write(self, **fields: Any) -> None:
-        event = self._event(wall_time=time.time(), **fields)
-        self._writer.write(event.SerializeToString())
-
-
-def _continued(path: Path, last_step: int, evaluated_at: int) -> _Lines:
-    """Drops the records after `last_step` and returns the file, for more."""
-    kept = _whole_lines(path, last_step) if last_step else []
-    if kept and _step(kept[-1]) == last_step > evaluated_at and _is_evaluation(kept[-1]):
-        kept.pop()
-    return _Lines(path, kept)
-
-
-def _is_evaluation(line: bytes) -> bool:
-    return json.loads(line).get("split") == "validation"
+def _lines_until(workdir: Path, last_step: int, evaluated_at: int) -> list[bytes]:
+    """Returns the lines of `metrics.jsonl` that belong to a checkpoint."""
+    lines = _whole_lines(workdir / _METRICS, last_step)
+    newest = _parse(lines[-1]) if lines else {}
+    if newest.get("split") == "validation" and newest["step"] == last_step > evaluated_at:
+        lines.pop()
+    return lines
 
 
 def _whole_lines(path: Path, last_step: int) -> list[bytes]:
     """Returns the lines up to the last record of `last_step` or before; later ones may be torn."""
-    lines = path.read_bytes().splitlines() if path.exists() else []
+    lines = path.read_bytes().splitlines() if last_step and path.exists() else []
     wanted = [step is not None and step <= last_step for step in map(_step, lines)]
     count = max((i for i, want in enumerate(wanted, start=1) if want), default=0)
     if not all(wanted[:count]):
@@ -359,12 +262,5 @@ def _step(line: bytes) -> int | None:
         return None
 
 
-def _read(path: Path) -> list[Record]:
-    if not path.exists():
-        return []
-    lines = path.read_bytes().splitlines()
-    return [_record(line) for line in lines if _step(line) is not None]
-
-
-def _record(line: str | bytes) -> Record:
+def _parse(line: str | bytes) -> dict[str, Any]:
     return {k: math.nan if v is None else v for k, v in json.loads(line).items()}

@@ -20,6 +20,7 @@ from jaxletters.core.types import (
     Progress,
     Rollback,
     Scores,
+    Timing,
     TrainState,
     Variables,
 )
@@ -287,7 +288,7 @@ class _Run:
         good = self.checkpoints.roll_back(fresh, target) or fresh
         found = int(good.state.step)
         back_at = found, good.progress.evaluated_step
-        self.disk.insist(functools.partial(self.log.go_back, *back_at), self.checkpoints.kept)
+        self.disk.insist(functools.partial(self.log.rewind, *back_at), self.checkpoints.kept)
         said = f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}"
         if found != target:
             self.console.notice(
@@ -363,10 +364,10 @@ class _Run:
         began = self.plan.epoch_end(self.plan.epochs_done(step) - 1)
         records, timings = self.log.since(began)
         records = [r for r in records if r["split"] == "train"]
-        examples = max(sum(r["examples"] for r in records), 1)
+        examples = max(sum(r.get("examples", 0) for r in records), 1)
         return {
             "train": {
-                k: sum(r[k] * r["examples"] for r in records) / examples
+                k: sum(r[k] * r.get("examples", 0) for r in records) / examples
                 for k in ("loss", "accuracy")
             },
             "seconds": sum(seconds(r) for r in timings),
@@ -384,6 +385,6 @@ class _Run:
         self.checkpoints.save(snapshot, anchor)
 
 
-def seconds(timing: dict[str, float]) -> float:
+def seconds(timing: Timing) -> float:
     """Returns the seconds that one record of `timings.jsonl` accounts for."""
     return timing.get("seconds", 0.0) + timing.get("evaluation_seconds", 0.0)

@@ -18,7 +18,7 @@ from jaxletters.config.training import CheckpointConfig, LossConfig, OptimizerCo
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.experiments import dispatch
-from jaxletters.runs import checkpoint, disk, journal, lock, workdir
+from jaxletters.runs import checkpoint, disk, journal, lock, tensorboard, workdir
 from jaxletters.runs.disk import Disk
 from jaxletters.runtime import files
 from jaxletters.runtime.files import write_bytes
@@ -166,8 +166,8 @@ class Flaky:
         self.clock, self.away, self.draw = clock, away, draw
         self.outages = set()
         self.fail_before(monkeypatch, journal.os, "fsync")
-        self.fail_before(monkeypatch, journal._Lines, "_opened")
-        self.fail_before(monkeypatch, journal._Events, "_write")
+        self.fail_before(monkeypatch, journal._RecordFile, "_open")
+        self.fail_before(monkeypatch, tensorboard.EventFile, "_write")
         self.fail_before(monkeypatch, checkpoint.shutil, "disk_usage")
         self.fail_before(monkeypatch, checkpoint.Checkpoints, "__init__")
         self.fail_before(monkeypatch, checkpoint.Checkpoints, "restore")
@@ -281,7 +281,7 @@ def test_a_disk_that_stays_away_is_left_with_75_one_line_and_what_is_kept(
 @pytest.mark.parametrize("seed", range(20))
 def test_records_are_written_once_and_in_order_whatever_fails_between(tmp_path, monkeypatch, seed):
     draw = random.Random(seed)
-    opened = journal._Lines._opened
+    opened = journal._RecordFile._open
 
     def fail(lines):
         file = opened(lines)
@@ -291,7 +291,7 @@ def test_records_are_written_once_and_in_order_whatever_fails_between(tmp_path, 
             raise failure(draw.choice(AWAY))
         return file
 
-    monkeypatch.setattr(journal._Lines, "_opened", fail)
+    monkeypatch.setattr(journal._RecordFile, "_open", fail)
 
     def attempt(action):
         with contextlib.suppress(UserError):
@@ -307,7 +307,7 @@ def test_records_are_written_once_and_in_order_whatever_fails_between(tmp_path, 
     log.close()
     lines = [f'{{"step": {s}, "split": "train", "loss": {1 / s}}}\n' for s in range(1, 31)]
     assert (tmp_path / "metrics.jsonl").read_text() == "".join(lines)
-    assert [r["step"] for r in journal.read_timings(tmp_path)] == [*range(1, 31)]
+    assert [r["step"] for r in journal.load_timings(tmp_path)] == [*range(1, 31)]
 
 
 def stand_in(monkeypatch, run):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxletters.core.errors import UserError
-from jaxletters.runs import journal
+from jaxletters.runs import journal, tensorboard
 from jaxletters.runs.journal import Journal
 
 LAST_STEP = 24
@@ -64,14 +64,14 @@ def test_interrupted_run_ends_with_the_bytes_of_an_uninterrupted_one(
             file.truncate(durable + round(lost))
     run(workdir, start, LAST_STEP)
     assert (workdir / "metrics.jsonl").read_bytes() == uninterrupted
-    assert [r["step"] for r in journal.read_timings(workdir)] == list(range(1, LAST_STEP + 1))
+    assert [r["step"] for r in journal.load_timings(workdir)] == list(range(1, LAST_STEP + 1))
 
 
 def test_records_come_back(tmp_path):
     with Journal(tmp_path, 0, 0) as book:
         book.record(1, "train", loss=0.1 + 0.2, correct=3)
         book.record(1, "validation", loss=math.nan)
-    first, second = journal.read(tmp_path)
+    first, second = journal.load(tmp_path)
     assert first == {"step": 1, "split": "train", "loss": 0.1 + 0.2, "correct": 3}
     assert math.isnan(second["loss"])
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
@@ -87,30 +87,30 @@ def test_the_records_since_a_step_are_the_same_in_a_run_that_goes_on_and_in_a_re
         going_on = book.since(5)
     with Journal(tmp_path, 8, 8) as book:
         resumed = book.since(5)
-        book.go_back(7, 7)
+        book.rewind(7, 7)
         assert [r["step"] for r in book.since(5)[0]] == [6, 7]
     np.testing.assert_equal(resumed, going_on)
     assert [r["step"] for r in resumed[0]] == [r["step"] for r in resumed[1]] == [6, 7, 8]
     with Journal(tmp_path, 8, 8) as book:
         book.record(9, "train", loss=1.0, examples=9)
-        np.testing.assert_equal(book.since(0)[0], journal.read(tmp_path))
+        np.testing.assert_equal(book.since(0)[0], journal.load(tmp_path))
 
 
 def test_no_journal_is_no_records(tmp_path):
-    assert journal.read(tmp_path) == []
+    assert journal.load(tmp_path) == []
 
 
 def test_a_run_from_the_start_begins_with_empty_files(tmp_path):
     with Journal(tmp_path, 0, 0) as book:
         book.record(0, "validation", loss=1.0)
     with Journal(tmp_path, 0, 0):
-        assert journal.read(tmp_path) == []
+        assert journal.load(tmp_path) == []
 
 
 def test_records_can_be_read_while_the_run_goes_on(tmp_path):
     with Journal(tmp_path, 0, 0) as book:
         book.record(7, "train", loss=1.0)
-        assert [r["step"] for r in journal.read(tmp_path)] == [7]
+        assert [r["step"] for r in journal.load(tmp_path)] == [7]
 
 
 def test_a_damaged_record_before_the_checkpoint_is_refused_and_kept(tmp_path):
@@ -152,7 +152,9 @@ def test_tensorboard_shows_a_finished_runs_pictures_and_settings_beside_its_scal
         book.record(1, "train", loss=1.0)
     file = io.BytesIO()
     Image.new("L", (40, 30)).save(file, "PNG")
-    journal.show(tmp_path, 9, {"worst_mistakes": file.getvalue()}, {"model.name": "mlp"})
+    tensorboard.write_summary(
+        tmp_path, 9, {"worst_mistakes": file.getvalue()}, {"model.name": "mlp"}
+    )
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     (image,) = events.Images("worst_mistakes")
     assert (image.step, image.width, image.height) == (9, 40, 30)
@@ -175,5 +177,5 @@ def test_what_was_flushed_survives_a_kill(tmp_path):
     killed = subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
     assert killed.returncode == -signal.SIGKILL
     steps = list(range(1, 101))
-    assert [r["step"] for r in journal.read(tmp_path)] == steps
+    assert [r["step"] for r in journal.load(tmp_path)] == steps
     assert [step for step, _ in scalars(tmp_path, "train/loss")] == steps

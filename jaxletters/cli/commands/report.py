@@ -51,7 +51,7 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
         manifest.check_config(folder, manifests[-1], load_json(folder / "config.json"))
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
-        if history := journal.read(folder):
+        if history := journal.load(folder):
             histories[name] = history
     compared = reports.Comparison(
         title=target.name,

@@ -118,7 +118,8 @@ def _by_step(part: Path) -> list[tuple[int, dict[str, Any]]]:
     from jaxletters.runs import journal
 
     merged: dict[int, dict[str, Any]] = {}
-    for record in (*journal.read(part), *journal.read_timings(part)):
-        step, split = record.pop("step"), record.pop("split", "timing")
-        merged.setdefault(step, {}).update({f"{split}/{k}": v for k, v in record.items()})
+    for record in (*journal.load(part), *journal.load_timings(part)):
+        split = record.get("split", "timing")
+        values = {f"{split}/{k}": v for k, v in record.items() if k not in ("step", "split")}
+        merged.setdefault(record["step"], {}).update(values)
     return sorted(merged.items())
