@@ -12,7 +12,7 @@ from typing import IO, Any, Generic, Self, TypedDict, TypeVar, cast
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Record, Timing
 from jaxletters.runs.tensorboard import FOLDER, ScalarWriter
-from jaxletters.runtime.files import write_error, to_json, write_bytes
+from jaxletters.runtime.files import to_json, write_bytes, write_error
 
 _METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
