@@ -24,7 +24,7 @@ def test_the_process_is_afterwards_what_it_was():
 
 def test_reading_a_dataset_does_not_end_it():
     with log_filter.installed():
-        with records.silent_tfds():
+        with records.silence_tfds():
             pass
         assert state()[1] == [logging.CRITICAL] * 2
 

@@ -85,7 +85,7 @@ def _open(source: Builtin) -> "ArraysBuilder":
 
     def build(config: "tfds.core.BuilderConfig | None" = None) -> "ArraysBuilder":
         folder = data_dir / builder_class.name
-        with records.silent_tfds(), records.damage_is_user_error(folder):
+        with records.silence_tfds(), records.convert_errors(folder):
             return builder_class(data_dir=data_dir, config=config)
 
     if isinstance(source, SketchLetters):
@@ -140,7 +140,7 @@ def _prepare(builder: "ArraysBuilder", source: Builtin) -> None:
     print(f"Preparing {source.name} (once){where} ...", file=sys.stderr)
     folder = Path(builder.data_path)
     try:
-        with records.silent_tfds():
+        with records.silence_tfds():
             builder.download_and_prepare(
                 file_format="array_record",
                 download_config=tfds.download.DownloadConfig(manual_dir=originals),
@@ -166,7 +166,7 @@ def _load_prepared(builder: "ArraysBuilder", split: str) -> tuple[np.ndarray, np
     from jaxletters.data.sources import records
 
     folder = Path(builder.data_path)
-    with records.damage_is_user_error(folder):
+    with records.convert_errors(folder):
         return cache.load_or_decode(
             folder / "arrays",
             split,

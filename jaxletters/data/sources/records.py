@@ -49,7 +49,7 @@ def paths(builder: tfds.core.DatasetBuilder, split: str) -> list[Path]:
 
 
 @contextlib.contextmanager
-def damage_is_user_error(
+def convert_errors(
     folder: Path, remedy: str = "delete that folder, and the next run prepares it again"
 ) -> Generator[None]:
     """Turns any exception into a UserError: the folder's dataset is damaged or of another kind.
@@ -68,7 +68,7 @@ def damage_is_user_error(
 
 
 @contextlib.contextmanager
-def silent_tfds() -> Generator[None]:
+def silence_tfds() -> Generator[None]:
     """Keeps TFDS from writing progress bars, announcements and warnings to the terminal."""
     verbosity, level = logging.get_verbosity(), logging.get_absl_logger().level
     logging.set_verbosity(logging.ERROR)

@@ -75,7 +75,7 @@ def load(config: Tfds, split: str) -> tuple[np.ndarray, np.ndarray]:
     name = split
     if config.size or config.channels:
         name += f"-{'x'.join(map(str, prepared.image_shape))}-{config.fit}"
-    with records.damage_is_user_error(prepared.folder, _REMEDY):
+    with records.convert_errors(prepared.folder, _REMEDY):
         images, labels = cache.load_or_decode(
             prepared.folder / "arrays",
             name,
@@ -141,7 +141,7 @@ def _from_array(array: NDArray[Any]) -> Image.Image:
 
 def _open(config: Tfds) -> _Prepared:
     folder = tfds_catalog.find(config)
-    with records.silent_tfds(), records.damage_is_user_error(folder, _REMEDY):
+    with records.silence_tfds(), records.convert_errors(folder, _REMEDY):
         builder = tfds.builder_from_directory(folder)
         formats = {file_format.value for file_format in builder.info.available_file_formats()}
         if _FORMAT not in formats:

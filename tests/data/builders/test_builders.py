@@ -27,7 +27,7 @@ def builder_class(name):
 def prepare(name, manual_dir, data_dir):
     """Prepares as a TFDS user would, without `jaxletters.data.datasets.load`."""
     builder = builder_class(name)(data_dir=data_dir)
-    with records.silent_tfds():
+    with records.silence_tfds():
         builder.download_and_prepare(
             file_format="array_record",
             download_config=tfds.download.DownloadConfig(manual_dir=manual_dir),

@@ -76,7 +76,7 @@ def prepare(
                 yield i, {"image": picture, "label": int(label)} | others
 
     Maker.name = name
-    with records.silent_tfds():
+    with records.silence_tfds():
         builder = Maker(data_dir=folder)
         builder.download_and_prepare(file_format="array_record")
     return builder.data_path
