@@ -1,7 +1,7 @@
-"""Trains what a config describes: `python launch.py --config configs/quickstart.py`.
+"""Runs the experiment of a config: `python launch.py --config configs/quickstart.py`.
 
-Run the same command again after an interruption and it goes on. Exit codes: 0 the work is done; 2 there
-is something to mend, which one line per problem explains; 75 it was interrupted and saved.
+Run the same command again to continue after an interruption. Exit codes: 0 for a finished run; 2 for errors
+that the user can correct, one line each; 75 for a run that was interrupted and saved.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main() -> int:
 
 def _run() -> None:
     config, workdir = command_line.parse(sys.argv[1:])
-    # Here, because importing JAX takes seconds, which a mistyped flag should not cost.
+    # Imported here, because importing JAX takes seconds, and a mistyped flag should be reported at once.
     from jaxletters.runtime import xla
 
     # Before the other imports, which may start threads.

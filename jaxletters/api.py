@@ -1,7 +1,7 @@
-"""What `launch.py` and `jaxletters predict` do, for Python and notebooks: `import jaxletters as jl`.
+"""The Python interface, for scripts and notebooks: `import jaxletters as jl`.
 
-The process is the caller's: JAX's settings, loggers, hooks and the allocator are left as they are, where the
-command lines set what is quickest (`jaxletters.runtime.xla.configure`).
+It leaves the caller's process unchanged: JAX's settings, loggers, hooks and the allocator. The command lines,
+in contrast, choose the fastest settings (`jaxletters.runtime.xla.configure`).
 """
 
 import threading
@@ -23,12 +23,12 @@ from jaxletters.reading.recognition import Reading
 from jaxletters.runs import workdir
 from jaxletters.runtime import files, log_filter
 
-# What a run uses is a process's own: standard output, Orbax's event loop.
+# One run per process, because runs share standard output and Orbax's event loop.
 _running = threading.Lock()
 
 
 class Finished(NamedTuple):
-    """A run that is finished.
+    """A finished run.
 
     Attributes:
         folder: its run folder.
@@ -40,17 +40,17 @@ class Finished(NamedTuple):
 
 
 def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Finished:
-    """Runs an experiment, or goes on with it where it was interrupted; one that is finished is not repeated.
+    """Runs an experiment or continues an interrupted one; returns at once if it is finished.
 
-    A signal, or Ctrl-C, is the caller's own, and the config's `time_limit` is launch.py's: here it has no
-    effect. A process runs one experiment at a time.
+    Signals, such as Ctrl-C, are left to the caller, and the config's `time_limit` has no effect. A process
+    runs one experiment at a time.
 
     Args:
-        config: one of `jaxletters.config.schema`, or the file of one.
-        folder: the run folder; by default, for a file, `checkpoints/<its name>`.
+        config: a config, or the path of a config file.
+        folder: the run folder; for a file, the default is `checkpoints/<its name>`.
 
     Raises:
-        UserError: what the user must mend.
+        UserError: an error that the user can correct.
     """
     if isinstance(config, str | Path):
         file = files.expand_user(config)
@@ -61,8 +61,10 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
             f"{type(config).__name__}; configs/quickstart.py is an example"
         )
     if folder is None:
-        raise UserError("folder: expected a run folder for a config that is not a file, found none")
-    path, config = _path(folder, "folder"), validation.coerce(config)
+        raise UserError(
+            "folder: expected a run folder for a config that is not a file, found no folder"
+        )
+    path, config = _folder(folder), validation.coerce(config)
     if not _running.acquire(blocking=False):
         raise UserError(
             f"{path}: expected one run at a time in a process, found another that is not finished; wait for "
@@ -77,38 +79,38 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
         _running.release()
 
 
-def _path(given: object, name: str) -> Path:
-    if not isinstance(given, str | Path):
-        raise UserError(f"{name}: expected the path of a folder, found {type(given).__name__}")
-    return files.expand_user(given)
+def _folder(folder: object) -> Path:
+    if not isinstance(folder, str | Path):
+        raise UserError(f"folder: expected the path of a folder, found {type(folder).__name__}")
+    return files.expand_user(folder)
 
 
 def load(folder: Path | str) -> Classifier:
-    """Returns the network of a finished run, or of an exported bundle, ready to read.
+    """Returns the classifier of a finished run or of an exported bundle.
 
-    A run folder's own code, if its network is a user's, is run; a bundle has none.
+    Loading a run with a user's network executes the code in the run folder; a bundle has no code.
 
     Raises:
-        UserError: there is none in the folder, or it cannot be read.
+        UserError: the folder holds neither, or its files are damaged.
     """
     with log_filter.installed():
-        return loader.load(_path(folder, "folder"))
+        return loader.load(_folder(folder))
 
 
 def read(classifier: Classifier, picture: NDArray[np.uint8] | Image.Image | Path | str) -> Reading:
-    """Returns what is written in a picture: one letter, or several in a row.
+    """Returns the text in a picture: one letter, or several in a row.
 
     Args:
-        classifier: what `load` gives.
-        picture: a file, one of Pillow's, or an array as `images.of` takes it: uint8 `[h, w]`, `[h, w, 3]` or
-            `[h, w, 4]`.
+        classifier: the result of `load`.
+        picture: a file, a Pillow image, or a uint8 array `[h, w]`, `[h, w, 3]` or `[h, w, 4]`.
 
     Raises:
-        UserError: it cannot be read, or nothing is written in it.
+        UserError: the picture cannot be read, or no letter was found in it.
     """
-    if not isinstance(classifier, Classifier):
+    if not isinstance(classifier, Classifier):  # pyright: ignore[reportUnnecessaryIsInstance], the user's
         raise UserError(
-            f"classifier: expected what jl.load gives, found {type(classifier).__name__}; load it first"
+            "classifier: expected the result of jl.load, found "
+            f"{type(classifier).__name__}; load it first"
         )
     if isinstance(picture, str | Path):
         return recognition.read(classifier, images.read(files.expand_user(picture)), str(picture))

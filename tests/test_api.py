@@ -112,7 +112,7 @@ def test_a_picture_is_read_whatever_holds_it(after):
 
 @pytest.mark.parametrize("classifier", ["run", None, 3])
 def test_what_is_no_classifier_is_one_line(classifier):
-    with pytest.raises(UserError, match=r"classifier: expected what jl\.load gives, found"):
+    with pytest.raises(UserError, match=r"classifier: expected the result of jl\.load, found"):
         jl.read(classifier, np.zeros((50, 50, 3), np.uint8))
     if not isinstance(classifier, str):
         with pytest.raises(UserError, match="folder: expected the path of a folder, found"):

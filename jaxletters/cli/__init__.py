@@ -1,4 +1,4 @@
-"""The command lines: `launch.py` and `jaxletters`; flags to a config, errors to exit codes.
+"""The command lines `launch.py` and `jaxletters`: flags become a config, errors become exit codes.
 
-What a command does beyond parsing and printing belongs to the folders above.
+Commands parse and print; the work belongs to the folders before this one.
 """

@@ -1,4 +1,4 @@
-"""From the command line to a config and the folder to run it in."""
+"""The command line of `launch.py`, and what both command lines share: the parser and exit codes."""
 
 import argparse
 import sys
@@ -15,71 +15,63 @@ from jaxletters.runtime.preemption import EXIT_CODE, Interrupted
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are ours."""
+    """A parser that raises a UserError."""
 
     def error(self, message: str) -> NoReturn:
         """Raises a UserError."""
         raise UserError(f"{printable(message)}; see {self.prog} --help")
 
 
-def path(word: str) -> Path:
-    """Returns the path that a word names; a shell leaves the ~ of --workdir=~/runs as it is."""
-    return files.expand_user(word)
-
-
-def nothing_more(words: Sequence[str]) -> None:
-    """Raises a UserError if there are arguments that no parser knows."""
-    if words:
-        raise UserError(f"unknown argument {printable(words[0])}; see --help")
-
-
 def exit_code(action: Callable[[], object]) -> int:
-    """Returns what the process exits with after an action; an error of the user's is printed."""
+    """Runs an action, prints the user's errors and returns the exit code of the process."""
     try:
         action()
     except UserError as error:
         print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
         return 2
     except OSError as error:
-        if (why := files.disk_error(error)) is None:
+        if (reason := files.disk_error(error)) is None:
             raise
-        where = error.filename or "a file"
-        print(f"error: {where}: {why}; mend that, or choose another folder", file=sys.stderr)
+        place = error.filename or "a file"
+        print(f"error: {place}: {reason}; correct that, or choose another folder", file=sys.stderr)
         return 2
     except Interrupted as interruption:
         preemption.print_stderr(preemption.resume_message(str(interruption)))
         return EXIT_CODE
     except KeyboardInterrupt:
-        # Of a command that did not install `preempt`, and so has nothing to save.
+        # Of a command without `preemption`, which has nothing to save.
         return EXIT_CODE
     return 0
 
 
 def parse(argv: Sequence[str]) -> tuple[Experiment, Path]:
-    """Returns the config and the run folder that a command line asks for.
+    """Returns the config and the run folder for the arguments of `launch.py`.
 
     Args:
-        argv: the arguments after the program's name: `--config FILE`, any number of
-            `--config.KEY=VALUE`, and optionally `--workdir FOLDER`.
+        argv: `--config FILE`, any number of `--config.KEY=VALUE`, and optionally `--workdir FOLDER`.
 
     Raises:
-        UserError: a config file that cannot be used, or overrides that do not fit it.
+        UserError: a config file or an override is invalid.
     """
     parser = Parser(
         prog="launch.py",
-        description="Run an experiment, or go on where it was interrupted.",
+        description="Run an experiment, or continue an interrupted run.",
         epilog="Any setting of the config can be overridden: --config.optimizer.learning_rate=3e-4",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--config", metavar="FILE", type=path, required=True, help=configfile.available()
+        "--config",
+        metavar="FILE",
+        type=files.expand_user,
+        required=True,
+        help=configfile.available(),
     )
     parser.add_argument(
         "--workdir",
         metavar="FOLDER",
-        type=path,
+        type=files.expand_user,
         help="the run folder (checkpoints/<config's name>)",
     )
-    known, words = parser.parse_known_args(argv)
-    config = overrides.apply(configfile.load(known.config), words)
-    return config, known.workdir or workdir.default(known.config)
+    args, words = parser.parse_known_args(argv)
+    config = overrides.apply(configfile.load(args.config), words)
+    return config, args.workdir or workdir.default(args.config)

@@ -1,10 +1,11 @@
-"""The command `jaxletters`: what is done before and after training."""
+"""The command `jaxletters`: everything before and after training."""
 
 import sys
 from collections.abc import Sequence
 
 from jaxletters.cli import command_line
 from jaxletters.cli.commands import demo, export, inspect, new, predict, report, runs, wandb
+from jaxletters.core.errors import UserError, printable
 from jaxletters.runtime import log_filter
 
 _COMMANDS = {
@@ -29,10 +30,17 @@ def _run(argv: Sequence[str]) -> None:
     parser = command_line.Parser(prog="jaxletters", description=__doc__, allow_abbrev=False)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     for name, command in _COMMANDS.items():
-        about = {"help": command.HELP, "description": command.__doc__, "allow_abbrev": False}
-        command.arguments(subparsers.add_parser(name, **about))
-    known, words = parser.parse_known_args(argv)
-    _COMMANDS[known.command].run(known, words)
+        command.add_arguments(
+            subparsers.add_parser(
+                name, help=command.HELP, description=command.__doc__, allow_abbrev=False
+            )
+        )
+    args, unknown = parser.parse_known_args(argv)
+    if args.command == "inspect":
+        args.overrides = unknown
+    elif unknown:
+        raise UserError(f"unknown argument {printable(unknown[0])}; see --help")
+    _COMMANDS[args.command].run(args)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page that reads what is drawn on it, and its server.
+"""The page on which letters are drawn, and its server.
 
-How a picture is read belongs to `reading`.
+Recognition belongs to `reading`.
 """

@@ -1,4 +1,4 @@
-"""Who may ask: the page itself and programs of this machine, but no page of another site."""
+"""Access control: answers the page itself and local programs, refuses the pages of other sites."""
 
 import ipaddress
 import re
@@ -13,10 +13,10 @@ _HOST = re.compile(r"\[(?P<six>[^\[\]]*)\](:\d*)?|(?P<name>[^:\[\]]*)(:\d*)?")
 
 
 class Guard:
-    """Middleware that answers only for the names of this server.
+    """Middleware that refuses requests for other hosts or from other origins.
 
-    A page of another site can make a browser ask here: under its own name, which it lets stand for this
-    machine's address (DNS rebinding), or across origins.
+    A page of another site can make a browser send requests here: across origins, or for a host name of that
+    site that resolves to this machine (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, host: str) -> None:
@@ -24,23 +24,23 @@ class Guard:
         self._names = {"localhost", host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or refuses it."""
+        """Forwards a request to the application, or refuses it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
         app = self._app
-        if not self._is_own(host):
+        if not self._is_allowed(host):
             app = refusal(400, f"expected one of {sorted(self._names)} or an address as the host")
         elif origin is not None and _host(origin) != host.lower():
             app = refusal(403, "expected a request of this server's own page, found another's")
         await app(scope, receive, send)
 
-    def _is_own(self, host: str) -> bool:
+    def _is_allowed(self, host: str) -> bool:
         match = _HOST.fullmatch(host)
         name = (match["six"] or match["name"] or "").lower() if match else ""
-        # An address cannot be made to stand for another one.
+        # DNS rebinding needs a name; an address always means itself.
         return name in self._names or _is_address(name)
 
 
@@ -60,5 +60,5 @@ def _host(origin: str) -> str | None:
 
 
 def refusal(status: int, line: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Returns the answer to what is not answered, and why, in a line."""
+    """Returns an error response with a line for the user."""
     return JSONResponse({"error": line}, status, headers)

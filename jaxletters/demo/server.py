@@ -1,4 +1,4 @@
-"""The page on which letters are drawn and read, and the server behind it."""
+"""The application: the page on which letters are drawn, and the route that reads them."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ from jaxletters.demo.guard import Guard, refusal
 from jaxletters.reading.classifier import Classifier
 
 _PACKAGE = Path(__file__).parents[1]
-# The page needs nothing but itself, and no other page may frame it.
+# The page loads nothing from elsewhere, and no other page may frame it.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,17 +27,17 @@ _POLICY = (
 
 
 def build(classifier: Classifier, host: str) -> Starlette:
-    """Returns the application: `GET /` is the page, `POST /read` answers for it.
+    """Returns the application: `GET /` is the page, `POST /read` takes the bytes of a picture file.
 
-    `/read` takes the bytes of a picture file and answers as `answers.answer` does. Whatever else comes is
-    answered by `{"error": "one line"}`: 413 for what is too large, 422 for what is no picture.
+    `/read` returns an `answers.Answer`. Errors are `{"error": "one line"}`: status 413 for a picture that is
+    too large, 422 for bytes that are no picture.
 
     Args:
-        classifier: takes handwriting of 28x28 pixels.
-        host: what the application is served on, which other names of the machine may not stand for.
+        classifier: reads handwriting of 28x28 pixels.
+        host: the host name that requests may use, besides localhost and addresses.
     """
     page = _page(classifier.name)
-    # One picture at a time: the network uses all cores, and a large photograph a gigabyte.
+    # One picture at a time: the network uses all cores, and a large photograph needs a gigabyte.
     pool = ThreadPoolExecutor(1, "read")
 
     async def show(request: Request) -> HTMLResponse:  # noqa: ARG001, Starlette's signature
@@ -65,16 +65,16 @@ def build(classifier: Classifier, host: str) -> Starlette:
         routes=[Route("/", show), Route("/read", read, methods=["POST"])],
         middleware=[Middleware(Guard, host=host)],
         exception_handlers={
-            UserError: _unread,
-            HTTPException: _refused,
-            Exception: _failed,
+            UserError: _on_user_error,
+            HTTPException: _on_http_error,
+            Exception: _on_failure,
         },
     )
 
 
 def _page(name: str) -> str:
     """Returns the page, in the colours of the reports."""
-    # By path, because jinja2 would import the package of the reports, and Matplotlib with it.
+    # By path: a PackageLoader imports the package `report` and Matplotlib with it.
     folders = [_PACKAGE / "demo" / "templates", _PACKAGE / "report" / "templates"]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folders),
@@ -88,18 +88,18 @@ def _page(name: str) -> str:
     )
 
 
-async def _unread(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+async def _on_user_error(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
     return refusal(422, str(error))
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     line = f"{error.detail}: {request.method} {printable(request.scope['path'])}"
     return refusal(error.status_code, line, error.headers)
 
 
-async def _failed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    # The server closes the connection after this, so nobody should ask on it again.
+async def _on_failure(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    # The server closes the connection after this answer; the client must not reuse it.
     return refusal(
         500, "something went wrong here; the terminal says what", {"connection": "close"}
     )

@@ -1,4 +1,4 @@
-"""The socket that the page is served on, and the server."""
+"""The socket of the page and the server behind it."""
 
 import errno
 import socket
@@ -8,41 +8,41 @@ from starlette.applications import Starlette
 
 from jaxletters.core.errors import UserError
 
-# Ctrl-C waits for a picture that is being read, not for one that never comes.
-_LEAVE_SECONDS = 2
+# After Ctrl-C, a picture that is being read gets this time; one that never arrives does not block.
+_SHUTDOWN_SECONDS = 2
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Returns a socket that listens; who connects waits until the server answers.
+    """Returns a listening socket; connections wait until the server starts.
 
     Args:
         host: a name or an address of this machine.
-        port: 0 is one that is free.
+        port: 0 for any free port.
 
     Raises:
-        UserError: it cannot be had.
+        UserError: the host or the port is unavailable.
     """
     if not host:
-        # Which a socket would take for every address of the machine.
+        # A socket would listen on every address of the machine.
         raise UserError(
-            "--host: expected a name or an address of this machine, found none; leave it out"
+            "--host: expected a name or an address of this machine, found ''; leave it out"
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a name"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a name"
         if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES):
             raise UserError(
-                f"--port {port}: expected a port that is free on {host}, found none ({why}); choose another, "
-                "or 0 for any"
+                f"--port {port}: expected a port that is free on {host}, found: {reason}; choose "
+                "another, or 0 for any"
             ) from error
         raise UserError(
-            f"--host {host}: expected a name or an address of this machine, found none ({why}); choose "
+            f"--host {host}: expected a name or an address of this machine, found: {reason}; choose "
             "another, such as 127.0.0.1"
         ) from error
-    # asyncio does so for sockets that say that they are TCP, which these do not. Without it the second part
-    # of an answer waits until the browser acknowledges the first, 40 ms.
+    # asyncio sets this only for sockets with the protocol number of TCP, which `create_server` does not set.
+    # Without it the second part of an answer waits 40 ms for the acknowledgement of the first.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
@@ -54,7 +54,7 @@ def url(listening: socket.socket) -> str:
 
 
 def server(app: Starlette) -> uvicorn.Server:
-    """Returns what answers on a socket, once its `run(sockets=[...])` is called."""
+    """Returns the server of an application; `run(sockets=[...])` starts it."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -65,6 +65,6 @@ def server(app: Starlette) -> uvicorn.Server:
             log_level="error",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=_LEAVE_SECONDS,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
     )

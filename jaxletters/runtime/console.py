@@ -1,4 +1,4 @@
-"""What a person sees of a run: a live bar in a terminal, one plain line per epoch elsewhere."""
+"""The terminal output of a run: a live progress bar, or one plain line per epoch outside a terminal."""
 
 import math
 import sys
@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    # With it comes JAX, which a list of runs does without.
     from jaxletters.core.types import Scores
 
 _REDRAW_SECONDS = 0.2
@@ -21,23 +20,26 @@ _GAP = "  "
 
 
 class Console:
-    """Shows a run of so many steps in all and so many, perhaps not a whole number, per epoch.
+    """Shows the progress of training.
 
-    A `brief` one has no lines for epochs.
+    Args:
+        total_steps: of the run.
+        steps_per_epoch: may be fractional.
+        brief: whether to print no lines for epochs.
     """
 
     def __init__(self, total_steps: int, steps_per_epoch: float, brief: bool = False) -> None:
-        self._brief = brief
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
-        self._out = _out()
+        self._brief = brief
+        self._out = _stdout()
         self._live = Live(console=self._out, auto_refresh=False, transient=True)
-        self._first: tuple[float, int] | None = None
+        self._pace_start: tuple[float, int] | None = None  # time, step
         self._drawn_at = -math.inf
-        self._headed = False
+        self._has_header = False
 
     def notice(self, text: str) -> None:
-        """Prints one line that stays."""
+        """Prints a permanent line."""
         self._out.print(text)
 
     def update(
@@ -50,26 +52,26 @@ class Console:
     ) -> None:
         """Redraws the live bar, at most five times a second; does nothing outside a terminal.
 
-        `loss` is in nats, `accuracy` in [0, 1]; the time left follows from the pace of the updates.
+        `loss` is in nats, `accuracy` in [0, 1]; the remaining time follows from the pace of the updates.
         """
         now = time.monotonic()
-        # After a roll-back the pace begins anew.
-        if self._first is None or step < self._first[1]:
-            self._first = now, step
+        # A roll-back restarts the measurement of the pace.
+        if self._pace_start is None or step < self._pace_start[1]:
+            self._pace_start = now, step
         if not self._out.is_interactive or now < self._drawn_at + _REDRAW_SECONDS:
             return
         self._drawn_at = now
-        first_time, first_step = self._first
-        left = time_left(now - first_time, step - first_step, self._total_steps - step)
-        values = (
-            ("loss", f"{loss:.4f}"),
-            ("accuracy", f"{accuracy:.2%}"),
-            ("learning rate", f"{learning_rate:.1e}"),
-            ("images/s", f"{images_per_second:,.0f}"),
-        )
-        numbers = Text(_GAP).join(Text.assemble((f"{k} ", "dim"), v) for k, v in values)
+        start_time, start_step = self._pace_start
+        remaining = time_left(now - start_time, step - start_step, self._total_steps - step)
+        values = {
+            "loss": f"{loss:.4f}",
+            "accuracy": f"{accuracy:.2%}",
+            "learning rate": f"{learning_rate:.1e}",
+            "images/s": f"{images_per_second:,.0f}",
+        }
+        numbers = Text(_GAP).join(Text.assemble((f"{k} ", "dim"), v) for k, v in values.items())
         self._live.start()
-        self._live.update(rich.console.Group(self._bar(step, left), numbers), refresh=True)
+        self._live.update(rich.console.Group(self._bar(step, remaining), numbers), refresh=True)
 
     def epoch(
         self,
@@ -80,21 +82,21 @@ class Console:
         best: bool,
         seconds: float,
     ) -> None:
-        """Prints the line of one epoch, unless this is a brief one.
+        """Prints the line of one epoch, unless the console is brief.
 
         Args:
             epoch: its number, from 1.
-            step: the steps taken so far.
-            train: of its training steps.
-            validation: of the validation examples after it; None without any.
-            best: whether that validation is the best so far.
-            seconds: how long it took.
+            step: the number of steps so far.
+            train: the scores of its training steps.
+            validation: the scores of the validation examples after it; None without any.
+            best: whether the validation score is the best so far.
+            seconds: its duration.
         """
         if self._brief:
             return
         width = len(f"{self._total_steps:,}")
-        if not self._headed:
-            self._headed = True
+        if not self._has_header:
+            self._has_header = True
             scores = f"{'loss':>7}{_GAP}{'accuracy':>8}"
             splits = f"{'training':^{len(scores)}}{_GAP}{'validation':^{len(scores)}}".rstrip()
             self._out.print(
@@ -120,60 +122,59 @@ class Console:
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
 
-    def _bar(self, step: int, left: float | None) -> Table:
+    def _bar(self, step: int, seconds_left: float | None) -> Table:
         epochs = max(1, round(self._total_steps / self._steps_per_epoch))
         epoch = min(epochs, max(1, math.ceil(step / self._steps_per_epoch)))
-        place = f"{step:,} of {self._total_steps:,} steps"
+        position = f"{step:,} of {self._total_steps:,} steps"
+        if seconds_left is not None:
+            position += f"  {format_duration(seconds_left)} left"
+        bar = ProgressBar(self._total_steps, step, complete_style="cyan", finished_style="cyan")
         grid = Table.grid(expand=True, padding=(0, 1))
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True)
-        grid.add_row(
-            f"epoch {epoch} of {epochs}",
-            ProgressBar(self._total_steps, step, complete_style="cyan", finished_style="cyan"),
-            place if left is None else f"{place}  {format_duration(left)} left",
-        )
+        grid.add_row(f"epoch {epoch} of {epochs}", bar, position)
         return grid
 
 
 def time_left(elapsed: float, done: int, remaining: int) -> float | None:
-    """Returns the seconds for `remaining` steps at the pace so far, None before any is done."""
+    """Returns the seconds for `remaining` steps at the pace so far, None before the first step."""
     return elapsed / done * remaining if done else None
 
 
 def format_duration(seconds: float) -> str:
-    """Returns a length of time as m:ss, or h:mm:ss from an hour on."""
+    """Returns a duration as m:ss, from one hour on as h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def print_table(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
+    """Prints rows under a heading; the first `left` columns are left-aligned, the others right-aligned."""
+    out = _stdout()
+    header, *lines = _align([heading, *rows], left)
+    out.print()
+    out.print(header, style="dim")
+    for line in lines:
+        out.print(line)
+
+
 def print_table_with_total(
     heading: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str], left: int
 ) -> None:
-    """Prints rows between a heading and their total; all columns but the first `left` are flush right."""
-    out = _out()
-    first, *body, last = _aligned([heading, *rows, total], left)
-    out.print(first, style="dim")
-    for line in body:
+    """Prints rows between a heading and their total, aligned as in `print_table`."""
+    out = _stdout()
+    header, *lines, last = _align([heading, *rows, total], left)
+    out.print(header, style="dim")
+    for line in lines:
         out.print(line)
     out.print(last, style="bold")
     out.print()
 
 
-def print_table(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
-    """Prints rows under a heading; all columns but the first `left` are flush right."""
-    out = _out()
-    first, *body = _aligned([heading, *rows], left)
-    out.print()
-    out.print(first, style="dim")
-    for line in body:
-        out.print(line)
-
-
 def print_results(rows: Mapping[str, str]) -> None:
-    """Prints one labelled value a line, neither cut nor wrapped, so that paths can be copied."""
-    out = _out()
+    """Prints one labelled value per line, neither cut nor wrapped, so that paths can be copied."""
+    out = _stdout()
     width = max(map(len, rows))
     out.print()
     for label, value in rows.items():
@@ -182,19 +183,19 @@ def print_results(rows: Mapping[str, str]) -> None:
 
 def notice(text: str) -> None:
     """Prints one line."""
-    _out().print(text)
+    _stdout().print(text)
 
 
-def dataset_title(result: Mapping[str, Any]) -> str:
-    """Returns the name of a result's dataset, followed by what must be said of it."""
+def dataset_title(result: Mapping[str, object]) -> str:
+    """Returns the name of the dataset of a result, followed by the note on it."""
     note = f" ({result['dataset_note']})" if result["dataset_note"] else ""
     return f"{result['dataset']}{note}"
 
 
-def _out() -> rich.console.Console:
-    """Returns standard output, with escape codes only in a terminal and no line breaks inserted."""
+def _stdout() -> rich.console.Console:
+    """Returns standard output, with escape codes only in a terminal and without wrapped lines."""
     return rich.console.Console(
-        file=cast(IO[str], _Escaped()),
+        file=cast(IO[str], _EscapingStdout()),
         force_terminal=sys.stdout.isatty(),
         force_jupyter=False,
         highlight=False,
@@ -204,8 +205,8 @@ def _out() -> rich.console.Console:
     )
 
 
-class _Escaped:
-    """Standard output, with escapes for what its encoding has not, such as a file's name from an old disk."""
+class _EscapingStdout:
+    """Standard output that escapes what its encoding lacks, such as a file name from an old disk."""
 
     def __init__(self) -> None:
         self._out = sys.stdout
@@ -218,13 +219,13 @@ class _Escaped:
         return getattr(self._out, name)
 
 
-def _aligned(table: Sequence[Sequence[str]], left: int) -> list[str]:
-    """Returns one line per row, its columns equally wide; all but the first `left` flush right."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+def _align(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Returns one line per row with columns of equal width, the first `left` of them left-aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         _GAP.join(
-            f"{cell:{'<' if i < left else '>'}{width}}"
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in table
+        for row in rows
     ]

@@ -11,4 +11,4 @@ from jaxletters.runtime import preemption
 
 if __name__ == "__main__":
     style.png = lambda figure, caption: b""  # noqa: ARG005
-    preemption.leave(launch.main())
+    preemption.exit_process(launch.main())

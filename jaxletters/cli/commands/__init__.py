@@ -1,6 +1,5 @@
-"""What the command `jaxletters` does, a module for each of its subcommands.
+"""The subcommands of `jaxletters`, one module each.
 
-Each has `HELP`, a line; `arguments(parser)`, which declares what it takes; and `run(known, words)`, which
-does it, with the arguments that its parser knows and all others. What is slow to import is imported there,
-because a mistyped flag should not cost that time.
+Each module has `HELP`, one line; `add_arguments(parser)`; and `run(args)`, which raises a UserError for
+errors that the user can correct. Slow imports are in `run`, so that a mistyped flag is reported at once.
 """

@@ -1,21 +1,19 @@
-"""Draw letters in the browser and see what a finished run's network reads."""
+"""Draw letters in the browser and let the network of a finished run read them."""
 
 import argparse
 import contextlib
-from collections.abc import Sequence
 
-from jaxletters.cli import command_line
 from jaxletters.core.errors import UserError, format_size
-from jaxletters.runtime import console
+from jaxletters.runtime import console, files
 
-HELP = "draw letters in the browser and see what a run's network reads"
+HELP = "draw letters in the browser and let a run's network read them"
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
     parser.add_argument(
         "run",
-        type=command_line.path,
+        type=files.expand_user,
         metavar="RUN",
         help="a finished run folder, or an exported bundle",
     )
@@ -29,13 +27,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
     """Serves the page until Ctrl-C.
 
     Raises:
-        UserError: there is no network that reads letters of pictures, or the port cannot be had.
+        UserError: the network does not read handwriting, or the port is unavailable.
     """
-    command_line.nothing_more(words)
     from jaxletters.runtime import xla
 
     # Before the other imports, which may start threads.
@@ -45,9 +42,9 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
     from jaxletters.demo import server, serving
     from jaxletters.reading import letter_image, loader, recognition
 
-    # A port that is taken should not cost the time that a network needs.
-    with serving.listen(known.host, known.port) as listening:
-        classifier = loader.load(known.run)
+    # First, because a port that is in use should be reported before the network is loaded.
+    with serving.listen(args.host, args.port) as listening:
+        classifier = loader.load(args.run)
         side = letter_image.SIDE
         if not recognition.is_handwriting(classifier) or classifier.image_shape != (side, side):
             raise UserError(
@@ -55,11 +52,11 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
                 f"found one for pictures of {format_size(classifier.image_shape)}; read pictures with "
                 "jaxletters predict"
             )
-        # Compiled now, so that the first stroke is answered at once.
+        # Compiles the network, so that the first stroke is answered at once.
         classifier.predict(np.zeros(classifier.image_shape, np.uint8))
         console.notice(f"{serving.url(listening)} reads with {classifier.name}; Ctrl-C ends it")
         with contextlib.suppress(KeyboardInterrupt):
-            serving.server(server.build(classifier, known.host)).run(sockets=[listening])
+            serving.server(server.build(classifier, args.host)).run(sockets=[listening])
 
 
 def _port(text: str) -> int:

@@ -1,11 +1,9 @@
-"""Write a config file to begin with: a network of one's own on pictures of one's own."""
+"""Write a config file to start from, with a network and a folder of pictures of your own."""
 
 import argparse
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
-from jaxletters.cli import command_line
 from jaxletters.core.errors import UserError, printable
 from jaxletters.runtime import console, files
 
@@ -13,32 +11,30 @@ HELP = "write a config file with a network and a folder of pictures of your own"
 _TEMPLATE = Path(__file__).parent / "templates" / "config.py"
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
     parser.add_argument("name", metavar="NAME", help="the file to write is NAME.py")
     parser.add_argument(
         "--images", metavar="FOLDER", help="a folder of pictures for each class (./NAME)"
     )
 
 
-def run(known: argparse.Namespace, words: Sequence[str]) -> None:
-    """Writes the file and prints what to do with it.
+def run(args: argparse.Namespace) -> None:
+    """Writes the file and prints the next steps.
 
     Raises:
-        UserError: there is such a file, or it cannot be written.
+        UserError: the file exists, or cannot be written.
     """
-    command_line.nothing_more(words)
-    name = known.name.removesuffix(".py")
-    path, images = Path(f"{name}.py"), known.images or name
+    name = args.name.removesuffix(".py")
+    path, images = Path(f"{name}.py"), args.images or name
     if not path.stem.strip(".") or not name.isprintable():
         raise UserError(
-            f"{printable(known.name)!r}: expected the name of a file; choose another name"
+            f"{printable(args.name)!r}: expected the name of a file; choose another name"
         )
     if path.exists():
         raise UserError(f"{path}: expected a new file, found one; choose another name")
-    text = _TEMPLATE.read_text(encoding="utf-8").replace(
-        "NAME.py", path.as_posix().replace("\\", "/")
-    )
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    text = text.replace("NAME.py", path.as_posix().replace("\\", "/"))
     files.write_bytes(path.absolute(), text.replace('"IMAGES"', repr(images)).encode())
     steps = {
         "config": str(path),

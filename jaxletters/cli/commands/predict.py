@@ -5,29 +5,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxletters.cli import command_line
 from jaxletters.core.errors import UserError
-from jaxletters.runtime import console
+from jaxletters.runtime import console, files
 
 if TYPE_CHECKING:
-    from jaxletters.reading.recognition import Reading
+    from jaxletters.reading.recognition import Reading, ReadingJson
 
 HELP = "read letters in photographs and scans"
 _GUESSES = 3
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
     parser.add_argument(
         "run",
-        type=command_line.path,
+        type=files.expand_user,
         metavar="RUN",
         help="a finished run folder, or an exported bundle",
     )
     parser.add_argument(
         "images",
         nargs="+",
-        type=command_line.path,
+        type=files.expand_user,
         metavar="IMAGE",
         help="PNG, JPEG or other pictures, or folders of them",
     )
@@ -35,50 +34,48 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show",
         action="store_true",
-        help="write what was found, and what the network saw of it, to ./<IMAGE>_read.png",
+        help="write the letters found, and the network's input for each, to ./<IMAGE>_read.png",
     )
 
 
-def run(known: argparse.Namespace, words: Sequence[str]) -> None:
-    """Prints what is written in each picture.
+def run(args: argparse.Namespace) -> None:
+    """Prints the text in each picture.
 
     Raises:
-        UserError: the network or a picture cannot be read, or nothing is written in it; what can be read is.
+        UserError: the network or a picture cannot be read, or a picture has no text. It is raised after the
+            other pictures are read.
     """
-    command_line.nothing_more(words)
     from jaxletters.runtime import xla
 
     xla.configure()
     from jaxletters.data import images
     from jaxletters.reading import annotation, loader, recognition
-    from jaxletters.runtime import files
 
-    named = [
-        file
-        for path in known.images
-        for file in (images.in_folder(path) if path.is_dir() else [path])
-    ]
-    if known.show:
-        _check_targets(named)
-    classifier = loader.load(known.run)
-    problems, readings = [], []
-    for file in named:
+    paths: list[Path] = []
+    for path in args.images:
+        paths.extend(images.in_folder(path) if path.is_dir() else [path])
+    if args.show:
+        _check_targets(paths)
+    classifier = loader.load(args.run)
+    problems: list[str] = []
+    readings: list[ReadingJson] = []
+    for path in paths:
         try:
-            picture = images.read(file)
-            found = recognition.read(classifier, picture, str(file))
+            picture = images.read(path)
+            reading = recognition.read(classifier, picture, str(path))
         except UserError as error:
             problems.append(str(error))
             continue
-        readings.append(found.as_dict())
-        if not known.json:
-            _print(found)
-        if known.show:
-            target = _target(file).absolute()
-            files.write_bytes(target, annotation.annotate(picture, found))
-            if not known.json:
+        readings.append(reading.as_dict())
+        if not args.json:
+            _print(reading)
+        if args.show:
+            target = _target(path).absolute()
+            files.write_bytes(target, annotation.annotate(picture, reading))
+            if not args.json:
                 console.notice(str(target))
-    if known.json:
-        # What standard output cannot encode would be escaped, but not as JSON escapes it.
+    if args.json:
+        # ASCII, because the escapes of the console are not those of JSON.
         console.notice(files.to_json(readings, indent=2, ascii_only=True))
     if problems:
         raise UserError("\n".join(problems))
@@ -89,27 +86,28 @@ def _target(picture: Path) -> Path:
 
 
 def _check_targets(pictures: Sequence[Path]) -> None:
-    """Raises a UserError if what is shown of one picture would be written over another's, or over it."""
-    by_target: dict[Path, Path] = {}
-    given = {picture.resolve() for picture in pictures}
+    """Raises a UserError if a file to write has the name of a picture, or two of them have one name."""
+    picture_by_target: dict[Path, Path] = {}
+    resolved = {picture.resolve() for picture in pictures}
     for picture in pictures:
-        if _target(picture).resolve() in given:
+        target = _target(picture)
+        if target.resolve() in resolved:
             raise UserError(
-                f"--show: expected to write {_target(picture)}, found that among the pictures to read; leave "
-                "it out"
+                f"--show: expected to write {target}, found it among the pictures to read; leave it out"
             )
-        other = by_target.setdefault(_target(picture), picture)
-        if other != picture:
+        first = picture_by_target.setdefault(target, picture)
+        if first != picture:
             raise UserError(
-                f"--show: expected pictures of different names, found {other} and {picture}, which both "
-                f"become {_target(picture)}; show one of them at a time"
+                f"--show: expected pictures of different names, found {first} and {picture}, which both "
+                f"become {target}; show one of them at a time"
             )
 
 
-def _print(found: "Reading") -> None:
-    rows = []
-    for i, guesses in enumerate(found.predictions.best(_GUESSES), 1):
-        (letter, share), *others = guesses
-        rows.append((str(i), letter, f"{share:.1%}", "  ".join(f"{n} {p:.1%}" for n, p in others)))
-    console.print_results({found.name: found.text})
+def _print(reading: "Reading") -> None:
+    rows: list[tuple[str, ...]] = []
+    for i, guesses in enumerate(reading.predictions.best(_GUESSES), 1):
+        (letter, probability), *others = guesses
+        alternatives = "  ".join(f"{name} {p:.1%}" for name, p in others)
+        rows.append((str(i), letter, f"{probability:.1%}", alternatives))
+    console.print_results({reading.name: reading.text})
     console.print_table(("", "read", "probability", "or else"), rows, left=2)

@@ -1,4 +1,4 @@
-"""Compare finished runs on a page: a table, their accuracies with intervals, their learning curves."""
+"""Compare finished runs on a page: a table, accuracies with intervals, learning curves."""
 
 import argparse
 import os
@@ -6,49 +6,49 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxletters.cli import command_line
 from jaxletters.core.errors import UserError
-from jaxletters.runtime import console
-from jaxletters.runtime.files import load_json
+from jaxletters.runtime import console, files
 
 if TYPE_CHECKING:
+    from jaxletters.report.comparison import Row
     from jaxletters.runs.manifest import Manifest
 
 HELP = "compare finished runs on a page"
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
     parser.add_argument(
-        "runs", nargs="+", type=command_line.path, metavar="RUN", help="finished run folders"
+        "runs", nargs="+", type=files.expand_user, metavar="RUN", help="finished run folders"
     )
     parser.add_argument(
         "--to",
-        type=command_line.path,
+        type=files.expand_user,
         default=Path("comparison"),
         metavar="FOLDER",
         help="where the page is written (./%(default)s)",
     )
 
 
-def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
     """Writes the page.
 
     Raises:
-        UserError: a folder holds no finished run, or the page cannot be written.
+        UserError: a run is not finished, or the page cannot be written.
     """
-    command_line.nothing_more(words)
     from jaxletters.report import comparison, reports
     from jaxletters.runs import journal, manifest, workdir
 
-    target = known.to.absolute()
+    target = args.to.absolute()
     _check_target(target)
-    rows, histories = [], {}
+    rows: list[Row] = []
+    histories: dict[str, list[journal.Record]] = {}
     manifests: list[Manifest] = []
-    for name, folder in zip(_names(known.runs), known.runs, strict=True):
+    folders: list[Path] = args.runs
+    for name, folder in zip(_names(folders), folders, strict=True):
         result = workdir.require_result(folder)
         manifests.append(manifest.read(folder))
-        manifest.check_config(folder, manifests[-1], load_json(folder / "config.json"))
+        manifest.check_config(folder, manifests[-1], files.load_json(folder / "config.json"))
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
         if history := journal.load(folder):
@@ -68,13 +68,13 @@ def run(known: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def _check_target(target: Path) -> None:
-    """Raises a UserError if there is something else than an earlier comparison."""
+    """Raises a UserError unless the folder is new or empty, or holds an earlier comparison."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
-    earlier = target / "result.json"
-    found = load_json(earlier) if earlier.exists() else None
-    # A sweep's page, too, has rows, but says what kind of experiment it is of.
-    if not (isinstance(found, dict) and "rows" in found and "experiment" not in found):
+    file = target / "result.json"
+    result = files.load_json(file) if file.exists() else None
+    # The page of a sweep has rows, too, and an experiment.
+    if not (isinstance(result, dict) and "rows" in result and "experiment" not in result):
         raise UserError(
             f"{target}: expected an earlier comparison, an empty folder or none, found other files; choose "
             "another with --to"
@@ -82,7 +82,7 @@ def _check_target(target: Path) -> None:
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """Returns what to call runs: their folders' names, or more of their paths where two have one name."""
+    """Returns the names of the folders, with more of their paths where two have the same name."""
     paths = [folder.absolute() for folder in folders]
     if len({path.name for path in paths}) == len(set(paths)):
         return [path.name for path in paths]

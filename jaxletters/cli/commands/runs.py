@@ -1,44 +1,41 @@
-"""List the runs in a folder: how far they are, and what came of them."""
+"""List the runs in a folder with their progress and results."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from jaxletters.cli import command_line
 from jaxletters.report import comparison
 from jaxletters.runs import listing
 from jaxletters.runs.listing import Run
-from jaxletters.runtime import console
+from jaxletters.runtime import console, files
 
-HELP = "list runs, how far they are and what came of them"
+HELP = "list runs with their progress and results"
 _HEADING = ("run", "state", *("data", "epochs", "training", "validation", "test"), "95%, or folds")
-_SHOWN = ("data", "epochs", "training", "validation", "test", "95% interval, or folds")
+_COLUMNS = ("data", "epochs", "training", "validation", "test", "95% interval, or folds")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
     parser.add_argument(
         "folder",
         nargs="?",
-        type=command_line.path,
+        type=files.expand_user,
         default=Path("checkpoints"),
         metavar="FOLDER",
-        help="where the run folders lie (%(default)s)",
+        help="the folder of the run folders (%(default)s)",
     )
 
 
-def run(known: argparse.Namespace, words: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
     """Prints a table of the runs in a folder.
 
     Raises:
-        UserError: there is no such folder, or a file in it cannot be read.
+        UserError: the folder does not exist, or a file in it cannot be read.
     """
-    command_line.nothing_more(words)
-    found = listing.find(known.folder)
-    if not found:
-        console.notice(f"No runs in {known.folder.absolute()}")
+    runs = listing.find(args.folder)
+    if not runs:
+        console.notice(f"No runs in {args.folder.absolute()}")
         return
-    console.print_table(_HEADING, [_row(run) for run in found], left=3)
+    console.print_table(_HEADING, [_row(run) for run in runs], left=3)
 
 
 def _row(run: Run) -> tuple[str, ...]:
@@ -47,4 +44,4 @@ def _row(run: Run) -> tuple[str, ...]:
         return run.folder.name, run.state, run.dataset or count, *[""] * 5
     cells = comparison.cells(comparison.Row(run.folder.name, "", run.result))
     values = dict(zip(comparison.HEADING, cells, strict=True))
-    return run.folder.name, run.state, *(values[name] for name in _SHOWN)
+    return run.folder.name, run.state, *(values[column] for column in _COLUMNS)

@@ -1,120 +1,121 @@
 """Copy runs to Weights & Biases: settings, environment, curves, figures and pictures.
 
-No training waits for it, because what is copied is what the run wrote down: once it is finished, or again
-and again while it goes on, which adds what is new. WANDB_API_KEY, WANDB_ENTITY and WANDB_MODE=offline mean
-what they mean everywhere.
+The command reads only files of the run, so that training never waits for it. Copy a run when it is finished,
+or repeatedly while it trains; each copy adds the new records. WANDB_API_KEY, WANDB_ENTITY and
+WANDB_MODE=offline work as usual.
 """
 
 import argparse
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from jaxletters.cli import command_line
 from jaxletters.core.errors import UserError
-from jaxletters.runtime import console
-from jaxletters.runtime.files import load_json
+from jaxletters.runtime import console, files
 
 HELP = "copy runs' settings, curves, figures and pictures to Weights & Biases"
 _PICTURES = ("contact_sheet", "augmentation", "worst_mistakes", "confusion_matrix", "reliability")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
     parser.add_argument(
-        "runs", nargs="+", type=command_line.path, metavar="RUN", help="run folders"
+        "runs", nargs="+", type=files.expand_user, metavar="RUN", help="run folders"
     )
     parser.add_argument("--project", default="jaxletters", help="the project there (%(default)s)")
 
 
-def run(known: argparse.Namespace, words: Sequence[str]) -> None:
-    """Copies each run; one that has others inside, such as folds, is beside them in a group there.
+def run(args: argparse.Namespace) -> None:
+    """Copies each run; the experiments inside a run, such as folds, become a group.
 
     Raises:
         UserError: a folder holds no run with records or a result, or Weights & Biases refuses.
     """
-    command_line.nothing_more(words)
-    from jaxletters.runs import journal, workdir
-
     try:
         import wandb
     except ModuleNotFoundError as error:
-        raise UserError("wandb: expected the package, found none; pip install wandb") from error
-    for folder in known.runs:
-        begun = {file.parent for file in folder.rglob(journal.TIMINGS) if _has_any(file)}
-        inside = sorted(begun | {file.parents[1] for file in folder.rglob(str(workdir.RESULT))})
-        if not inside:
+        raise UserError(
+            "wandb: expected the package, found no such module; pip install wandb"
+        ) from error
+    for folder in args.runs:
+        parts = _parts(folder)
+        if not parts:
             raise UserError(
-                f"{folder}: expected a run that has logged a step, or a result, found none; see "
+                f"{folder}: expected a run that has logged a step, or a result, found neither; see "
                 f"jaxletters runs {folder.parent}"
             )
-        group = folder.absolute().name if inside != [folder] else None
-        for part in inside:
+        group = folder.absolute().name if parts != [folder] else None
+        for part in parts:
             try:
-                _copy(folder.absolute(), part.absolute(), known.project, group)
+                _copy(folder.absolute(), part.absolute(), args.project, group)
             except wandb.Error as error:
                 (first, *_) = str(error).splitlines() or [""]
                 raise UserError(f"{part}: Weights & Biases answers: {first}") from error
             console.notice(f"copied {part.absolute()}")
 
 
-def _has_any(file: Path) -> bool:
-    return file.stat().st_size > 0
+def _parts(folder: Path) -> list[Path]:
+    """Returns the folders with records or a result: the run's own, or those of its experiments."""
+    from jaxletters.runs import journal, workdir
+
+    with_records = {f.parent for f in folder.rglob(journal.TIMINGS) if f.stat().st_size > 0}
+    with_result = {file.parents[1] for file in folder.rglob(str(workdir.RESULT))}
+    return sorted(with_records | with_result)
 
 
 def _copy(folder: Path, part: Path, project: str, group: str | None) -> None:
-    """Copies what one experiment wrote down, that lies in a run's folder or is the run."""
+    """Copies the experiment in `part`, which is the run's folder or lies in it."""
     import wandb
 
     from jaxletters.runs import manifest, workdir
 
-    home = workdir.enclosing_run(part)
+    run_folder = workdir.enclosing_run(part)
+    config = files.load_json(run_folder / "config.json")
     with wandb.init(
         project=project,
-        id=_identity(part),
+        id=_run_id(part),
         resume="allow",
         name=str(part.relative_to(folder.parent)),
         group=group,
-        config=load_json(home / "config.json") | {"environment": manifest.read(home).environment},
-        # Of this process, which trains nothing, there is nothing to tell.
+        config=config | {"environment": manifest.read(run_folder).environment},
+        # Nothing of this process, which does not train.
         settings=wandb.Settings(
             console="off", disable_code=True, disable_git=True, x_disable_stats=True, quiet=True
         ),
     ) as copy:
-        result, steps = workdir.result(part), _by_step(part)
-        # Of the newest step there may be more to come, and no step can be completed there.
+        result, steps = workdir.result(part), _records_by_step(part)
+        # The newest step may get more records, and Weights & Biases adds none to an earlier step.
         for step, values in steps if result else steps[:-1]:
             if step >= copy.step:
                 copy.log(values, step=step)
         if result:
-            pictures = [part / "report" / f"{name}.png" for name in _PICTURES]
-            found = {file.stem: wandb.Image(str(file)) for file in pictures if file.exists()}
-            # A cross-validation has no steps of its own, its folds have.
-            after = steps[-1][0] + 1 if steps else 0
-            copy.log({f"report/{name}": image for name, image in found.items()}, step=after)
-            copy.summary.update({f"result/{k}": v for k, v in result.items()})
+            paths = [part / "report" / f"{name}.png" for name in _PICTURES]
+            pictures = {f"report/{p.stem}": wandb.Image(str(p)) for p in paths if p.exists()}
+            # A cross-validation has no steps; its folds have.
+            copy.log(pictures, step=steps[-1][0] + 1 if steps else 0)
+            summary = cast(Any, copy.summary)  # its `update` has no annotations
+            summary.update({f"result/{key}": value for key, value in result.items()})
 
 
-def _identity(part: Path) -> str:
-    """Returns what a run is called there, wherever its folder lies and however often it is copied.
+def _run_id(part: Path) -> str:
+    """Returns an identifier that stays the same when the run's folder moves or is copied again.
 
-    No two runs took the same time for their first steps, to the nanosecond, and a run keeps that line
-    from its first checkpoint on. What has no steps is copied when it has its result, which stays.
+    It hashes the first line of the timings, which the run keeps from its first checkpoint on: no two runs
+    took the same time for their first steps, to the nanosecond. Without steps, it hashes the result.
     """
     from jaxletters.runs import journal, workdir
 
     timings = part / journal.TIMINGS
     if timings.exists():
         with timings.open("rb") as file:
-            found = file.readline()
+            content = file.readline()
     else:
-        found = (part / workdir.RESULT).read_bytes()
-    return hashlib.sha256(found).hexdigest()[:16]
+        content = (part / workdir.RESULT).read_bytes()
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _by_step(part: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Returns each step with all that was recorded of it, called as on TensorBoard."""
+def _records_by_step(part: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Returns each step with its records, named as on TensorBoard."""
     from jaxletters.runs import journal
 
     merged: dict[int, dict[str, Any]] = {}

@@ -1,10 +1,10 @@
-"""A network of one's own on pictures of one's own.
+"""A network and a folder of pictures of your own.
 
     jaxletters inspect NAME.py
     python launch.py --config NAME.py
 
-Pictures lie in a folder for each class, which is called as its folder. Every setting can be changed on the
-command line: --config.model.width=64 --config.training.epochs=20.
+Each class has a folder of pictures with its name. The command line can override every setting:
+--config.model.width=64 --config.training.epochs=20.
 """
 
 import dataclasses
