@@ -2,10 +2,9 @@
 
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation
 
-writes benchmarks/results/<sweep>.md: for each ingredient left out, the mean over seeds of the mean of all
-classes' accuracies on the validation examples, and how far that is from leaving out nothing; beside it the
-loss on them after the last epoch, which tells smaller differences apart, and how many letters of Binary
-AlphaDigits the same networks read, which they never saw.
+writes benchmarks/results/<sweep>.md. For each ingredient left out, it has the mean over seeds of the balanced
+validation accuracy and its difference to leaving out nothing, the validation loss after the last epoch, which
+resolves smaller differences, and the zero-shot accuracy of the same networks on Binary AlphaDigits.
 """
 
 import math
@@ -19,12 +18,12 @@ from launched import ROOT, launch
 from jaxletters.runs import journal, workdir
 
 NOTHING = "without nothing"
-# What of a trial is shown, times what, with how many digits.
+# Key of a row, factor and number of digits of each metric in the table.
 _COLUMNS = ("test_balanced_accuracy", 100, 2), ("loss", 1, 4), ("elsewhere", 100, 2)
 
 
 def read_elsewhere(trial: Path) -> float:
-    """Returns the share of Binary AlphaDigits' letters that a trial's network reads right."""
+    """Returns the zero-shot accuracy of a trial's network on Binary AlphaDigits."""
     folder = trial / "alphadigits"
     launch(
         "--config=configs/alphadigits_letternet_zero_shot.py",
@@ -40,42 +39,42 @@ def last_loss(trial: Path) -> float:
 
 
 def table(rows: list[dict]) -> list[str]:
-    """Returns the lines of a Markdown table, an ingredient a line.
+    """Returns the lines of a Markdown table, one line per ingredient.
 
     Args:
-        rows: of a sweep's result, each with its "loss" and its share "elsewhere", too.
+        rows: of a sweep's result, with the keys "loss" and "elsewhere" added.
     """
-    seeds: dict[str, list[dict]] = {}
+    groups: dict[str, list[dict]] = {}
     for row in rows:
         group = NOTHING if row["group"] == "baseline" else row["group"]
-        seeds.setdefault(group, []).append(row)
+        groups.setdefault(group, []).append(row)
     lines = [
         "| left out | balanced validation accuracy | each seed | difference | loss, last epoch | "
         "difference | AlphaDigits, zero-shot | difference |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for group, found in seeds.items():
+    for group, trials in groups.items():
         name = "nothing" if group == NOTHING else group.removeprefix("without ")
-        here, loss, there = (
-            _cells(*([scale * r[key] for r in rows] for rows in (found, seeds[NOTHING])), digits)
+        accuracy, loss, zero_shot = (
+            _cells(*([scale * r[key] for r in rows] for rows in (trials, groups[NOTHING])), digits)
             for key, scale, digits in _COLUMNS
         )
         if group == NOTHING:
-            here, loss, there = ((mean, "") for mean, _ in (here, loss, there))
-        each = ", ".join(f"{100 * row['test_balanced_accuracy']:.2f}" for row in found)
-        cells = [name, here[0], each, here[1], *loss, *there]
+            accuracy, loss, zero_shot = ((mean, "") for mean, _ in (accuracy, loss, zero_shot))
+        per_seed = ", ".join(f"{100 * row['test_balanced_accuracy']:.2f}" for row in trials)
+        cells = [name, accuracy[0], per_seed, accuracy[1], *loss, *zero_shot]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _cells(found: list[float], whole: list[float], digits: int) -> tuple[str, str]:
-    """Returns a mean and its difference to that of the whole, with a standard error where one is known."""
-    mean = statistics.mean(found)
-    # Adding nothing makes a zero of minus zero.
-    difference = f"{round(mean - statistics.mean(whole), digits) + 0:+.{digits}f}"
-    if min(len(found), len(whole)) == 1:
+def _cells(values: list[float], baseline: list[float], digits: int) -> tuple[str, str]:
+    """Returns a mean and its difference to the baseline, with a standard error if there are several seeds."""
+    mean = statistics.mean(values)
+    # Adding 0 turns -0.0 into 0.0.
+    difference = f"{round(mean - statistics.mean(baseline), digits) + 0:+.{digits}f}"
+    if min(len(values), len(baseline)) == 1:
         return f"{mean:.{digits}f}", difference
-    error = math.sqrt(sum(statistics.variance(v) / len(v) for v in (found, whole)))
+    error = math.sqrt(sum(statistics.variance(v) / len(v) for v in (values, baseline)))
     return f"{mean:.{digits}f}", f"{difference} ± {error:.{digits}f}"
 
 

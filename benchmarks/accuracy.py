@@ -1,11 +1,11 @@
-"""Accuracy of a config over seeds: mean, standard deviation, and what it cost.
+"""Accuracy of a config over seeds: mean, standard deviation, and cost of training.
 
     python benchmarks/accuracy.py configs/emnist_letternet_s.py --seeds 0 1 2
 
-trains and tests the config once for each seed (a run that is finished is not repeated, an interrupted
-one goes on), in the config's own run folder and, for another seed than the config's, one beside it. Each
-seed's figures are kept in benchmarks/results/accuracy.json, so that a campaign can be finished another day;
-benchmarks/results/accuracy.md is made of all that are there.
+trains and tests the config once per seed, in its default run folder, or in a folder beside it for a seed
+other than the config's. Finished runs are not repeated and interrupted runs are resumed. The metrics of
+each seed are kept in benchmarks/results/accuracy.json; benchmarks/results/accuracy.md is written from all
+of them.
 """
 
 import argparse
@@ -32,21 +32,21 @@ HEADING = (
     *("config", "parameters", "MMAC", "trained on", "test accuracy", "each seed"),
     *("first 14,800", "over shifts", "I and L as one", "calibration error", "training, each"),
 )
-# As many of the test images of EMNIST Letters as are NIST's own in a rebuilt split.
+# The number of test images of EMNIST Letters that a rebuilt split takes from NIST's own test split.
 FIRST = 14_800
 
 Record = dict[str, Any]
 
 
 def load(file: Path) -> Config:
-    """Returns the config of a run in a file."""
+    """Returns the config of a run from a file."""
     config = configfile.load(file)
     assert isinstance(config, Config)
     return config
 
 
 def train(file: Path, seed: int) -> Path:
-    """Trains a config with a seed, if that is not done yet; returns the run folder."""
+    """Trains a config with a seed unless that run is finished; returns the run folder."""
     name = file.stem if seed == load(file).seed else f"{file.stem}_seed{seed}"
     folder = ROOT / "checkpoints" / name
     launch(f"--config={file}", f"--workdir={folder}", f"--config.seed={seed}")
@@ -54,11 +54,11 @@ def train(file: Path, seed: int) -> Path:
 
 
 def record(file: Path, seed: int, folder: Path) -> Record:
-    """Returns the figures of a finished run."""
+    """Returns the metrics of a finished run."""
     config = load(file)
     result = workdir.result(folder)
-    with np.load(folder / "report" / "predictions.npz") as found:
-        labels, logits = found["labels"], found["logits"]
+    with np.load(folder / "report" / "predictions.npz") as predictions:
+        labels, logits = predictions["labels"], predictions["logits"]
     info = config.dataset.info()
     layers = summary.layers(config.model, len(info.class_names), info.image_shape)
     return {
@@ -81,7 +81,7 @@ def record(file: Path, seed: int, folder: Path) -> Record:
 
 
 def _fingerprint(file: Path) -> str:
-    """Returns what is the same for all seeds of a config."""
+    """Returns the fingerprint of a config with seed 0, the same for all its seeds."""
     return fingerprints.fingerprint(dataclasses.replace(load(file), seed=0))
 
 
@@ -95,17 +95,17 @@ def accuracy_as_one(
 
 
 def spread(values: list[float]) -> str:
-    """Returns "mean ± standard deviation" of shares, in percent."""
+    """Returns "mean ± standard deviation" in percent."""
     mean = f"{100 * statistics.mean(values):.2f}"
     return mean if len(values) == 1 else f"{mean} ± {100 * statistics.stdev(values):.2f}"
 
 
 def row(records: Sequence[Record]) -> tuple[str, ...]:
-    """Returns the table's row of all seeds of a config, under HEADING."""
+    """Returns the row of a config, all seeds together, under HEADING."""
     first = records[0]
     held_out = first["validation_examples"]
 
-    def of(name: str) -> str:
+    def metric(name: str) -> str:
         return spread([r[name] for r in records])
 
     return (
@@ -113,17 +113,18 @@ def row(records: Sequence[Record]) -> tuple[str, ...]:
         f"{first['parameters']:,}",
         f"{first['multiply_adds'] / 1e6:.1f}",
         f"{first['train_examples']:,}" + (f" ({held_out:,} held out)" if held_out else " (all)"),
-        of("accuracy"),
+        metric("accuracy"),
         ", ".join(f"{100 * r['accuracy']:.2f}" for r in records),
         *map(
-            of, ("accuracy_first", "accuracy_over_shifts", "accuracy_as_one", "calibration_error")
+            metric,
+            ("accuracy_first", "accuracy_over_shifts", "accuracy_as_one", "calibration_error"),
         ),
         " ".join(format_duration(r["seconds"]) for r in records),
     )
 
 
 def table(records: Sequence[Record]) -> list[str]:
-    """Returns the lines of the Markdown table of all records, a config a line."""
+    """Returns the lines of the Markdown table of all records, one line per config."""
     ordered = sorted(records, key=lambda r: r["seed"])
     rows = [
         row([r for r in ordered if r["config"] == name])
@@ -142,7 +143,7 @@ def table(records: Sequence[Record]) -> list[str]:
 
 
 def add(new: Record) -> None:
-    """Keeps a record, drops those of the config as it was before a change, and writes the table."""
+    """Adds a record, drops those of earlier versions of its config, and writes the table."""
     file = RESULTS / "accuracy.json"
     records = json.loads(file.read_text()) if file.exists() else []
     kept = [
@@ -161,6 +162,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    given = parser.parse_args()
-    for seed in given.seeds:
-        add(record(given.config, seed, train(given.config, seed)))
+    arguments = parser.parse_args()
+    for seed in arguments.seeds:
+        add(record(arguments.config, seed, train(arguments.config, seed)))

@@ -1,4 +1,4 @@
-"""A headless Chromium, and a hand that writes in it."""
+"""A headless Chromium, and handwriting in it with the mouse."""
 
 import contextlib
 import shutil
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from jaxletters.data.synthetic import sketch, strokes
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-# A browser that was never used before asks, updates and synchronizes; and a root has no sandbox.
+# A new profile asks, updates and synchronizes; root has no sandbox.
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -20,24 +20,24 @@ _FLAGS = (
     "--disable-component-update",
     "--no-first-run",
 )
-# Heights and gaps of letters, in shares of the board's height.
+# Height and gap of letters, as shares of the height of the board.
 _TALL, _GAP = 0.55, 0.12
 
 
 def chromium() -> str | None:
-    """Returns the path of the Chromium that is installed, None without one."""
+    """Returns the path of the installed Chromium, None without one."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 @contextlib.contextmanager
 def opened() -> Iterator[Browser]:
-    """Starts the browser, and ends it.
+    """Starts the browser, yields it, and closes it.
 
     Raises:
-        RuntimeError: there is none.
+        RuntimeError: Chromium is not installed.
     """
     if (path := chromium()) is None:
-        raise RuntimeError(f"expected one of {', '.join(_NAMES)} on the PATH, found none")
+        raise RuntimeError(f"expected one of {', '.join(_NAMES)} on the PATH, found none of them")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
         try:

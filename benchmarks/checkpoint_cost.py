@@ -1,4 +1,4 @@
-"""What checkpoints with digests cost: the share of training they take, and how long one takes to restore.
+"""The cost of checkpoints with digests: the share of training time, and the time to restore one.
 
     python benchmarks/checkpoint_cost.py
 
@@ -40,7 +40,7 @@ _STEPS = 24
 
 
 def task_of(config: Config) -> train_step.Task:
-    """Returns what a config trains."""
+    """Returns the training task of a config."""
     info = config.dataset.info()
     classes, shape = len(info.class_names), info.image_shape
     return train_step.Task(
@@ -56,7 +56,7 @@ def task_of(config: Config) -> train_step.Task:
 
 
 def snapshot(task: train_step.Task) -> Snapshot:
-    """Returns where training begins."""
+    """Returns the state before the first step."""
     state = train_step.init_state(task)
     best = jax.tree.map(jax.numpy.copy, train_step.eval_variables(state))
     return Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
@@ -65,7 +65,7 @@ def snapshot(task: train_step.Task) -> Snapshot:
 def train(
     task: train_step.Task, begin: Snapshot, examples: Examples, checkpoints: Checkpoints | None
 ) -> tuple[Snapshot, float]:
-    """Takes some steps, with a save before them if there is where to; returns the seconds as well."""
+    """Takes some steps, after a save if `checkpoints` is given; returns the new state and the seconds."""
     started = time.perf_counter()
     if checkpoints:
         checkpoints.save(begin)
@@ -79,7 +79,7 @@ def train(
 
 
 def overhead(config: Config) -> tuple[float, float]:
-    """Returns the seconds that a save adds, and the seconds of a step."""
+    """Returns the additional seconds for a save, and the seconds per step."""
     task = task_of(config)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2000, 28, 28)).astype(np.uint8)
@@ -100,11 +100,11 @@ def overhead(config: Config) -> tuple[float, float]:
 
 
 def restoring(config: Config) -> tuple[float, float]:
-    """Returns the megabytes of a state of about ten, and the seconds to restore and verify it."""
+    """Returns the size of a state in megabytes, about 10, and the seconds to restore and verify it."""
     task = task_of(dataclasses.replace(config, model=DeeperConfig(widths=(64, 96, 160))))
     begin = snapshot(task)
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(begin[:3])) / 1e6
-    taken = []
+    seconds = []
     with tempfile.TemporaryDirectory() as folder:
         with Checkpoints(Path(folder), 3, print) as checkpoints:
             checkpoints.save(begin)
@@ -112,12 +112,12 @@ def restoring(config: Config) -> tuple[float, float]:
             with Checkpoints(Path(folder), 3, print) as checkpoints:
                 started = time.perf_counter()
                 checkpoints.restore(begin)
-                taken.append(time.perf_counter() - started)
-    return size, statistics.median(taken)
+                seconds.append(time.perf_counter() - started)
+    return size, statistics.median(seconds)
 
 
 def main() -> None:
-    """Measures, prints and writes."""
+    """Measures, and writes and prints the result."""
     config = configfile.load(ROOT / "configs" / "emnist_deeper.py")
     assert isinstance(config, Config)
     added, step = overhead(config)

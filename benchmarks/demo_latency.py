@@ -1,10 +1,9 @@
-"""How soon the demo answers a stroke: what the page sends, from the request to the whole answer.
+"""Latency of the demo: from the request that the page sends to the complete response.
 
     python benchmarks/demo_latency.py RUN
 
-The demo runs in a process of its own, on a machine that does nothing else. Takes less than a minute and
-writes benchmarks/results/demo.md. The drawing itself and the making of its PNG, which the browser does, do
-not count.
+The demo runs in a separate process, on an otherwise idle machine. Takes less than a minute and writes
+benchmarks/results/demo.md. Excluded are drawing and PNG encoding, which the browser does.
 """
 
 import argparse
@@ -25,14 +24,14 @@ from jaxletters.runtime import environment
 WORDS = {"1 letter": "A", "5 letters": "JAXON"}
 ROUNDS, WARMUP = 200, 10
 TARGET = 50.0
-# What the page sends: letters so high in pixels, with such a pen, and so much paper around and between.
+# In pixels, of the picture that the page sends: height of letters, pen width, margin and gap.
 _HEIGHT, _PEN, _MARGIN, _GAP = 88, 6, 16, 20
-# Lines are drawn larger and reduced, which gives them the soft edges of a browser's.
+# Oversampling, which gives lines soft edges like those of a browser.
 _FINE = 4
 
 
 def drawing(word: str) -> bytes:
-    """Returns a word as the page sends it: a PNG, black on white."""
+    """Returns the PNG of a word as the page sends it, black on white."""
     letters, left = [], 0.0
     for letter in word:
         paths = sketch.paths(strokes.LETTERS[letter].test[0])
@@ -52,15 +51,15 @@ def drawing(word: str) -> bytes:
 
 
 def milliseconds(client: httpx.Client, word: str) -> np.ndarray:
-    """Returns how long each of so many answers took: `[ROUNDS]`."""
-    sent = drawing(word)
-    took = []
+    """Returns the latencies of the responses in milliseconds: `[ROUNDS]`."""
+    content = drawing(word)
+    latencies = []
     for _ in range(WARMUP + ROUNDS):
-        began = time.perf_counter()
-        answer = client.post("/read", content=sent).json()
-        took.append(1000 * (time.perf_counter() - began))
-        assert len(answer["letters"]) == len(word), answer["text"]
-    return np.array(took[WARMUP:])
+        start = time.perf_counter()
+        response = client.post("/read", content=content).json()
+        latencies.append(1000 * (time.perf_counter() - start))
+        assert len(response["letters"]) == len(word), response["text"]
+    return np.array(latencies[WARMUP:])
 
 
 def main() -> None:
@@ -71,8 +70,8 @@ def main() -> None:
     rows = []
     with served(run) as address, httpx.Client(base_url=address, trust_env=False) as client:
         for name, word in WORDS.items():
-            took = milliseconds(client, word)
-            median, slow = np.percentile(took, (50, 95))
+            latencies = milliseconds(client, word)
+            median, slow = np.percentile(latencies, (50, 95))
             missed = "" if median <= TARGET else f" **(missed {TARGET:.0f} ms)**"
             rows.append(f"| {name} | {median:.1f} ms{missed} | {slow:.1f} ms |")
     versions = environment.describe()["versions"]

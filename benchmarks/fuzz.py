@@ -1,10 +1,10 @@
-"""Coverage-guided fuzzing of what reads files from elsewhere: idx, npz and mat.
+"""Coverage-guided fuzzing of the parsers of foreign files: idx, npz and mat.
 
     pip install atheris
     python benchmarks/fuzz.py idx -max_total_time=600
 
-Any bytes must be read as what they say or be refused with a UserError, in bounded memory; anything else
-is reported by libFuzzer with the input that did it. Flags after the format are libFuzzer's.
+A parser must return valid arrays or raise a UserError, in bounded memory. libFuzzer reports any other outcome
+with its input. Flags after the format are passed to libFuzzer.
 """
 
 import gzip
@@ -32,20 +32,20 @@ with atheris.instrument_imports(include=["jaxletters.data", "scipy.io.matlab"]):
 _FOLDER = Path(tempfile.mkdtemp())
 
 
-def read_idx(data: bytes) -> None:
-    """Reads images or labels; the fuzzer's bytes are compressed here, as it would never learn to."""
+def parse_idx(data: bytes) -> None:
+    """Parses images or labels, also compressed, because the fuzzer does not discover gzip."""
     shape = ((), (28, 28), (2, 3))[data[0] % 3] if data else ()
     for file in (data[1:], gzip.compress(data[1:], 1)):
         try:
-            found = idx.read(io.BytesIO(file), "fuzz", shape)
+            array = idx.read(io.BytesIO(file), "fuzz", shape)
         except UserError:
             continue
-        assert found.dtype == np.uint8
-        assert found.shape[1:] == shape
+        assert array.dtype == np.uint8
+        assert array.shape[1:] == shape
 
 
-def read_npz(data: bytes) -> None:
-    """Reads a file whose members are the fuzzer's bytes, or which is itself."""
+def parse_npz(data: bytes) -> None:
+    """Parses an archive with the fuzzer's bytes as members, and the bytes themselves."""
     path = _FOLDER / "fuzz.npz"
     half = len(data) // 2
     with zipfile.ZipFile(path, "w") as archive:
@@ -61,8 +61,8 @@ def read_npz(data: bytes) -> None:
         assert images.dtype == np.uint8
 
 
-def read_mat(data: bytes) -> None:
-    """Reads the cells of Binary AlphaDigits."""
+def parse_mat(data: bytes) -> None:
+    """Parses the cells of Binary AlphaDigits."""
     path = _FOLDER / "fuzz.mat"
     path.write_bytes(data)
     try:
@@ -73,7 +73,7 @@ def read_mat(data: bytes) -> None:
 
 
 def seeds() -> dict[str, list[bytes]]:
-    """Returns a few sound files of each format, small enough to be changed in every place."""
+    """Returns a few valid files of each format, small enough for the fuzzer to mutate every byte."""
     pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     head = struct.pack(">BBBB3I", 0, 0, 8, 3, 2, 2, 3)
     members = []
@@ -92,13 +92,13 @@ def seeds() -> dict[str, list[bytes]]:
     return {"idx": [b"\2" + head + pixels.tobytes()], "npz": [b"".join(members)], "mat": files}
 
 
-_READERS = {"idx": read_idx, "npz": read_npz, "mat": read_mat}
+_PARSERS = {"idx": parse_idx, "npz": parse_npz, "mat": parse_mat}
 
 if __name__ == "__main__":
-    reader = _READERS[sys.argv[1]]
+    parser = _PARSERS[sys.argv[1]]
     corpus = _FOLDER / "corpus"
     corpus.mkdir()
     for i, seed in enumerate(seeds()[sys.argv[1]]):
         (corpus / str(i)).write_bytes(seed)
-    atheris.Setup([sys.argv[0], "-rss_limit_mb=4096", *sys.argv[2:], str(corpus)], reader)
+    atheris.Setup([sys.argv[0], "-rss_limit_mb=4096", *sys.argv[2:], str(corpus)], parser)
     atheris.Fuzz()

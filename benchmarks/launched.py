@@ -1,4 +1,4 @@
-"""Experiments, run as a user runs them."""
+"""Running experiments with launch.py, as a user does."""
 
 import subprocess
 import sys
@@ -11,8 +11,7 @@ def launch(*words: str) -> None:
     """Runs launch.py to its end.
 
     Raises:
-        SystemExit: it was interrupted, or there is something to mend; it has said what, so its exit code is
-            all that is passed on.
+        SystemExit: it failed or was interrupted, with its exit code; launch.py has printed the reason.
     """
     done = subprocess.run([sys.executable, "launch.py", *words], cwd=ROOT, check=False)
     if done.returncode:

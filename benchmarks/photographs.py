@@ -1,12 +1,11 @@
-"""How many letters `jaxletters predict` reads right in pictures such as a telephone takes.
+"""Accuracy of `jaxletters predict` on simulated photographs of letters.
 
     python benchmarks/photographs.py checkpoints/emnist_letternet_s
 
-draws every capital and small letter that can be told alone, in the hands of
-`jaxletters.data.synthetic.strokes` that are kept for tests, as photographs: pens and chalk of several
-widths and colours, tinted paper or a board, turned by up to ten degrees, lit unevenly, with noise, as JPEG.
-It reads them as the command does, writes
-benchmarks/results/photographs.md and, to be looked at, photographs.png in the run folder.
+draws every unambiguous capital and small letter, in the test forms of `jaxletters.data.synthetic.strokes`,
+as photographs: pens and chalk of several widths and colours, tinted paper or a board, rotation by up to ten
+degrees, uneven light, noise, JPEG. It writes benchmarks/results/photographs.md, and photographs.png in the
+run folder.
 """
 
 import argparse
@@ -32,7 +31,7 @@ RESULT = ROOT / "benchmarks" / "results" / "photographs.md"
 PAPERS = ((250, 250, 247), (244, 236, 214), (228, 236, 246), (236, 244, 228), (214, 210, 204))
 INKS = ((20, 20, 24), (24, 40, 140), (170, 30, 40), (20, 100, 60), (90, 90, 96))
 BOARDS, CHALKS = ((36, 60, 48), (40, 42, 46)), ((236, 236, 230), (240, 220, 140))
-# As capital and small letters look alike, these say which letter they are only together with others.
+# These letters are ambiguous on their own.
 AMBIGUOUS = frozenset("Iil")
 
 
@@ -68,7 +67,7 @@ def photograph(letter: str, form: str, rng: np.random.Generator) -> Photograph:
 
 
 def _pen(strokes: list[np.ndarray], size: tuple[int, int], pen: float) -> np.ndarray:
-    """Draws strokes with round ends: float `[h, w]` in [0, 1]."""
+    """Returns strokes with round ends: float `[h, w]` in [0, 1]."""
     fine = 2
     image = Image.new("L", (fine * size[0], fine * size[1]))
     draw = ImageDraw.Draw(image)
@@ -82,7 +81,7 @@ def _pen(strokes: list[np.ndarray], size: tuple[int, int], pen: float) -> np.nda
 
 
 def _light(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A lamp at one side: brightness that falls by up to a third across the picture."""
+    """Returns the brightness of a lamp at one side, which falls by up to a third across the picture."""
     y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in size), indexing="ij")
     (down, right), edge = rng.uniform(-0.15, 0.15, 2), rng.uniform(0, 0.12)
     return 0.88 + down * y + right * x - edge * (x * x + y * y) / 2
@@ -95,14 +94,14 @@ def _as_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
 
 
 def photographs(seed: int) -> list[Photograph]:
-    """Returns a picture of every capital and small letter that can be told alone."""
+    """Returns a picture of every unambiguous capital and small letter."""
     rng = np.random.default_rng(seed)
     letters = [c for c in string.ascii_letters if c not in AMBIGUOUS]
     return [photograph(c, str(rng.choice(LETTERS[c].test)), rng) for c in letters]
 
 
 def read(classifier: Classifier, picture: Photograph) -> str:
-    """Returns what the network reads, "" where no letter is found."""
+    """Returns the text that the classifier reads, "" if it finds no letters."""
     try:
         return recognition.read(classifier, picture.image, picture.letter).text
     except UserError:
@@ -110,7 +109,7 @@ def read(classifier: Classifier, picture: Photograph) -> str:
 
 
 def sheet(pictures: list[Photograph], texts: list[str]) -> Image.Image:
-    """Returns all pictures, small, each with what it says and, if that is wrong, what was read."""
+    """Returns thumbnails of all pictures with their letters and wrong readings."""
     columns, cell = 10, 130
     page = Image.new("RGB", (columns * cell, -(-len(pictures) // columns) * (cell + 20)), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
@@ -131,18 +130,18 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     xla.configure()
-    classifier = loader.load(given.run)
-    taken = [picture for seed in given.seeds for picture in photographs(seed)]
-    texts = [read(classifier, picture) for picture in taken]
-    wrong = [(p.letter, t) for p, t in zip(taken, texts, strict=True) if t != p.letter.upper()]
-    sheet(taken, texts).save(given.run / "photographs.png")
+    classifier = loader.load(arguments.run)
+    samples = [picture for seed in arguments.seeds for picture in photographs(seed)]
+    texts = [read(classifier, picture) for picture in samples]
+    wrong = [(p.letter, t) for p, t in zip(samples, texts, strict=True) if t != p.letter.upper()]
+    sheet(samples, texts).save(arguments.run / "photographs.png")
     read_as = ", ".join(f"{letter} as {text or 'nothing'}" for letter, text in wrong)
     rest = f"; misread: {read_as}" if wrong else ""
     lines = [
-        f"Of {len(taken)} letters in simulated photographs, {len(taken) - len(wrong)} are read right "
-        f"({1 - len(wrong) / len(taken):.1%}){rest}.",
+        f"Of {len(samples)} letters in simulated photographs, {len(samples) - len(wrong)} are read right "
+        f"({1 - len(wrong) / len(samples):.1%}){rest}.",
         "",
         f"Letters drawn by code, {classifier.name}, jaxlib {version('jaxlib')}, pillow {version('pillow')}, "
         f"{date.today()}; `python benchmarks/photographs.py`.",

@@ -1,4 +1,4 @@
-"""What a table of finished runs says at its foot: what they ran on, when, and how to repeat it."""
+"""The footer of a table of finished runs: hardware and versions, dates, and the command to repeat it."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -11,14 +11,14 @@ _NAMED = ("python", "jaxlib", "flax", "optax")
 
 
 class Made(NamedTuple):
-    """What a run ran on, such as "2 CPU cores, python 3.12.1, ...", and when it was finished, year first."""
+    """The hardware and versions of a run, such as "2 CPU cores, python 3.12.1, ...", and its ISO date."""
 
     stack: str
     day: str
 
 
 def of(folder: Path) -> Made:
-    """Returns where and when a finished run was made; part of another may have been recorded with that."""
+    """Returns the provenance of a finished run; a fold or stage has that of the run it belongs to."""
     environment = manifest.read(workdir.enclosing_run(folder)).environment
     versions = (f"{name} {environment['versions'][name]}" for name in _NAMED)
     finished = date.fromtimestamp((folder / workdir.RESULT).stat().st_mtime)
@@ -26,7 +26,7 @@ def of(folder: Path) -> Made:
 
 
 def foot(made: Iterable[Made], command: str) -> str:
-    """Returns the end of a table's foot, for any number of runs."""
+    """Returns the end of the footer for any number of runs."""
     stacks, days = map(set, zip(*made, strict=True))
     period = dict.fromkeys((min(days), max(days)))
     return f"{' or '.join(sorted(stacks))}, {' to '.join(period)}; `{command}`"

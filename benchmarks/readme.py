@@ -1,4 +1,4 @@
-"""Puts the tables of benchmarks/results/ into the README, between their marks.
+"""Inserts the tables of benchmarks/results/ into the README, between their markers.
 
 python benchmarks/readme.py
 """
@@ -11,7 +11,7 @@ _MARKED = re.compile(r"(<!-- begin (\S+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
 
 def filled(readme: str) -> str:
-    """Returns the README's text with every marked place holding the file that it names."""
+    """Returns the README with the content of the named file between each pair of markers."""
     return _MARKED.sub(lambda m: m[1] + (ROOT / m[2]).read_text() + m[3], readme)
 
 

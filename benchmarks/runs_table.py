@@ -2,10 +2,10 @@
 
     python benchmarks/runs_table.py checkpoints/quickstart checkpoints/mnist_mlp checkpoints/emnist_deeper
 
-writes benchmarks/results/runs.md, with the references that configs/study.py names; a sweep's trials make a
-table of their own, benchmarks/results/<sweep>.md. With --to NAME the first is NAME.md instead of runs.md.
-Rows of experiments that are not among the folders stay as they were (benchmarks/results/runs.json), so that
-one experiment can be measured anew without the others.
+writes benchmarks/results/runs.md, with the references from configs/study.py; the trials of a sweep have a
+separate table, benchmarks/results/<sweep>.md. With --to NAME the first is NAME.md instead of runs.md. Rows
+of experiments that are not among the folders are kept (benchmarks/results/runs.json), so that one
+experiment can be repeated without the others.
 """
 
 import argparse
@@ -29,26 +29,26 @@ Record = dict[str, Any]
 
 
 def references() -> dict[str, float]:
-    """Returns the study's accuracy to compare with, in percent, by the name of the config."""
+    """Returns the reference accuracies of the study in percent, by name of the config."""
     study = configfile.load(ROOT / "configs" / "study.py")
     assert isinstance(study, StudyConfig)
     return {Path(entry.file).stem: entry.reference for entry in study.experiments}
 
 
 def experiment(folder: Path) -> Record:
-    """Returns the cells of a finished run's row, under comparison.HEADING, and what it was made with."""
+    """Returns the row of a finished run, under comparison.HEADING, and its provenance."""
     name, reference = f"`configs/{folder.name}.py`", references().get(folder.name, 0.0)
     cells = comparison.cells(Row(name, "", workdir.result(folder), reference))
     return {"cells": list(cells), **provenance.of(folder)._asdict()}
 
 
 def merged(kept: Sequence[Record], new: Sequence[Record]) -> list[Record]:
-    """Returns what is kept, in its order, with new records in the place of those of the same name."""
+    """Returns the kept records in their order, with new records replacing those of the same name."""
     return list({record["cells"][0]: record for record in (*kept, *new)}.values())
 
 
 def add(name: str, folders: Sequence[Path]) -> None:
-    """Takes finished runs into a table, in the place of those of the same name."""
+    """Adds finished runs to a table, replacing those of the same name."""
     file = RESULTS / f"{name}.json"
     kept = json.loads(file.read_text()) if file.exists() else []
     records = merged(kept, [experiment(folder) for folder in folders])
@@ -62,18 +62,18 @@ def trials(folder: Path) -> list[Sequence[str]]:
     """Returns the cells of a table of a sweep's trials, the baseline first."""
     rows = workdir.result(folder)["rows"]
     baseline = rows[0]["test_accuracy"]
-    found: list[Sequence[str]] = [
+    table: list[Sequence[str]] = [
         ("technique", *comparison.HEADING[:1], *comparison.HEADING[2:8], "to the baseline")
     ]
     for row in rows:
         name, _, *cells = comparison.cells(Row(row["name"], row["group"], row))
         difference = f"{100 * (row['test_accuracy'] - baseline):+.2f}"
-        found.append((row["group"], name, *cells[:6], "" if row is rows[0] else difference))
-    return found
+        table.append((row["group"], name, *cells[:6], "" if row is rows[0] else difference))
+    return table
 
 
 def write(name: str, cells: list[Sequence[str]], made: Sequence[provenance.Made]) -> None:
-    """Writes and prints a Markdown table, with what it was made with at its foot."""
+    """Writes and prints a Markdown table with the provenance in its footer."""
     heading, *rows = cells
     lines = [
         *(f"| {' | '.join(line)} |" for line in (heading, ("---",) * len(heading), *rows)),
@@ -91,15 +91,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path, help="finished run folders")
     parser.add_argument("--to", default="runs", help="the table's name (%(default)s)")
-    given = parser.parse_args()
-    folders = [folder.absolute() for folder in given.folders]
+    arguments = parser.parse_args()
+    folders = [folder.absolute() for folder in arguments.folders]
     sweeps = [folder for folder in folders if "rows" in workdir.result(folder)]
     single = [folder for folder in folders if folder not in sweeps]
     for folder in sweeps:
         finished = folder.glob(f"**/{workdir.RESULT}")
         write(folder.name, trials(folder), [provenance.of(file.parents[1]) for file in finished])
     if single:
-        add(given.to, single)
+        add(arguments.to, single)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pictures that docs/ shows: the demo with a word written in it, the page of a run, and of several.
+"""The screenshots in docs/: the demo with a word written in it, the report of a run, and a comparison.
 
     python benchmarks/screenshots.py RUN OTHER...
 
@@ -22,7 +22,7 @@ from served import served
 ROOT = Path(__file__).parents[1]
 WORD = "JAX"
 DESKTOP, PHONE = (1000, 780), (360, 740)
-# Flat colours and some greys: what more colours add is not seen.
+# Enough for flat colours and some greys.
 _COLOURS = 256
 
 
@@ -30,7 +30,7 @@ _COLOURS = 256
 def page_of(
     browser: Browser, address: str, size: tuple[int, int], scheme: str = "light"
 ) -> Iterator[Page]:
-    """Opens a page in a window of so many CSS pixels, two of the picture's each, and closes it."""
+    """Opens a page in a window of `size` CSS pixels, at two device pixels each, and closes it."""
     width, height = size
     with browser.new_context(
         viewport={"width": width, "height": height},
@@ -43,16 +43,16 @@ def page_of(
 
 
 def save(page: Page, path: Path) -> None:
-    """Saves what the window shows, as a small PNG."""
+    """Saves the window as a small PNG."""
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    # So that no colour of a chart becomes another.
+    # MAXCOVERAGE keeps the colours of charts distinct.
     few = shot.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
     print(f"{path}: {shot.width} x {shot.height}, {path.stat().st_size / 1000:.0f} kB")
 
 
 def compare(runs: list[Path], folder: Path) -> str:
-    """Writes the page that compares some runs; returns its address."""
+    """Writes the comparison of some runs; returns its URL."""
     command = [
         sys.executable,
         "-m",
@@ -66,18 +66,18 @@ def compare(runs: list[Path], folder: Path) -> str:
 
 
 def main() -> None:
-    """Takes all of them."""
+    """Takes all screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="a finished run's folder")
     parser.add_argument("others", type=Path, nargs="+", help="those it is compared with")
     parser.add_argument(
         "--to", type=Path, default=ROOT / "docs", help="where the PNGs are written (docs)"
     )
-    known = parser.parse_args()
-    known.to.mkdir(parents=True, exist_ok=True)
-    report = (known.run / "report" / "index.html").absolute().as_uri()
+    arguments = parser.parse_args()
+    arguments.to.mkdir(parents=True, exist_ok=True)
+    report = (arguments.run / "report" / "index.html").absolute().as_uri()
     with (
-        served(known.run) as address,
+        served(arguments.run) as address,
         opened() as browser,
         tempfile.TemporaryDirectory() as folder,
     ):
@@ -89,8 +89,8 @@ def main() -> None:
             with page_of(browser, address, size, scheme) as page:
                 write(page, WORD)
                 expect(page.get_by_role("status")).to_have_text(f"Reads {WORD}")
-                save(page, known.to / name)
-        compared = compare([known.run, *known.others], Path(folder) / "comparison")
+                save(page, arguments.to / name)
+        compared = compare([arguments.run, *arguments.others], Path(folder) / "comparison")
         for name, size, address in (
             ("report.png", DESKTOP, report),
             ("report_phone.png", PHONE, report),
@@ -98,7 +98,7 @@ def main() -> None:
             ("comparison_phone.png", PHONE, compared),
         ):
             with page_of(browser, address, size) as page:
-                save(page, known.to / name)
+                save(page, arguments.to / name)
 
 
 if __name__ == "__main__":

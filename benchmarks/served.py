@@ -1,4 +1,4 @@
-"""The demo in a process of its own, as somebody starts it."""
+"""The demo in a separate process, started from the command line."""
 
 import contextlib
 import re
@@ -23,17 +23,17 @@ def start(run: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def address(process: subprocess.Popen[str]) -> str:
-    """Waits for the line that says where the page is, and returns that."""
+    """Waits for the line with the address of the page, and returns the address."""
     assert process.stdout
     line = process.stdout.readline()
-    if not (found := re.match(r"http://\S+", line)):
+    if not (match := re.match(r"http://\S+", line)):
         raise RuntimeError(f"the demo did not start: {line}{process.communicate()[1]}")
-    return found[0]
+    return match[0]
 
 
 @contextlib.contextmanager
 def served(run: Path) -> Iterator[str]:
-    """Serves the demo on a port that is free, and yields its address."""
+    """Serves the demo on a free port, and yields its address."""
     with start(run, "--port", "0") as process:
         try:
             yield address(process)

@@ -1,8 +1,8 @@
-"""What a start costs: preparing and reading EMNIST Letters, the first step, images per second, memory.
+"""The cost of a start: preparing and loading EMNIST Letters, the first step, images per second, memory.
 
     JAXLETTERS_ARCHIVES=<folder of archives> python benchmarks/startup.py
 
-Every figure is taken in processes of their own, one at a time; what is compared is run in turns. Takes
+Every measurement runs in a separate process, one at a time; variants that are compared alternate. Takes
 about ten minutes on two CPU cores and writes benchmarks/results/startup.md.
 """
 
@@ -35,7 +35,7 @@ assert all(p.images.any(axis=(1, 2)).all() for p in parts)
 print(sum(len(p.labels) for p in parts), time.perf_counter() - began)
 """
 
-# XLA's own way of compiling, which jaxletters/runtime/xla.py departs from.
+# With XLA's default compiler options instead of those in jaxletters/runtime/xla.py.
 _PLAIN = """
 import sys
 import launch
@@ -60,7 +60,7 @@ class Run(NamedTuple):
 
 
 def load(environment: Mapping[str, str]) -> tuple[int, float]:
-    """Loads both splits in a process of its own; returns their examples and the seconds it took."""
+    """Loads both splits in a separate process; returns the number of examples and the seconds."""
     command = [sys.executable, "-c", _LOAD]
     done = subprocess.run(
         command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True
@@ -101,16 +101,16 @@ def _records(workdir: Path) -> int:
 
 
 def rows(folder: Path) -> list[tuple[str, str]]:
-    """Measures everything, using `folder` for all that is written; returns labelled figures."""
+    """Measures everything, writing only under `folder`; returns labelled figures."""
     environment = {**os.environ, "TFDS_DATA_DIR": str(folder / "data")}
     examples, preparing = load(environment)
     reading = [load(environment)[1] for _ in range(ROUNDS)]
     cold, warm, plain = [], [], []
     for i in range(ROUNDS):
-        own = {**environment, "XDG_CACHE_HOME": str(folder / f"cache{i}")}
-        cold.append(train(own, folder / f"cold{i}", ("launch.py",)))
-        warm.append(train(own, folder / f"warm{i}", ("launch.py",)))
-        plain.append(train(own, folder / f"plain{i}", ("-c", _PLAIN)))
+        cached = {**environment, "XDG_CACHE_HOME": str(folder / f"cache{i}")}
+        cold.append(train(cached, folder / f"cold{i}", ("launch.py",)))
+        warm.append(train(cached, folder / f"warm{i}", ("launch.py",)))
+        plain.append(train(cached, folder / f"plain{i}", ("-c", _PLAIN)))
     ours = [statistics.median(run.rates) for run in (*cold, *warm)]
     theirs = [statistics.median(run.rates) for run in plain]
     ratio = statistics.median(ours) / statistics.median(theirs)
@@ -135,7 +135,7 @@ def rows(folder: Path) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    """Measures, prints, and writes the result."""
+    """Measures, and writes and prints the result."""
     from jaxletters.runtime import environment
 
     with tempfile.TemporaryDirectory() as folder:

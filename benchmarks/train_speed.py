@@ -3,10 +3,10 @@
     pip install -e '.[bench]'
     python benchmarks/train_speed.py --raw checkpoints/train_speed.jsonl
 
-Every measurement is a process of its own (benchmarks/contenders/), one at a time, because a process is
-lucky or not with its memory and its threads for as long as it lives. The contenders take turns, because a
-machine's speed drifts; what counts is a ratio within a round. About an hour and a half on two CPU cores.
-With --raw the same command goes on after an interruption. Writes benchmarks/results/train_speed.md.
+Every measurement runs in a separate process (benchmarks/contenders/), one at a time, because the layout of
+memory and threads affects speed for the lifetime of a process. The contenders alternate, because the speed
+of a machine drifts, and ratios are taken within a round. Takes an hour and a half on two CPU cores. With
+--raw the same command resumes after an interruption. Writes benchmarks/results/train_speed.md.
 """
 
 import argparse
@@ -35,7 +35,7 @@ import protocol  # noqa: E402
 
 BATCHES = (128, 512)
 PACKAGES = ("jaxlib", "flax", "torch", "keras", "tensorflow", "numpy")
-# Settings of the shell would reach one library and not the others.
+# Environment variables that configure only one of the libraries are removed.
 _SETTINGS = (
     "JAX_",
     "XLA_",
@@ -50,13 +50,13 @@ _SETTINGS = (
 )
 
 Round = dict[str, Any]
-"""What one round measured of one network at one batch size: of every contender, and the machine's peak."""
+"""The measurements of one round, network and batch size: of every contender, and the peak of the machine."""
 
 
-class Answer(NamedTuple):
-    """What a contender said, the seconds until it said it first, and its largest memory in bytes."""
+class Output(NamedTuple):
+    """The output of a contender, the seconds until its first line, and its peak memory in bytes."""
 
-    said: dict[str, Any]
+    values: dict[str, Any]
     first: float
     peak: int
 
@@ -80,14 +80,14 @@ class Block(NamedTuple):
 
 
 class Contender(NamedTuple):
-    """How a contender is started: a script of FOLDER, its flags, and its environment."""
+    """The command of a contender: a script in FOLDER, its flags, and its environment."""
 
     script: str
     flags: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
 
 
-# Where there are several of a kind, the fastest of them counts; the word after the slash names it.
+# Of several variants of a library, named after the slash, the fastest counts.
 CONTENDERS = {
     "jaxletters": Contender("ours.py"),
     "Flax": Contender("plain_flax.py"),
@@ -96,7 +96,7 @@ CONTENDERS = {
     "Keras/TensorFlow": Contender("keras_fit.py", (), {"KERAS_BACKEND": "tensorflow"}),
     "Keras/JAX": Contender("keras_fit.py", (), {"KERAS_BACKEND": "jax"}),
 }
-# (task, batch size) -> the least ratio to the better of PyTorch and Keras; networks may ask for more.
+# (task, batch size) -> target ratio to the better of PyTorch and Keras; some networks have higher targets.
 _TARGETS = {("train", 128): 1.3, ("evaluate", 128): 1.2, ("evaluate", 512): 1.2}
 _HIGHER_TARGETS = {("train", 128, "notebook"): 1.8}
 _TARGET_TO_FLAX = 1.0
@@ -110,81 +110,81 @@ def command(name: str, network: str, batch: int) -> list[str]:
 
 
 def environment(name: str, cache: Path) -> dict[str, str]:
-    """Returns a contender's environment: CPU only, nobody's settings, a compilation cache of its own."""
+    """Returns the environment of a contender: CPU only, default settings, its own compilation cache."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(_SETTINGS)}
     cpu_only = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "-1"}
     return {**inherited, **cpu_only, "XDG_CACHE_HOME": str(cache), **CONTENDERS[name].environment}
 
 
-def run(command: list[str], environment: Mapping[str, str]) -> Answer:
-    """Runs a contender to its end and returns what it said, and when it said it first."""
+def run(command: list[str], environment: Mapping[str, str]) -> Output:
+    """Runs a contender to its end and returns its output, time to the first line and peak memory."""
     began = time.perf_counter()
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )
         assert process.stdout is not None
-        said, first = {}, 0.0
+        values, first = {}, 0.0
         for line in process.stdout:
             first = first or time.perf_counter() - began
-            said |= json.loads(line)
+            values |= json.loads(line)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)
             last = errors.read().decode().splitlines()[-1:]
             raise RuntimeError(f"ended early: {shlex.join(command)}: {' '.join(last)}")
-    return Answer(said, first, usage.ru_maxrss * 1024)
+    return Output(values, first, usage.ru_maxrss * 1024)
 
 
 def one_round(network: str, batch: int, number: int, cache: Path) -> Round:
-    """Measures every contender once, in a process of its own, and the matrix products."""
+    """Measures every contender once, and the matrix products, each in a separate process."""
     matmul = [sys.executable, str(FOLDER / "matmul.py")]
     result: Round = {"network": network, "batch": batch, "round": number, "contenders": {}}
-    result["products"] = run(matmul, environment("jaxletters", cache)).said["rates"]
+    result["products"] = run(matmul, environment("jaxletters", cache)).values["rates"]
     parameters = set()
-    for name in _turned(list(CONTENDERS), number):
-        answer = run(command(name, network, batch), environment(name, cache))
-        rates = answer.said["rates"]
-        parameters.add(answer.said["parameters"])
-        result["contenders"][name] = {"first": answer.first, "peak": answer.peak, **rates}
+    for name in _rotate(list(CONTENDERS), number):
+        output = run(command(name, network, batch), environment(name, cache))
+        rates = output.values["rates"]
+        parameters.add(output.values["parameters"])
+        result["contenders"][name] = {"first": output.first, "peak": output.peak, **rates}
         say(
-            f"{network} {batch}, round {number + 1}, {name}: first step after {answer.first:.1f} s, "
+            f"{network} {batch}, round {number + 1}, {name}: first step after {output.first:.1f} s, "
             f"training {rates['train']:,.0f}, evaluation {rates['evaluate']:,.0f} images/s"
         )
     assert len(parameters) == 1, parameters
     return result
 
 
-def _turned(names: list[str], by: int) -> list[str]:
-    """The names with another one first, so that nobody always follows the same one."""
+def _rotate(names: list[str], by: int) -> list[str]:
+    """Returns the names rotated, so that no contender always follows the same one."""
     by %= len(names)
     return names[by:] + names[:by]
 
 
 def say(line: str) -> None:
-    """Shows progress."""
+    """Prints progress to stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
 def measure(options: argparse.Namespace, raw: Path) -> None:
-    """Appends to `raw` every round that it does not hold yet."""
+    """Appends to `raw` every round that it lacks."""
     done = {(r["network"], r["batch"], r["round"]) for r in rounds(raw)}
     caches = raw.parent / f"{raw.stem}_cache"
     for batch in options.batches:
-        # Rounds outermost: a network's are far apart, and what is interrupted holds every network.
+        # Rounds outermost, so that those of a network are far apart and an interruption leaves every network.
         for number in range(options.rounds):
             for network in options.networks:
                 if (network, batch, number) in done:
                     continue
-                # Empty in the first round, which leaves its compiled programs to the others.
+                # The first round fills the compilation cache for the others.
                 result = one_round(network, batch, number, caches / f"{network}_{batch}")
                 with raw.open("a") as file:
                     print(json.dumps(result), file=file)
 
 
 def rounds(raw: Path) -> list[Round]:
-    """Returns what a file of raw measurements holds."""
+    """Returns the rounds in a file of raw measurements."""
     if not raw.exists():
         return []
     return [json.loads(line) for line in raw.read_text().splitlines()]
@@ -262,7 +262,7 @@ def speed_rows(task: str, measured: list[Block]) -> Iterator[tuple[str, ...]]:
 
 
 def cost_rows(measured: list[Block]) -> Iterator[tuple[str, ...]]:
-    """Yields the table rows of what starts cost and how much memory is needed."""
+    """Yields the table rows of start-up time and peak memory."""
     for block in measured:
         first, peaks = block.of("first"), block.of("peak")
         names = [best(block.of("train"), kind) for kind in ("jaxletters", "PyTorch", "Keras")]
@@ -275,7 +275,7 @@ def cost_rows(measured: list[Block]) -> Iterator[tuple[str, ...]]:
 
 
 def report(measured: list[Block]) -> str:
-    """Returns the tables, and what they were measured on."""
+    """Returns the tables with a footer about the machine and versions."""
     head = ("network", "batch", "jaxletters", "PyTorch", "Keras", "plain Flax")
     head += ("to the better peer", "to plain Flax", "of peak")
     lines = ["Training, images per second:", "", *_table(head, speed_rows("train", measured)), ""]
@@ -318,7 +318,7 @@ def _options() -> argparse.Namespace:
         "--batches", type=lambda text: [int(n) for n in text.split(",")], default=list(BATCHES)
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--raw", type=Path, help="file of raw measurements; what it holds is kept")
+    parser.add_argument("--raw", type=Path, help="file of raw measurements, which are kept")
     options = parser.parse_args()
     if unknown := set(options.networks) - set(networks.NETWORKS):
         parser.error(f"--networks: expected some of {every}, found {', '.join(unknown)}")
@@ -342,11 +342,11 @@ def _check_machine() -> None:
 
 
 def main() -> None:
-    """Measures, writes the result, and prints it."""
+    """Measures, and writes and prints the result."""
     options = _options()
     _check_machine()
     raw = options.raw or Path(tempfile.mkstemp(suffix=".jsonl", prefix="train_speed_")[1])
-    say(f"raw measurements: {raw}; `--raw {raw}` goes on from them")
+    say(f"raw measurements: {raw}; `--raw {raw}` resumes from them")
     measure(options, raw)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(report(blocks(rounds(raw))))
