@@ -1,4 +1,4 @@
 """Experiments: short compositions of data, training, evaluation and report, one module for each kind.
 
-How a step, a split or a figure is computed belongs to the folders above.
+The computation of a step, a split or a figure belongs to the folders before this one.
 """

@@ -1,7 +1,7 @@
-"""The finished run that another experiment begins with, or tests on other data."""
+"""The base of an experiment: the finished run that provides its weights."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,93 +9,94 @@ from jaxletters.config.schema import BaseConfig
 from jaxletters.core.errors import UserError
 from jaxletters.evaluation.result import BaseRun, Result
 from jaxletters.runs import manifest, restore, workdir
-from jaxletters.runs.manifest import Seen
+from jaxletters.runs.manifest import Facts, Seen
 from jaxletters.runs.restore import Trained
 from jaxletters.runtime import files
 
 
 class Base(NamedTuple):
-    """A finished run that another experiment begins with.
+    """A finished run that provides the weights of another experiment.
 
     Attributes:
         run: the run, with its weights.
-        facts: what identifies it, ready for JSON.
-        trained_on: what its weights have learned from.
-        seen: the images that its weights depend on.
+        identity: identifies the run in results and manifests.
+        trained_on: the datasets that the weights were trained on.
+        seen: the images that the weights depend on.
     """
 
     run: Trained
-    facts: BaseRun
-    trained_on: list[dict[str, Any]]
+    identity: BaseRun
+    trained_on: list[Facts]
     seen: Seen
 
 
 def folder_of(config: BaseConfig) -> Path:
-    """Returns the folder in which the base's run lies, or would lie."""
+    """Returns the run folder of a base, whether or not it exists."""
     return files.expand_user(config.workdir or workdir.default(Path(config.config)))
 
 
-def now(config: BaseConfig) -> BaseRun | None:
-    """Returns what identifies a base as it is now; None without one, or where it is gone."""
+def current(config: BaseConfig) -> BaseRun | None:
+    """Returns the identity of the base as it is now; None without a base, or if its folder is gone."""
     if not config.config or (result := workdir.result(folder_of(config))) is None:
         return None
-    return _facts(folder_of(config), result)
+    return _identity(folder_of(config), result)
 
 
 def load(config: BaseConfig, home: Path) -> Base:
-    """Returns the finished run that `config` names; nothing of it is changed.
+    """Loads the finished run that `config` names, without changing anything in its folder.
 
     Args:
         config: the base.
-        home: the folder of the run that begins with it.
+        home: the folder of the experiment that uses the base.
 
     Raises:
-        UserError: there is none, it cannot be read, or `home` holds a run that began with other weights.
+        UserError: the base does not exist or cannot be read, or the run in `home` started with other weights.
     """
     folder = folder_of(config)
     if (result := workdir.result(folder)) is None:
-        elsewhere = f" --workdir {config.workdir}" if config.workdir else ""
+        option = f" --workdir {config.workdir}" if config.workdir else ""
         raise UserError(
             f"config.base: expected a finished run in {folder}, found none; train it first: "
-            f"python launch.py --config {config.config}{elsewhere}"
+            f"python launch.py --config {config.config}{option}"
         )
-    manifest.check_base(home, _facts(folder, result))
+    manifest.check_base(home, _identity(folder, result))
     run = restore.load(folder)
-    its = manifest.read(folder)
-    return Base(run, _facts(folder, run.result), its.trained_on, manifest.read_seen(folder, its))
+    stored = manifest.read(folder)
+    seen = manifest.read_seen(folder, stored)
+    return Base(run, _identity(folder, run.result), stored.trained_on, seen)
 
 
-def check_unseen(base: Base, what: str, hashes: np.ndarray, also_validated: bool = True) -> None:
-    """Compares examples to be evaluated with those that a base's weights depend on.
+def check_unseen(base: Base, split: str, hashes: np.ndarray, also_validated: bool = True) -> None:
+    """Raises a UserError if the weights of a base depend on examples that are to be evaluated.
 
     Args:
-        base: the run that the weights come from.
-        what: the examples, for the message: "test", "validation".
+        base: the run that provides the weights.
+        split: the name of the examples in the message: "test", "validation".
         hashes: uint64 `[n]`, of their images.
-        also_validated: whether the base may not have chosen its best weights by any of them either.
-
-    Raises:
-        UserError: the base has learned from some of them.
+        also_validated: whether the choice of the base's best weights must not depend on them either.
     """
-    trained = int(np.isin(hashes, base.seen.trained, kind="sort").sum())
-    validated = (
-        int(np.isin(hashes, base.seen.validated, kind="sort").sum()) if also_validated else 0
-    )
+
+    def count(used: np.ndarray) -> int:
+        return int(np.isin(hashes, used, kind="sort").sum())
+
+    trained, validated = count(base.seen.trained), 0
+    if also_validated:
+        validated = count(base.seen.validated)
     if not trained and not validated:
         return
-    uses = []
+    uses: list[str] = []
     if trained:
-        uses.append(f"{trained:,} of {len(hashes):,} {what} examples were trained on by the base")
+        uses.append(f"{trained:,} of {len(hashes):,} {split} examples were trained on by the base")
     if validated:
-        uses.append(f"its best weights were chosen by {validated:,} of the {what} examples")
+        uses.append(f"its best weights were chosen by {validated:,} of the {split} examples")
     raise UserError(
-        f"config.base: expected a network that has not seen the {what} examples, found that "
+        f"config.base: expected a network that has not seen the {split} examples, found that "
         f"{' and '.join(uses)} ({base.run.folder}); name a base that was trained on other examples, or "
         "evaluate on others"
     )
 
 
-def _facts(folder: Path, result: Result) -> BaseRun:
+def _identity(folder: Path, result: Result) -> BaseRun:
     return {
         "folder": str(folder),
         "fingerprint": result.get("fingerprint"),

@@ -1,4 +1,4 @@
-"""Which function runs which kind of experiment."""
+"""The dispatch of an experiment to the function that runs its kind."""
 
 import errno
 import os
@@ -30,10 +30,10 @@ _RUN = {
 
 
 def check(config: Experiment) -> None:
-    """Finds what is wrong with an experiment that can be found before anything is read or run.
+    """Checks the settings of an experiment before anything is loaded or run.
 
     Raises:
-        UserError: what the user must mend.
+        UserError: a problem that the user can correct.
     """
     mesh = sharding.data_mesh()
     if isinstance(config, SweepConfig):
@@ -47,22 +47,22 @@ def check(config: Experiment) -> None:
 
 
 def run(config: Experiment, folder: Path) -> Result:
-    """Runs an experiment in a folder, or goes on with it; returns the content of its `result.json`.
+    """Runs an experiment in a folder, or continues it; returns the content of its `result.json`.
 
-    Training continues while the disk is away. Whatever else fails for that reason is run again once
-    the disk is back, which is what the same command would do.
+    Training continues while the disk is away. All other work that fails for this reason is repeated when
+    the disk is back, as the same command would do.
 
     Raises:
-        UserError: what the user must mend.
-        Interrupted: a signal asked to stop, or the disk was away for too long; the same call goes on from
-            there.
+        UserError: a problem that the user can correct.
+        Interrupted: a signal asked to stop, or the disk was away for too long; the same call continues the
+            experiment.
     """
     validation.check_types(config)
     user_code.attach_code(config)
     saving = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
     with lock.hold(folder), mirror.kept(folder, config, saving, console.notice):
         if lock.held_file(folder) is None:
-            # Nothing may be written there, or it is not a run's folder: nothing that comes back.
+            # The folder is read-only or not a run folder; waiting would not change that.
             return _run(config, folder)
         disk = Disk(folder, saving.give_up_after, console.notice)
         return disk.insist(lambda: _run(config, folder), lambda: "all checkpoints there are kept")

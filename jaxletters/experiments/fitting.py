@@ -1,4 +1,4 @@
-"""From a config and examples to trained weights: the base's weights, then one stage after another."""
+"""Training of one network: initial weights from a base, then one stage after another."""
 
 import dataclasses
 from pathlib import Path
@@ -36,8 +36,8 @@ class Fitted(NamedTuple):
         model: the network.
         variables: its best weights, on the devices of `mesh`.
         mesh: the devices.
-        history: the records of all stages as if they were one run, each with its "stage", from 1.
-        facts: about the training, ready for JSON.
+        history: the records of all stages with consecutive steps and epochs, each with its "stage", from 1.
+        facts: the training's part of the result.
     """
 
     model: Model
@@ -48,34 +48,30 @@ class Fitted(NamedTuple):
 
 
 def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
-    """Finds what is wrong before anything is loaded; returns the layers of the network.
-
-    Args:
-        config: the run.
-        info: of its dataset.
+    """Checks a config against its dataset before any example is loaded; returns the layers of the network.
 
     Raises:
-        UserError: settings that cannot be, images that shrink to nothing, stages that train nothing.
+        UserError: settings do not fit the images, the images shrink to nothing, or a stage trains nothing.
     """
-    classes, shape = len(info.class_names), info.image_shape
+    num_classes, shape = len(info.class_names), info.image_shape
     if isinstance(config.model, LetterNetConfig) and 2 * config.model.crop >= min(shape[:2]):
         raise UserError(
             f"config.model.crop: expected less than half of {min(shape[:2])} pixels, found "
             f"{config.model.crop}: nothing would be left of the images; make it smaller"
         )
     _check_augmentation(config, shape)
-    user_parts.check(config, classes, shape)
+    user_parts.check(config, num_classes, shape)
     try:
-        layers = summary.layers(config.model, classes, shape)
+        layers = summary.layers(config.model, num_classes, shape)
     except ZeroDivisionError:
-        # What Flax's initialisers do with an image of no pixels.
+        # Flax's initialisers raise it for an image without pixels.
         layers = []
     if not layers or any(0 in layer.output_shape for layer in layers):
         raise UserError(
             f"config.model: images of {format_size(shape)} shrink to nothing in its stages; "
             "give it fewer stages (config.model.widths), smaller kernels, or padding=same"
         )
-    model = networks.build(config.model, classes, shape)
+    model = networks.build(config.model, num_classes, shape)
     params = jax.eval_shape(model.init, jax.random.key(0)).params
     for i, stage in enumerate(config.stages):
         trainable_mask(params, stage.trainable, f"config.stages.{i}.trainable")
@@ -95,116 +91,118 @@ def _check_augmentation(config: Config, shape: tuple[int, ...]) -> None:
 
 
 def check_lengths(config: Config, examples: int) -> None:
-    """Raises a UserError if a stage is too long, or a batch, for so many training examples."""
+    """Raises a UserError if a stage or a batch is too large for the number of training examples."""
     for stage in _stages(config):
-        Plan.of(_alone(config, stage), examples)
+        Plan.of(_stage_config(config, stage), examples)
 
 
 def _stages(config: Config) -> tuple[StageConfig, ...]:
-    whole = StageConfig(epochs=config.training.epochs, optimizer=config.optimizer)
-    return config.stages or (whole,)
+    only_stage = StageConfig(epochs=config.training.epochs, optimizer=config.optimizer)
+    return config.stages or (only_stage,)
 
 
-def _alone(config: Config, stage: StageConfig) -> Config:
-    """Returns the config of a stage as if it were all of the run."""
+def _stage_config(config: Config, stage: StageConfig) -> Config:
+    """Returns the config of a run that consists of one stage only."""
     training = dataclasses.replace(config.training, epochs=stage.epochs)
     return dataclasses.replace(config, optimizer=stage.optimizer, training=training)
 
 
-class Start(NamedTuple):
-    """What a run begins with.
+class Transfer(NamedTuple):
+    """Initial weights that come from a finished run.
 
     Attributes:
-        variables: its first weights; None to draw them.
-        base: the run that they come from; None without one.
-        facts: about that, ready for JSON.
+        variables: the initial weights.
+        base: the run that they come from.
+        facts: the base's part of the result.
     """
 
-    variables: Variables | None
-    base: Base | None
-    facts: InitialWeights | None
+    variables: Variables
+    base: Base
+    facts: InitialWeights
 
 
-def start(config: Config, info: DatasetInfo, folder: Path) -> Start:
-    """Returns what the run in a folder begins with.
+def load_base(config: Config, info: DatasetInfo, folder: Path) -> Transfer | None:
+    """Returns the initial weights of a run that has a base; None if its weights are drawn at random.
 
     Args:
         config: the run.
-        info: of its dataset.
-        folder: its folder.
+        info: describes its dataset.
+        folder: its run folder.
 
     Raises:
-        UserError: the base is not there, is not the one that the run began with, or its weights do not fit.
+        UserError: the base does not exist, is not the base that the run started with, or does not fit.
     """
     if not config.base.config:
-        return Start(None, None, None)
+        return None
     origin = base.load(config.base, folder)
     model = networks.build(config.model, len(info.class_names), info.image_shape)
-    draw = jax.jit(model.init, compiler_options=xla.one_time_options())
-    fresh = draw(rng.key(config.seed, rng.Stream.INIT))
+    init = jax.jit(model.init, compiler_options=xla.one_time_options())
+    fresh = init(rng.key(config.seed, rng.Stream.INIT))
     variables, report = pretrained.transfer(fresh, origin.run.variables, config.base.take)
     for line in pretrained.report_lines(report):
         console.notice(line)
-    return Start(
-        variables,
-        origin,
-        {**origin.facts, "taken": report.taken, "new": report.new, "left": report.left},
-    )
+    facts: InitialWeights = {
+        **origin.identity,
+        "taken": report.taken,
+        "new": report.new,
+        "left": report.left,
+    }
+    return Transfer(variables, origin, facts)
 
 
 def fit(
     config: Config,
-    begin: Start,
+    transfer: Transfer | None,
     train: Dataset,
     held_out: Dataset,
     folder: Path,
     mesh: Mesh,
     brief: bool = False,
 ) -> Fitted:
-    """Trains, or goes on training: every stage is a run in a folder of its own inside `folder`.
+    """Trains a network, or continues its training; each stage has its own folder inside `folder`.
 
     Args:
         config: the run.
-        begin: what it begins with.
+        transfer: the initial weights; None to draw them.
         train: the training examples.
-        held_out: the validation examples, perhaps none.
-        folder: the run folder; without stages, the one run's own.
+        held_out: the validation examples; may be empty.
+        folder: the run folder; without stages, the checkpoints lie in the folder itself.
         mesh: the devices.
-        brief: whether the terminal is spared the lines of stages and epochs.
+        brief: whether the lines of stages and epochs are not printed.
 
     Raises:
-        UserError: there are checkpoints but none is sound.
-        Interrupted: a signal asked to stop; the same call goes on from there.
+        UserError: there are checkpoints, but all are damaged.
+        Interrupted: a signal asked to stop; the same call continues the training.
     """
-    variables, history, stages = begin.variables, list[Record](), list[_StageFacts]()
-    snapshot = None
-    for i, stage in enumerate(_stages(config), 1):
-        where = folder / f"stage{i}" if config.stages else folder
+    variables = transfer.variables if transfer else None
+    history, stages = list[Record](), list[_StageFacts]()
+    for i, stage in enumerate(_stages(config)):
+        place = folder / f"stage{i + 1}" if config.stages else folder
         if config.stages and not brief:
-            console.notice(f"Stage {i} of {len(config.stages)}: trains {stage.trainable}")
-        alone = _alone(config, stage)
-        plan = Plan.of(alone, len(train.labels))
-        task = _task(config, stage, i - 1, plan, mesh, train)
-        snapshot = loop.fit(alone, task, plan, train, held_out, where, variables, brief)
+            console.notice(f"Stage {i + 1} of {len(config.stages)}: trains {stage.trainable}")
+        stage_config = _stage_config(config, stage)
+        plan = Plan.of(stage_config, len(train.labels))
+        task = _task(config, stage, i, plan, mesh, train)
+        snapshot = loop.fit(stage_config, task, plan, train, held_out, place, variables, brief)
         variables = snapshot.best
-        history.extend(_after(history, journal.load(where), i))
-        stages.append(_stage_facts(plan, snapshot, where))
-    assert snapshot is not None, "there is always a stage"
+        history += _continued(history, journal.load(place), i + 1)
+        stages.append(_stage_facts(plan, snapshot, place))
+    assert variables is not None, "there is at least one stage"
     model = networks.build(config.model, len(train.class_names), train.images.shape[1:])
-    facts = _facts(stages, history, train, held_out, snapshot.best)
-    if begin.facts is not None:
-        facts["base"] = begin.facts
-    return Fitted(model, snapshot.best, mesh, history, facts)
+    facts = _facts(stages, history, train, held_out, variables)
+    if transfer:
+        facts["base"] = transfer.facts
+    return Fitted(model, variables, mesh, history, facts)
 
 
 def _task(
     config: Config, stage: StageConfig, index: int, plan: Plan, mesh: Mesh, train: Dataset
 ) -> Task:
-    classes, shape = len(train.class_names), train.images.shape[1:]
+    num_classes, shape = len(train.class_names), train.images.shape[1:]
     strength = config.loss.prior if isinstance(config.loss, LossConfig) else 0.0
-    prior = losses.prior(train.labels, classes) if strength else ()
+    prior = losses.prior(train.labels, num_classes) if strength else ()
     return Task(
-        model=networks.build(config.model, classes, shape, stage.trainable),
+        model=networks.build(config.model, num_classes, shape, stage.trainable),
         optimizer=optimizers.build(stage.optimizer, plan.total_steps, stage.trainable),
         loss=config.loss,
         augment=config.augment,
@@ -237,9 +235,9 @@ def _stage_facts(plan: Plan, snapshot: Snapshot, folder: Path) -> _StageFacts:
     )
 
 
-def _after(before: list[Record], records: list[Record], stage: int) -> list[Record]:
-    """Returns a stage's records with steps and epochs counted on from those of the stages before."""
-    step, epoch = (before[-1]["step"], before[-1]["epoch"]) if before else (0, 0.0)
+def _continued(history: list[Record], records: list[Record], stage: int) -> list[Record]:
+    """Returns the records of a stage with steps and epochs that continue those of the earlier stages."""
+    step, epoch = (history[-1]["step"], history[-1]["epoch"]) if history else (0, 0.0)
     return [
         {**r, "stage": stage, "step": r["step"] + step, "epoch": r["epoch"] + epoch}
         for r in records

@@ -1,4 +1,4 @@
-"""What a finished experiment leaves: its report, and the result that says that it is finished."""
+"""The report of a finished experiment, and its result; the result marks the experiment as finished."""
 
 from pathlib import Path
 from typing import cast
@@ -17,13 +17,14 @@ from jaxletters.evaluation.result import Facts, Result, SingleResult
 from jaxletters.report import reports
 from jaxletters.runs import manifest, tensorboard, workdir
 from jaxletters.runs.journal import Record
+from jaxletters.runs.manifest import Manifest
 from jaxletters.runtime import xla
 from jaxletters.training import augment, observers
 
-# How many images the report shows augmented, and how often each.
+# The number of images that the report shows augmented, and of variants of each.
 _AUGMENTED, _VARIANTS = 8, 15
-# Of the report's pictures, on TensorBoard too.
-_SHOWN = ("contact_sheet", "augmentation", "worst_mistakes")
+# The report's pictures that TensorBoard shows, too.
+_ON_TENSORBOARD = ("contact_sheet", "augmentation", "worst_mistakes")
 
 
 def write(
@@ -31,7 +32,7 @@ def write(
     folder: Path,
     facts: Facts,
     history: list[Record],
-    seen: Dataset,
+    train_sample: Dataset,
     test: Dataset,
     logits: np.ndarray,
     variables: Variables | None = None,
@@ -41,91 +42,89 @@ def write(
     Args:
         config: the experiment.
         folder: its run folder.
-        facts: about it, ready for JSON.
-        history: the records of its training, or none.
-        seen: images for the contact sheet, which shows the first of every class.
-        test: the examples tested on.
-        logits: float32 `[n, classes]`, of these.
-        variables: of the network; None where there were several.
+        facts: the experiment's part of the result.
+        history: the records of its training; empty if there is not exactly one training.
+        train_sample: images for the contact sheet, which shows the first images of every class.
+        test: the test examples.
+        logits: float32 `[n, classes]`, of the test examples.
+        variables: of the network; None if the experiment has several networks.
 
     Raises:
         UserError: a file cannot be written.
     """
-    about = manifest.read(folder)
-    assert about.data is not None, "an experiment on one dataset"
+    stored = manifest.read(folder)
+    run_report = reports.RunReport(
+        history=history,
+        train_sample=train_sample,
+        test=test,
+        test_logits=logits,
+        result=_result(config, folder.name, stored, facts, test, logits),
+        config=serialization.to_dict(config),
+        environment=stored.environment,
+        changes=stored.changes,
+        augmented=_augmented(config, train_sample) if isinstance(config, Config) else None,
+        kernels=_first_kernels(variables) if variables and train_sample.images.ndim == 3 else None,
+    )
+    files = reports.of_run(run_report)
+    pictures = {name: files[f"{name}.png"] for name in _ON_TENSORBOARD if f"{name}.png" in files}
+    settings = serialization.flatten(serialization.to_dict(config))
+    tensorboard.write_summary(folder, facts.get("steps", 0), pictures, settings)
+    reports.write(folder / "report", files)
+    result = cast(SingleResult, workdir.require_result(folder))
+    if isinstance(config, Config):
+        observers.finished(config.observers, folder, result)
+    return result
+
+
+def _result(
+    config: Config | ZeroShotConfig,
+    name: str,
+    stored: Manifest,
+    facts: Facts,
+    test: Dataset,
+    logits: np.ndarray,
+) -> SingleResult:
+    assert stored.data is not None, "an experiment on one dataset"
+    extra: dict[str, dict[str, float]] = {}
+    if isinstance(config, Config) and config.metrics:
+        extra["metrics"] = metrics.compute(config.metrics, logits, test.labels)
     result = {
-        "name": folder.name,
-        "dataset_note": about.data["note"],
-        "dataset": about.data["dataset"],
+        "name": name,
+        "dataset_note": stored.data["note"],
+        "dataset": stored.data["dataset"],
         **facts,
-        **_further(config, test, logits),
+        **extra,
         "fingerprint": fingerprints.fingerprint(config),
         **analysis.score(test, logits),
     }
-    files = reports.of_run(
-        reports.RunReport(
-            history=history,
-            train_sample=seen,
-            test=test,
-            test_logits=logits,
-            result=cast(SingleResult, result),
-            config=serialization.to_dict(config),
-            environment=about.environment,
-            changes=about.changes,
-            augmented=_augmented(config, seen) if isinstance(config, Config) else None,
-            kernels=_first_kernels(variables) if variables and seen.images.ndim == 3 else None,
-        )
-    )
-    pictures = {name: files[f"{name}.png"] for name in _SHOWN if f"{name}.png" in files}
-    values = serialization.flatten(serialization.to_dict(config))
-    tensorboard.write_summary(folder, facts.get("steps", 0), pictures, values)
-    reports.write(folder / "report", files)
-    written = read(folder)
-    if isinstance(config, Config):
-        observers.finished(config.observers, folder, written)
-    return cast(SingleResult, written)
+    return cast(SingleResult, result)
 
 
-def _further(
-    config: Config | ZeroShotConfig, test: Dataset, logits: np.ndarray
-) -> dict[str, dict[str, float]]:
-    """Returns the config's metrics of the test examples, if it has any."""
-    if not isinstance(config, Config) or not config.metrics:
-        return {}
-    return {"metrics": metrics.compute(config.metrics, logits, test.labels)}
-
-
-def _augmented(config: Config, seen: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns an image of each of the first classes, and what augmentation makes of it."""
+def _augmented(config: Config, sample: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns one image of each of the first classes, and augmented variants of it."""
     if config.augment in (AugmentConfig(), ()):
         return None
-    _, first = np.unique(seen.labels, return_index=True)
-    images = seen.images[first[:_AUGMENTED]]
-    many = jnp.repeat(images.astype(np.float32) / 255, _VARIANTS, axis=0)
-    change = jax.jit(augment.augment, static_argnums=2, compiler_options=xla.one_time_options())
-    changed = change(rng.key(config.seed, rng.Stream.AUGMENT), many, config.augment)
-    variants = np.rint(255 * np.clip(changed, 0, 1)).astype(np.uint8)
+    _, first = np.unique(sample.labels, return_index=True)
+    images = sample.images[first[:_AUGMENTED]]
+    repeated = jnp.repeat(images.astype(np.float32) / 255, _VARIANTS, axis=0)
+    apply = jax.jit(augment.augment, static_argnums=2, compiler_options=xla.one_time_options())
+    augmented = apply(rng.key(config.seed, rng.Stream.AUGMENT), repeated, config.augment)
+    variants = np.rint(255 * np.clip(augmented, 0, 1)).astype(np.uint8)
     return images, variants.reshape(len(images), _VARIANTS, *images.shape[1:])
 
 
 def _first_kernels(variables: Variables) -> np.ndarray | None:
-    """Returns the kernels that look at pixels: those of one channel, unless there are several such layers."""
-    found = [x for x in jax.tree.leaves(variables.params) if x.ndim == 4 and x.shape[2] == 1]
-    return np.asarray(found[0])[:, :, 0] if len(found) == 1 else None
+    """Returns the kernels of the only layer with one input channel; None unless there is exactly one."""
+    leaves: list[jax.Array] = jax.tree.leaves(variables.params)
+    kernels = [leaf for leaf in leaves if leaf.ndim == 4 and leaf.shape[2] == 1]
+    return np.asarray(kernels[0])[:, :, 0] if len(kernels) == 1 else None
 
 
-def write_comparison(folder: Path, compared: reports.Comparison) -> Result:
+def write_comparison(folder: Path, comparison: reports.Comparison) -> Result:
     """Writes the report of several experiments and returns its result.
 
     Raises:
         UserError: a file cannot be written.
     """
-    reports.write(folder / "report", reports.of_several(compared))
-    return read(folder)
-
-
-def read(folder: Path) -> Result:
-    """Returns the result of an experiment that is finished."""
-    result = workdir.result(folder)
-    assert result is not None
-    return result
+    reports.write(folder / "report", reports.of_several(comparison))
+    return workdir.require_result(folder)

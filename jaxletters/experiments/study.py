@@ -1,4 +1,4 @@
-"""Many experiments, run where they have not been yet, and one table of them."""
+"""Study: several experiments and their bases, and one table of all results."""
 
 import dataclasses
 import functools
@@ -8,20 +8,28 @@ from typing import Any
 
 from jaxletters.config import configfile, fingerprints, validation
 from jaxletters.config.schema import Config, CrossvalConfig, Split, StudyConfig, ZeroShotConfig
+from jaxletters.config.slots import Source
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.data import splits
 from jaxletters.evaluation.result import Result
-from jaxletters.experiments import base, results
+from jaxletters.experiments import base, results, terminal
 from jaxletters.report import comparison, reports
+from jaxletters.report.comparison import Row
 from jaxletters.runs import manifest, workdir
 from jaxletters.runtime import console, sharding
 
-# What is left of an experiment when there are only minutes for all of them.
+# The limits of an experiment in a quick study.
 _QUICK_EXAMPLES = 8_000
 _QUICK_EPOCHS = 2
 _QUICK_STAGE_EPOCHS = 8
 _QUICK_FOLDS = 3
+
+_REMARKS = {
+    "full": "Every figure was measured by the experiment that its row names.",
+    "quick": "A quick budget: every experiment is cut short, so these figures show that it works and not "
+    "what it reaches.",
+}
 
 Single = Config | ZeroShotConfig
 Check = Callable[[Any], None]
@@ -29,23 +37,23 @@ Run = Callable[[Any, Path], Result]
 
 
 def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> Result:
-    """Runs every experiment of a study that has not been, and compares all of them.
+    """Runs every unfinished experiment of a study, and compares all of them.
 
-    Each lies where its own command would put it, beside the study's folder, so that what was run alone is
-    not run again; with a quick budget, inside the study's folder.
+    Each experiment has the folder that its own command would use, beside the study's folder, so that an
+    experiment that ran alone is not repeated; with a quick budget, a folder inside the study's folder.
 
     Args:
         config: the study.
         folder: its run folder.
-        check_one: finds what is wrong with an experiment's settings.
-        run_one: runs an experiment in a folder and returns its result, at once if it is finished.
+        check_one: checks the settings of an experiment.
+        run_one: runs an experiment in a folder and returns its result.
 
     Returns:
         the content of `report/result.json`.
 
     Raises:
-        UserError: what the user must mend, in any of the config files before anything is run.
-        Interrupted: a signal asked to stop; the same call goes on from there.
+        UserError: a problem that the user can correct, in any config file, before any experiment runs.
+        Interrupted: a signal asked to stop; the same call continues the study.
     """
     validation.check(config, sharding.data_mesh().size)
     folder = folder.absolute()
@@ -53,48 +61,47 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> Re
     root = folder.parent if config.budget == "full" else folder
     experiments = _load_all(config, root)
     for file, experiment in experiments.items():
-        _check(file, experiment, _place(file, root), check_one)
+        _check(file, experiment, _folder_of(file, root), check_one)
     manifest.claim(folder, config, console.notice)
-    finished_by_file = _run_all(config, experiments, root, run_one)
-    found = []
-    manifests = [manifest.read(_place(file, root)) for file in finished_by_file]
-    for entry in config.experiments:
-        name = Path(entry.file).stem
-        page = f"../../{name}" if config.budget == "full" else f"../{name}"
-        page = f"{page}/report/index.html"
-        found.extend(comparison.rows(name, page, finished_by_file[entry.file], entry.reference))
-    remark = {
-        "full": "Every figure was measured by the experiment that its row names.",
-        "quick": "A quick budget: every experiment is cut short, so these figures show that it works and "
-        "not what it reaches.",
-    }[config.budget]
-    result = results.write_comparison(
-        folder,
-        reports.Comparison(
-            title=folder.name,
-            remark=remark + manifest.warning(manifests),
-            rows=found,
-            baseline=None,
-            sheets=_sheets(experiments[entry.file] for entry in config.experiments),
-            result={
-                "experiment": "study",
-                "budget": config.budget,
-                "fingerprint": fingerprints.fingerprint(config),
-            },
-        ),
+    result_of = _run_all(config, experiments, root, run_one)
+    rows = _rows(config, result_of)
+    manifests = [manifest.read(_folder_of(file, root)) for file in result_of]
+    remark = _REMARKS[config.budget]
+    report = reports.Comparison(
+        title=folder.name,
+        remark=remark + manifest.warning(manifests),
+        rows=rows,
+        baseline=None,
+        sheets=_contact_sheets(experiments[entry.file] for entry in config.experiments),
+        result={
+            "experiment": "study",
+            "budget": config.budget,
+            "fingerprint": fingerprints.fingerprint(config),
+        },
     )
-    console.print_table(comparison.HEADING, [comparison.cells(row) for row in found], left=2)
+    result = results.write_comparison(folder, report)
+    terminal.show_rows(rows)
     console.print_results({"note": remark, "report": str(folder / "report" / "index.html")})
     return result
 
 
-def _check(file: str, experiment: Single, place: Path, check_one: Check) -> None:
-    """Raises a UserError that begins with the file if its experiment cannot be run in its place."""
+def _rows(config: StudyConfig, result_of: dict[str, Result]) -> list[Row]:
+    rows: list[Row] = []
+    above = "../.." if config.budget == "full" else ".."
+    for entry in config.experiments:
+        name = Path(entry.file).stem
+        page = f"{above}/{name}/report/index.html"
+        rows += comparison.rows(name, page, result_of[entry.file], entry.reference)
+    return rows
+
+
+def _check(file: str, experiment: Single, folder: Path, check_one: Check) -> None:
+    """Raises a UserError that starts with the file's name if its experiment cannot run in its folder."""
     try:
-        # The data of a finished one may be gone.
-        if workdir.matching_result(place, experiment) is None:
+        # The data of a finished experiment may be gone.
+        if workdir.matching_result(folder, experiment) is None:
             check_one(experiment)
-        workdir.check(place, experiment)
+        workdir.check(folder, experiment)
     except UserError as error:
         lines = (f"{file}: {line}" for line in str(error).splitlines())
         raise UserError("\n".join(lines)) from error
@@ -103,55 +110,56 @@ def _check(file: str, experiment: Single, place: Path, check_one: Check) -> None
 def _run_all(
     config: StudyConfig, experiments: dict[str, Single], root: Path, run_one: Run
 ) -> dict[str, Result]:
-    """Returns the result of every experiment by its file, and of the bases that they begin with."""
-    finished_by_file: dict[str, Result] = {}
-    find = functools.cache(manifest.find_data)
+    """Returns the results of all experiments and of their bases, by config file."""
+    result_of: dict[str, Result] = {}
+    find_data = functools.cache(manifest.find_data)
 
     def ensure(file: str) -> None:
-        if file in finished_by_file:
+        if file in result_of:
             return
         experiment = experiments[file]
         if experiment.base.config:
             ensure(experiment.base.config)
-        where = _place(file, root)
-        if finished := workdir.matching_result(where, experiment):
-            manifest.check_finished(where, experiment, base.now(experiment.base), find)
+        folder = _folder_of(file, root)
+        if result := workdir.matching_result(folder, experiment):
+            identity = base.current(experiment.base)
+            manifest.check_finished(folder, experiment, identity, find_data)
             console.notice(f"{file}: finished earlier")
-            finished_by_file[file] = finished
+            result_of[file] = result
         else:
             console.notice(f"\n{file}")
-            finished_by_file[file] = run_one(experiment, where)
+            result_of[file] = run_one(experiment, folder)
 
     for entry in config.experiments:
         ensure(entry.file)
-    return finished_by_file
+    return result_of
 
 
-def _place(file: str, root: Path) -> Path:
+def _folder_of(file: str, root: Path) -> Path:
     return root / Path(file).stem
 
 
 def _load_all(config: StudyConfig, root: Path) -> dict[str, Single]:
-    """Returns the experiments by their files, those that they begin with among them."""
-    found: dict[str, Single] = {}
+    """Returns the experiments and their bases by config file, each base before its experiments."""
+    experiments: dict[str, Single] = {}
 
-    def add(file: str, above: tuple[str, ...]) -> None:
-        if file in above:
-            circle = " begins with ".join((*above[above.index(file) :], file))
+    def add(file: str, dependents: tuple[str, ...]) -> None:
+        if file in dependents:
+            circle = " starts from ".join((*dependents[dependents.index(file) :], file))
             raise UserError(
-                f"{file}: expected a base that can be trained before, found a circle: {circle}; "
-                "mend base.config in one of them"
+                f"{file}: expected a base that can be trained first, found a circle: {circle}; "
+                "change base.config in one of them"
             )
-        if file in found:
+        if file in experiments:
             return
         experiment = _load(file, config, root)
         if experiment.base.config:
-            add(experiment.base.config, (*above, file))
-        found[file] = experiment
+            add(experiment.base.config, (*dependents, file))
+        experiments[file] = experiment
 
     for entry in config.experiments:
         add(entry.file, ())
-    return found
+    return experiments
 
 
 def _load(file: str, config: StudyConfig, root: Path) -> Single:
@@ -164,10 +172,9 @@ def _load(file: str, config: StudyConfig, root: Path) -> Single:
     if config.budget == "quick":
         experiment = _shortened(experiment)
     if experiment.base.config:
-        there = dataclasses.replace(
-            experiment.base, workdir=str(_place(experiment.base.config, root))
-        )
-        experiment = dataclasses.replace(experiment, base=there)
+        folder = _folder_of(experiment.base.config, root)
+        located = dataclasses.replace(experiment.base, workdir=str(folder))
+        experiment = dataclasses.replace(experiment, base=located)
     return experiment
 
 
@@ -189,12 +196,13 @@ def _shortened(experiment: Single) -> Single:
     return shorter
 
 
-def _sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
-    """Returns some images of every dataset in the study, as its networks see them."""
-    sheets, drawn = {}, set()
+def _contact_sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
+    """Returns sample images of every dataset in the study, as its networks see them, by title."""
+    sheets: dict[str, Dataset] = {}
+    drawn: set[Source] = set()
     for experiment in experiments:
         dataset = experiment.dataset
-        # The data of what finished earlier may be gone.
+        # The data of a finished experiment may be gone.
         if dataset in drawn or not dataset.is_here():
             continue
         drawn.add(dataset)

@@ -1,4 +1,4 @@
-"""Train on one dataset, test once, report: the experiment that every other one is made of."""
+"""Training on one dataset, one test, one report: the experiment that all others are composed of."""
 
 from pathlib import Path
 from typing import cast
@@ -13,65 +13,59 @@ from jaxletters.data import splits
 from jaxletters.data.datasets import DatasetSplits, Subset
 from jaxletters.evaluation import inference, metrics
 from jaxletters.evaluation.result import TrainFacts, TrainResult
-from jaxletters.experiments import base, fitting, results
-from jaxletters.experiments.fitting import Fitted, Start
+from jaxletters.experiments import base, claims, fitting, results, terminal
+from jaxletters.experiments.base import Base
+from jaxletters.experiments.fitting import Fitted
 from jaxletters.models import summary
 from jaxletters.runs import manifest, workdir
+from jaxletters.runs.manifest import Facts
 from jaxletters.runtime import console, sharding
 
 
 def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
-    """Trains, or goes on training, then tests once and writes the report.
+    """Trains a network, or continues its training, then tests it once and writes the report.
 
     Args:
         config: the experiment.
-        folder: the run folder; a finished run in it is not repeated.
-        brief: whether the terminal gets the result alone, in one line.
+        folder: the run folder; a finished run is not repeated.
+        brief: whether only one line with the result is printed.
 
     Returns:
         the content of `report/result.json`.
 
     Raises:
-        UserError: what the user must mend.
-        Interrupted: a signal asked to stop; the same call goes on from there.
+        UserError: a problem that the user can correct.
+        Interrupted: a signal asked to stop; the same call continues the run.
     """
     mesh = sharding.data_mesh()
     validation.check(config, mesh.size)
     folder = folder.absolute()
-    workdir.check(folder, config)
-    if (finished := cast(TrainResult | None, workdir.result(folder))) is not None:
-        manifest.check_finished(folder, config, base.now(config.base))
-        _show(finished, folder, "finished earlier; nothing was run")
-        return finished
+    if (earlier := claims.earlier_result(config, folder)) is not None:
+        terminal.show(earlier, folder, terminal.EARLIER)
+        return cast(TrainResult, earlier)
     source = DatasetSplits(config.dataset)
     layers = check(config, source.info)
-    begin = fitting.start(config, source.info, folder)
+    transfer = fitting.load_base(config, source.info, folder)
     parts = splits.train_and_validation(source, config.split, config.seed)
     train, held_out = map(source.take, parts)
     fitting.check_lengths(config, len(train.labels))
-    _claim(config, begin, source, parts, folder)
+    _claim(config, transfer.base if transfer else None, source, parts, folder)
     if not brief:
         console.print_table_with_total(*summary.table(layers))
-    fitted = fitting.fit(config, begin, train, held_out, folder, mesh, brief)
+    fitted = fitting.fit(config, transfer, train, held_out, folder, mesh, brief)
     result = _test_and_report(config, fitted, source, train, folder)
     if brief:
-        accuracies = f"{_best(result)} in validation"
-        # What is tested on the validation examples has the same accuracy there.
-        if config.split.test_on == "test":
-            accuracies = f"{result['test_accuracy']:.2%} on test, {accuracies}"
-        console.notice(
-            f"  {accuracies}, after {console.format_duration(result['training_seconds'])}"
-        )
+        console.notice(_brief_summary(config, result))
     else:
-        _show(result, folder, "finished")
+        terminal.show(result, folder)
     return result
 
 
 def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
-    """Finds what is wrong before anything is trained; returns the layers of the network.
+    """Checks a config against its dataset before training; returns the layers of the network.
 
     Raises:
-        UserError: what the user must mend.
+        UserError: a problem that the user can correct.
     """
     layers = fitting.check(config, info)
     splits.check_test(config.dataset.name, info.splits, config.split)
@@ -79,56 +73,52 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
 
 
 def _claim(
-    config: Config, begin: Start, source: DatasetSplits, parts: tuple[Subset, Subset], folder: Path
+    config: Config,
+    origin: Base | None,
+    source: DatasetSplits,
+    parts: tuple[Subset, Subset],
+    folder: Path,
 ) -> None:
-    """Makes the folder this run's, unless its base has learned from what the run evaluates.
+    """Claims the run folder.
 
     Raises:
-        UserError: it has, or the run began with other data.
+        UserError: the base has seen examples that the run evaluates, or the run started with other data.
     """
-    learned, validated = map(source.hashes, parts)
+    trained, validated = map(source.hashes, parts)
     tested = source.hashes(splits.test(source, config.split, config.seed))
-    if begin.base is not None:
-        # An image that is in the run's own training examples, too, is a duplicate in the data.
-        unseen = tested[~np.isin(tested, learned, kind="sort")]
+    if origin is not None:
+        # An image that is also one of the run's own training examples is a duplicate in the data.
+        unseen = tested[~np.isin(tested, trained, kind="sort")]
         only_validated = config.split.test_on == "validation"
-        base.check_unseen(begin.base, "test", unseen, also_validated=not only_validated)
-        base.check_unseen(begin.base, "validation", validated, also_validated=False)
-    used = manifest.splits_used(config, source.names)
-    about = manifest.describe_data(source, used, (learned, validated, tested))
-    manifest.tell(about, source, console.notice)
+        base.check_unseen(origin, "test", unseen, also_validated=not only_validated)
+        base.check_unseen(origin, "validation", validated, also_validated=False)
+    data = claims.describe_data(config, source, (trained, validated, tested))
     if config.split.test_on == "validation":
-        about["note"] = ", ".join(
-            filter(None, (about["note"], "tested on the validation examples"))
-        )
-    seen = begin.base.seen if begin.base else manifest.NOTHING_SEEN
-    own = {
-        **{name: about[name] for name in ("dataset", "note")},
-        "images": about["splits"]["train"]["images"],
-        "examples": len(learned),
+        notes = (data["note"], "tested on the validation examples")
+        data["note"] = ", ".join(filter(None, notes))
+    seen = origin.seen if origin else manifest.NOTHING_SEEN
+    trained_on: Facts = {
+        "dataset": data["dataset"],
+        "note": data["note"],
+        "images": data["splits"]["train"]["images"],
+        "examples": len(trained),
         "validation_examples": len(validated),
     }
-    manifest.claim(
-        folder,
-        config,
-        console.notice,
-        about,
-        begin.base.facts if begin.base else None,
-        [*(begin.base.trained_on if begin.base else ()), own],
-        seen.with_more(learned, validated),
-    )
+    claims.claim(config, folder, data, origin, [trained_on], seen.with_more(trained, validated))
 
 
 def _test_and_report(
     config: Config, fitted: Fitted, source: DatasetSplits, train: Dataset, folder: Path
 ) -> TrainResult:
-    """Predicts the test examples, which nothing else does, and writes the report."""
+    """Predicts the test examples, which no other function does, and writes the report."""
     reads = workdir.count_test_read(folder) if config.split.test_on == "test" else 0
     test = source.take(splits.test(source, config.split, config.seed))
     logits = _predict(fitted, test.images)
     facts: TrainFacts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
     if config.test_shift:
-        facts["accuracy_over_shifts"] = _over_shifts(fitted, test, logits, config.test_shift)
+        facts["accuracy_over_shifts"] = _accuracy_over_shifts(
+            fitted, test, logits, config.test_shift
+        )
     result = results.write(
         config, folder, facts, fitted.history, train, test, logits, fitted.variables
     )
@@ -139,38 +129,30 @@ def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
     return inference.logits(fitted.model, fitted.variables, images, fitted.mesh)
 
 
-def _over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, pixels: int) -> float:
-    """Returns the accuracy of the mean probabilities over each image and four shifts of it."""
+def _accuracy_over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, shift: int) -> float:
+    """Returns the accuracy of the mean probabilities over each image and its four shifts.
+
+    Args:
+        fitted: the network.
+        test: the test examples.
+        logits: float32 `[n, classes]`, of the images without a shift.
+        shift: in pixels: up, down, left and right.
+    """
     total = np.exp(metrics.log_probabilities(logits))
     height, width = test.images.shape[1:3]
-    around = [(0, 0)] * test.images.ndim
-    around[1:3] = [(pixels, pixels)] * 2
-    padded = np.pad(test.images, around)
+    padding = [(0, 0)] * test.images.ndim
+    padding[1:3] = [(shift, shift)] * 2
+    padded = np.pad(test.images, padding)
     for top, left in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        rows, columns = slice(top * pixels, None), slice(left * pixels, None)
-        moved = padded[:, rows, columns][:, :height, :width]
-        total += np.exp(metrics.log_probabilities(_predict(fitted, moved)))
+        rows, columns = slice(top * shift, None), slice(left * shift, None)
+        shifted = padded[:, rows, columns][:, :height, :width]
+        total += np.exp(metrics.log_probabilities(_predict(fitted, shifted)))
     return metrics.accuracy(total, test.labels)
 
 
-def _show(result: TrainResult, folder: Path, state: str) -> None:
-    """Prints what a run came to and where everything about it lies."""
-    low, high = result["test_accuracy_interval"]
-    console.print_results(
-        {
-            "run": state,
-            "dataset": console.dataset_title(result),
-            "test accuracy": f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})",
-            "best validation": _best(result),
-            "training time": console.format_duration(result["training_seconds"]),
-            "run folder": str(folder),
-            "report": str(folder / "report" / "index.html"),
-        }
-    )
-
-
-def _best(result: TrainResult) -> str:
-    # Without a best, no validation was better than nothing: every loss was NaN, say.
-    if result["validation_accuracy"] is None:
-        return "none"
-    return f"{result['validation_accuracy']:.2%} at step {result['best_step']:,}"
+def _brief_summary(config: Config, result: TrainResult) -> str:
+    accuracies = f"{terminal.best_validation(result)} in validation"
+    # A run that is tested on its validation examples has the same accuracy there.
+    if config.split.test_on == "test":
+        accuracies = f"{result['test_accuracy']:.2%} on test, {accuracies}"
+    return f"  {accuracies}, after {console.format_duration(result['training_seconds'])}"

@@ -1,4 +1,4 @@
-"""What is wrong with the parts that a user wrote, found by tracing them, before anything is loaded."""
+"""Checks of the parts that a user wrote: each part is traced before any data is loaded."""
 
 import functools
 import json
@@ -21,19 +21,19 @@ from jaxletters.training import optimizers
 _Check = Callable[[], str | None]
 
 
-def check(config: Config, classes: int, shape: tuple[int, ...]) -> None:
-    """Traces every part that is not this package's.
+def check(config: Config, num_classes: int, shape: tuple[int, ...]) -> None:
+    """Traces every part that is not one of this package's.
 
     Args:
         config: the run.
-        classes: how many there are.
+        num_classes: the number of num_classes.
         shape: of the images.
 
     Raises:
-        UserError: a part fails, or gives something else than it should; a line for each.
+        UserError: parts fail or return a wrong type; the message has a line for each.
     """
     lines = []
-    for key, part, action in _checks(config, classes, shape):
+    for key, part, action in _checks(config, num_classes, shape):
         name = type(part).__name__
         try:
             with part.import_context():
@@ -47,62 +47,64 @@ def check(config: Config, classes: int, shape: tuple[int, ...]) -> None:
 
 
 def _checks(
-    config: Config, classes: int, shape: tuple[int, ...]
+    config: Config, num_classes: int, shape: tuple[int, ...]
 ) -> Iterator[tuple[str, Slot, _Check]]:
-    """Yields the key of every part that is not this package's, the part, and what tells its problem."""
+    """Yields each part that is not one of this package's: its key, the part, and its check."""
     augment = config.augment
-    changes = (
+    augmentations = (
         {f"augment.{i}": part for i, part in enumerate(augment)}
         if isinstance(augment, tuple)
         else {"augment": augment}
     )
-    of_stages = {f"stages.{i}.optimizer": stage.optimizer for i, stage in enumerate(config.stages)}
+    stages = {f"stages.{i}.optimizer": stage.optimizer for i, stage in enumerate(config.stages)}
     checks: list[tuple[str, Slot, Any]] = [
-        ("model", config.model, functools.partial(_model, config.model, classes, shape)),
-        ("loss", config.loss, functools.partial(_loss, config.loss, classes)),
+        ("model", config.model, functools.partial(_model, config.model, num_classes, shape)),
+        ("loss", config.loss, functools.partial(_loss, config.loss, num_classes)),
     ]
     checks += [
-        (key, part, functools.partial(_change, part, shape)) for key, part in changes.items()
+        (key, part, functools.partial(_augmentation, part, shape))
+        for key, part in augmentations.items()
     ]
-    for key, part in (of_stages or {"optimizer": config.optimizer}).items():
+    for key, part in (stages or {"optimizer": config.optimizer}).items():
         checks.append((key, part, functools.partial(_optimizer, part)))
     for i, metric in enumerate(config.metrics):
-        checks.append((f"metrics.{i}", metric, functools.partial(_metric, metric, classes)))
+        checks.append((f"metrics.{i}", metric, functools.partial(_metric, metric, num_classes)))
     for key, part, action in checks:
-        if part.defined_by is not None or _holds_own(part):
+        if part.defined_by is not None or _has_user_part(part):
             yield key, part, action
 
 
-def _holds_own(part: Slot) -> bool:
+def _has_user_part(part: Slot) -> bool:
     return any(isinstance(v, Slot) and v.defined_by is not None for v in vars(part).values())
 
 
-def _expected(what: str, shape: tuple[int, ...], found: Any) -> str | None:
-    """Returns a problem unless what was traced is a float32 array of a shape."""
-    if getattr(found, "shape", None) == shape and getattr(found, "dtype", None) == jnp.float32:
-        return None
-    is_array = isinstance(found, jax.ShapeDtypeStruct)
-    described = f"{found.dtype} {list(found.shape)}" if is_array else type(found).__name__
-    return f"expected {what} float32 {list(shape)}, found {described}; correct its code"
+def _array_problem(what: str, shape: tuple[int, ...], output: object) -> str | None:
+    """Returns the problem of a traced output that is not a float32 array of a shape, else None."""
+    found = type(output).__name__
+    if isinstance(output, jax.ShapeDtypeStruct):
+        if output.shape == shape and output.dtype == jnp.float32:
+            return None
+        found = f"{output.dtype} {list(output.shape)}"
+    return f"expected {what} float32 {list(shape)}, found {found}; correct its code"
 
 
-def _model(part: ModelConfig, classes: int, shape: tuple[int, ...]) -> str | None:
-    if not _survives(part):
+def _model(part: ModelConfig, num_classes: int, shape: tuple[int, ...]) -> str | None:
+    if not _is_serializable(part):
         return (
             "expected settings that can be read back from config.json, found others; use numbers, strings, "
             "tuples of one declared type, and parts of exactly the declared class"
         )
-    model = networks.build(part, classes, shape)
+    model = networks.build(part, num_classes, shape)
     variables = jax.eval_shape(model.init, jax.random.key(0))
     images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     logits, _ = jax.eval_shape(functools.partial(model.apply, train=False), variables, images)
     train = functools.partial(model.apply, train=True)
     jax.eval_shape(lambda v, x: train(v, x, key=jax.random.key(0)), variables, images)
     size = "x".join(map(str, shape))
-    return _expected(f"the logits of an image of {size} pixels,", (1, classes), logits)
+    return _array_problem(f"the logits of an image of {size} pixels,", (1, num_classes), logits)
 
 
-def _survives(part: ModelConfig) -> bool:
+def _is_serializable(part: ModelConfig) -> bool:
     values = json.loads(json.dumps(serialization.to_dict(part)))
     try:
         return serialization.instantiate(values, type(part)) == part
@@ -110,23 +112,25 @@ def _survives(part: ModelConfig) -> bool:
         return False
 
 
-def _change(part: Augmentation, shape: tuple[int, ...]) -> str | None:
+def _augmentation(part: Augmentation, shape: tuple[int, ...]) -> str | None:
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
-    return _expected("an image,", shape, jax.eval_shape(part.apply, jax.random.key(0), image))
+    return _array_problem("an image,", shape, jax.eval_shape(part.apply, jax.random.key(0), image))
 
 
-def _loss(part: Loss, classes: int) -> str | None:
-    logits = jax.ShapeDtypeStruct((2, classes), jnp.float32)
+def _loss(part: Loss, num_classes: int) -> str | None:
+    logits = jax.ShapeDtypeStruct((2, num_classes), jnp.float32)
     labels = jax.ShapeDtypeStruct((2,), jnp.int32)
     penalty = jax.eval_shape(part.penalty, {"w": jax.ShapeDtypeStruct((2, 3), jnp.float32)})
     if getattr(penalty, "shape", ()) != ():
         return f"expected a penalty that is a scalar, found {list(penalty.shape)}; correct its code"
-    return _expected("a loss per example,", (2,), jax.eval_shape(part.per_example, logits, labels))
+    return _array_problem(
+        "a loss per example,", (2,), jax.eval_shape(part.per_example, logits, labels)
+    )
 
 
-def _metric(part: Metric, classes: int) -> str | None:
-    labels = np.arange(2 * classes, dtype=np.int32) % classes
-    logits = np.random.default_rng(0).normal(size=(len(labels), classes)).astype(np.float32)
+def _metric(part: Metric, num_classes: int) -> str | None:
+    labels = np.arange(2 * num_classes, dtype=np.int32) % num_classes
+    logits = np.random.default_rng(0).normal(size=(len(labels), num_classes)).astype(np.float32)
     found: Any = part.value(labels, logits)
     if np.ndim(found) == 0 and np.issubdtype(np.asarray(found).dtype, np.number):
         return None
@@ -143,6 +147,6 @@ def _optimizer(part: Optimizer) -> str | None:
     updates, _ = jax.eval_shape(found.update, params, state, params)
     jax.eval_shape(optax.apply_updates, params, updates)
     rate = part.rate(steps)
-    return _expected(
+    return _array_problem(
         "a learning rate,", (), jax.eval_shape(lambda t: jnp.float32(rate(t)), jnp.int32(0))
     )

@@ -1,9 +1,9 @@
-"""A finished run's network reads another dataset as it is."""
+"""Zero-shot test: the network of a finished run predicts another dataset without training."""
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
+from jax.sharding import Mesh
 
 from jaxletters.config import validation
 from jaxletters.config.schema import ZeroShotConfig
@@ -14,121 +14,100 @@ from jaxletters.data import splits, stratified
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.data.formats import alphabets
 from jaxletters.evaluation import analysis, inference, metrics
-from jaxletters.evaluation.result import ZeroShotFacts, ZeroShotResult
-from jaxletters.experiments import base, results
-from jaxletters.runs import manifest, workdir
+from jaxletters.evaluation.result import Result, ZeroShotFacts
+from jaxletters.experiments import base, claims, results, terminal
+from jaxletters.experiments.base import Base
+from jaxletters.runs import workdir
 from jaxletters.runs.restore import Trained
-from jaxletters.runtime import console, sharding
+from jaxletters.runtime import sharding
 
 
-def run(config: ZeroShotConfig, folder: Path) -> ZeroShotResult:
-    """Predicts every example that there is to test on, and writes the report.
+def run(config: ZeroShotConfig, folder: Path) -> Result:
+    """Predicts every example of the test split, or of the whole dataset, and writes the report.
 
     Args:
         config: the experiment.
-        folder: the run folder; a finished one is not repeated.
+        folder: the run folder; a finished run is not repeated.
 
     Returns:
         the content of `report/result.json`.
 
     Raises:
-        UserError: what the user must mend.
+        UserError: a problem that the user can correct.
     """
     mesh = sharding.data_mesh()
     validation.check(config, mesh.size)
     folder = folder.absolute()
-    workdir.check(folder, config)
-    if (finished := cast(ZeroShotResult | None, workdir.result(folder))) is not None:
-        manifest.check_finished(folder, config, base.now(config.base))
-        _show(finished, folder, "finished earlier; nothing was run")
-        return finished
+    if (result := claims.earlier_result(config, folder)) is not None:
+        terminal.show(result, folder, terminal.EARLIER)
+        return result
     origin = base.load(config.base, folder)
     source = DatasetSplits(config.dataset)
     _check_fit(source.info, origin.run)
     part = splits.zero_shot_test(source)
-    unseen = source.take(part)
-    _check_classes(unseen, origin.run)
+    examples = source.take(part)
+    _check_classes(examples, origin.run)
     base.check_unseen(origin, "test", source.hashes(part))
-    about = manifest.describe_data(
-        source, manifest.splits_used(config, source.names), (source.hashes(part),)
+    data = claims.describe_data(config, source, (source.hashes(part),))
+    claims.claim(config, folder, data, origin)
+    examples = _relabelled(examples, origin.run.class_names)
+    logits, facts = _test(config, origin, examples, folder, mesh)
+    result = results.write(
+        config, folder, facts, [], examples, examples, logits, origin.run.variables
     )
-    manifest.tell(about, source, console.notice)
-    manifest.claim(
-        folder,
-        config,
-        console.notice,
-        about,
-        origin.facts,
-        origin.trained_on,
-    )
-    reads = workdir.count_test_read(folder)
-    network = origin.run
-    unseen = _as_in(network, unseen)
-    variables = sharding.replicate(network.variables, mesh)
-    logits = inference.logits(network.model, variables, unseen.images, mesh)
-    right = metrics.correct(logits, unseen.labels)
-    fold_of = stratified.folds(unseen.labels, config.folds, config.seed)
-    accuracies = [float(right[fold_of == fold].mean()) for fold in range(config.folds)]
-    facts: ZeroShotFacts = {
-        "experiment": "zero-shot",
-        "base": origin.facts,
-        "parameters": network.result["parameters"],
-        "test_split_reads": reads,
-        **analysis.over_folds(accuracies),
-    }
-    result = cast(
-        ZeroShotResult,
-        results.write(config, folder, facts, [], unseen, unseen, logits, network.variables),
-    )
-    _show(result, folder, "finished")
+    terminal.show(result, folder)
     return result
 
 
-def _check_fit(info: DatasetInfo, origin: Trained) -> None:
-    """Raises a UserError unless a network reads images of this size and knows all classes by their names."""
-    seen, here = origin.image_shape, info.image_shape
-    if seen != here:
+def _test(
+    config: ZeroShotConfig, origin: Base, examples: Dataset, folder: Path, mesh: Mesh
+) -> tuple[np.ndarray, ZeroShotFacts]:
+    """Returns the logits of all examples, and facts about the experiment."""
+    reads = workdir.count_test_read(folder)
+    variables = sharding.replicate(origin.run.variables, mesh)
+    logits = inference.logits(origin.run.model, variables, examples.images, mesh)
+    correct = metrics.correct(logits, examples.labels)
+    fold_of = stratified.folds(examples.labels, config.folds, config.seed)
+    accuracies = [float(correct[fold_of == fold].mean()) for fold in range(config.folds)]
+    facts: ZeroShotFacts = {
+        "experiment": "zero-shot",
+        "base": origin.identity,
+        "parameters": origin.run.result["parameters"],
+        "test_split_reads": reads,
+        **analysis.over_folds(accuracies),
+    }
+    return logits, facts
+
+
+def _check_fit(info: DatasetInfo, network: Trained) -> None:
+    """Raises a UserError unless a network accepts images of the dataset's size and knows all its classes."""
+    if network.image_shape != info.image_shape:
         raise UserError(
-            f"config.base: expected a network for images of {format_size(here)}, found one for "
-            f"{format_size(seen)} in {origin.folder}; bring the images to its size (config.dataset.resize or "
-            "size), or name another base"
+            f"config.base: expected a network for images of {format_size(info.image_shape)}, found one for "
+            f"{format_size(network.image_shape)} in {network.folder}; bring the images to its size "
+            "(config.dataset.resize or size), or name another base"
         )
-    known = {*origin.class_names, alphabets.UNUSED}
+    known = {*network.class_names, alphabets.UNUSED}
     if unknown := [name for name in info.class_names if name not in known]:
         raise UserError(
             f"config.base: expected a network that knows the classes {', '.join(unknown[:5])}"
-            f"{' ...' if len(unknown) > 5 else ''}, found one of {len(origin.class_names)} classes in "
-            f"{origin.folder}; name another base"
+            f"{' ...' if len(unknown) > 5 else ''}, found one of {len(network.class_names)} classes in "
+            f"{network.folder}; name another base"
         )
 
 
-def _check_classes(found: Dataset, origin: Trained) -> None:
-    """Raises a UserError if examples are labelled with an unused class that the network does not have."""
-    unused = [name not in origin.class_names for name in found.class_names]
-    if wrong := int(np.asarray(unused)[found.labels].sum()):
+def _check_classes(examples: Dataset, network: Trained) -> None:
+    """Raises a UserError if examples have the label of an unused class that the network does not have."""
+    unknown = [name not in network.class_names for name in examples.class_names]
+    if wrong := int(np.asarray(unknown)[examples.labels].sum()):
         raise UserError(
-            f"config.dataset: expected examples of the classes that {origin.folder} reads, found {wrong:,} "
+            f"config.dataset: expected examples of the classes that {network.folder} reads, found {wrong:,} "
             f"labelled {alphabets.UNUSED}; correct their labels"
         )
 
 
-def _as_in(origin: Trained, found: Dataset) -> Dataset:
-    """Returns examples with the labels that a network has for classes of their names."""
-    places = {name: label for label, name in enumerate(origin.class_names)}
-    here = np.array([places.get(name, 0) for name in found.class_names], np.int32)
-    return found._replace(labels=here[found.labels], class_names=origin.class_names)
-
-
-def _show(result: ZeroShotResult, folder: Path, state: str) -> None:
-    low, high = result["test_accuracy_interval"]
-    console.print_results(
-        {
-            "run": state,
-            "dataset": console.dataset_title(result),
-            "network": result["base"]["folder"],
-            "accuracy": f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%}) of "
-            f"{result['test_examples']:,} images",
-            "run folder": str(folder),
-            "report": str(folder / "report" / "index.html"),
-        }
-    )
+def _relabelled(examples: Dataset, class_names: tuple[str, ...]) -> Dataset:
+    """Returns examples with the labels that `class_names` gives to the classes of the same names."""
+    label_of = {name: label for label, name in enumerate(class_names)}
+    new_labels = np.array([label_of.get(name, 0) for name in examples.class_names], np.int32)
+    return examples._replace(labels=new_labels[examples.labels], class_names=class_names)

@@ -307,7 +307,7 @@ def test_bases_in_a_circle_are_refused(configs, tmp_path):
         f"{HEAD}StudyConfig(experiments=(EntryConfig(str(HERE / 'hen.py')),))\n"
     )
     flags = [f"--config={configs / 'circle.py'}", f"--workdir={tmp_path / 'circle'}"]
-    with pytest.raises(UserError, match=r"found a circle: \S*hen.py begins with \S*egg.py begins"):
+    with pytest.raises(UserError, match=r"found a circle: \S*hen.py .*egg.py .*hen.py"):
         dispatch.run(*command_line.parse(flags))
     assert not list(tmp_path.iterdir()), "nothing is written"
 
