@@ -114,4 +114,4 @@ def read(classifier: Classifier, picture: NDArray[np.uint8] | Image.Image | Path
         )
     if isinstance(picture, str | Path):
         return recognition.read(classifier, images.read(files.expand_user(picture)), str(picture))
-    return recognition.read(classifier, images.of(picture, "the picture"), "the picture")
+    return recognition.read(classifier, images.from_memory(picture, "the picture"), "the picture")

@@ -1,4 +1,4 @@
-"""From files to uint8 images and int32 labels: sources, formats, splits and checks of data.
+"""Datasets as uint8 images and int32 labels: sources, file formats, splits and checks.
 
-What changes with the step of training (order, augmentation) belongs to `training`.
+The order of examples and augmentation, which depend on the training step, belong to `training`.
 """

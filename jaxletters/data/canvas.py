@@ -1,22 +1,23 @@
-"""Putting images of any size onto the canvas that a network was trained on."""
+"""Resizes images of any size to fit on a blank canvas, as two matrix products."""
 
 import functools
+from typing import Any, cast
 
 import jax
 import numpy as np
 
 
 def fit(images: np.ndarray, shape: tuple[int, int], margin: int, method: str) -> np.ndarray:
-    """Returns the images in the middle of a blank canvas, as large as fits, their proportions kept.
+    """Returns the images in the middle of a blank canvas, as large as fits, with their proportions.
 
-    EMNIST's own images were made so (Cohen et al., EMNIST: an extension of MNIST to handwritten
-    letters, 2017, section II): a letter in the middle, its longer side two pixels from the border.
+    EMNIST's images have this form (Cohen et al., EMNIST: an extension of MNIST to handwritten letters,
+    2017, section II): a letter in the middle, its longer side two pixels from the border.
 
     Args:
         images: uint8 `[n, h, w]`.
         shape: (height, width) of the canvas, in pixels.
         margin: pixels left blank on every side.
-        method: "area", the mean over what a new pixel covers, or "bilinear".
+        method: "area", the mean over the area that a new pixel covers, or "bilinear".
 
     Returns:
         uint8 `[n, *shape]`.
@@ -30,7 +31,7 @@ def fit(images: np.ndarray, shape: tuple[int, int], margin: int, method: str) ->
 def weights(
     size: tuple[int, int], shape: tuple[int, int], margin: int, method: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns `fit` as two matrices: it is `down @ image @ right.T`.
+    """Returns the matrices of `fit`, which is `down @ image @ right.T`.
 
     Args:
         size: (height, width) of the image.
@@ -49,13 +50,13 @@ def weights(
 
 
 def _axis(old: int, new: int, room: int, method: str) -> np.ndarray:
-    """How `old` pixels make `new` ones in the middle of `room`: float32 `[room, old]`."""
+    """Returns the matrix that resizes `old` pixels to `new` ones in the middle of `room`: `[room, old]`."""
     if method == "area":
         resized = areas(old, new)
     else:
-        with jax.ensure_compile_time_eval():  # augmentation asks for it while it is traced
-            whole = jax.image.resize(np.eye(old, dtype=np.float32), (new, old), "bilinear")
-        resized = np.asarray(whole)
+        with jax.ensure_compile_time_eval():  # augmentation calls this function under a trace
+            resize = cast(Any, jax.image).resize
+            resized = np.asarray(resize(np.eye(old, dtype=np.float32), (new, old), "bilinear"))
     placed = np.zeros((room, old), np.float32)
     start = (room - new) // 2
     placed[start : start + new] = resized
@@ -63,9 +64,9 @@ def _axis(old: int, new: int, room: int, method: str) -> np.ndarray:
 
 
 def areas(old: int, new: int) -> np.ndarray:
-    """Which share of each of `new` equal stretches each of `old` ones fills: float32 `[new, old]`."""
+    """Returns the share of each of `new` equal intervals that each `old` one covers: float32 `[new, old]`."""
     starts = np.arange(new)[:, None] * old / new
     ends = starts + old / new
     pixels = np.arange(old)
-    shared = np.minimum(ends, pixels + 1) - np.maximum(starts, pixels)
-    return (np.clip(shared, 0, None) * new / old).astype(np.float32)
+    overlap = np.minimum(ends, pixels + 1) - np.maximum(starts, pixels)
+    return (np.clip(overlap, 0, None) * new / old).astype(np.float32)

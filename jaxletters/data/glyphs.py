@@ -1,9 +1,9 @@
-"""How letters and digits are written, roughly: it shows how images lie, and labels that are shifted."""
+"""Compares mean images with templates of letters and digits, to find turned images and wrong labels."""
 
 import functools
 import string
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +15,24 @@ from jaxletters.data.synthetic import sketch
 from jaxletters.data.synthetic.strokes import DIGITS, LETTERS
 
 SIDE = 14
-# Pixels that the paths of a template leave blank, and the standard deviation of the blur of both sides.
+# Blank pixels around the paths of a template, and the standard deviation of the blur of images and templates.
 _MARGIN, _BLUR = 1.5, 1.2
-# The ink of all classes together begins where their mean has this share of its greatest value.
+# A pixel of the sum of all classes is ink if it exceeds this share of the maximum.
 _FAINT = 0.1
 _SHIFTS = (0, 1, -1)
-# Fewer classes may agree with the wrong letters by chance.
+# With fewer classes, wrong letters can agree by chance.
 _LEAST_CLASSES = 8
 
 Floats = NDArray[np.floating]
 
 
 class Match(NamedTuple):
-    """How well classes agree with how letters and digits are written, if they are taken otherwise.
+    """The agreement of classes with the templates under an orientation and a shift of labels.
 
     Attributes:
-        agreement: the mean correlation, of what tells one class from another.
-        orientation: how the images would lie.
-        shift: what is to be added to every label.
+        agreement: the mean correlation of `_contrasts`.
+        orientation: the assumed orientation of the images.
+        shift: added to every label.
     """
 
     agreement: float
@@ -41,71 +41,74 @@ class Match(NamedTuple):
 
 
 def are_named(names: tuple[str, ...]) -> bool:
-    """Returns whether enough classes are called as letters or digits to say anything of them."""
+    """Returns whether enough class names are letters or digits for a comparison."""
     return len(_templates(names)) >= _LEAST_CLASSES
 
 
 def matches(means: Mapping[int, Floats], names: tuple[str, ...]) -> list[Match]:
-    """Returns all ways to take the classes, the one that agrees best first; none for too few of them.
+    """Returns a match for every orientation and shift, the best first; empty for too few classes.
 
     Args:
-        means: of each label the mean image, `[h, w]`, bright on dark.
-        names: of the classes; those of one letter or digit count.
+        means: the mean image of each label, `[h, w]`, bright on dark.
+        names: of the classes; only letters and digits are compared.
     """
-    templates, found = _templates(names), []
+    templates = _templates(names)
+    result: list[Match] = []
     images = _framed(means)
     for shift in _SHIFTS:
         labels = [label for label in images if label + shift in templates]
         if len(labels) < _LEAST_CLASSES:
             continue
-        wanted = _contrasts(np.stack([templates[label + shift] for label in labels]))
-        given = np.stack([images[label] for label in labels])
-        for lies in sources.ORIENTATIONS:
-            agreement = (_contrasts(orientation.upright(given, lies)) * wanted).sum(axis=1).mean()
-            found.append(Match(float(agreement), lies, shift))
-    return sorted(found, reverse=True)
+        expected = _contrasts(np.stack([templates[label + shift] for label in labels]))
+        stored = np.stack([images[label] for label in labels])
+        for name in sources.ORIENTATIONS:
+            turned = _contrasts(orientation.upright(stored, name))
+            result.append(Match(float((turned * expected).sum(axis=1).mean()), name, shift))
+    return sorted(result, reverse=True)
 
 
 def exchanged(
     means: Mapping[int, Floats], names: tuple[str, ...], gain: float
 ) -> list[tuple[int, int]]:
-    """Returns pairs of labels whose images each agree with the other's name better, by so much at least."""
+    """Returns pairs of labels where exchanging them raises the agreement of both by `gain` or more."""
     templates, images = _templates(names), _framed(means)
     labels = [label for label in images if label in templates]
     if len(labels) < _LEAST_CLASSES:
         return []
-    given, wanted = (
-        _contrasts(np.stack([of[label] for label in labels])) for of in (images, templates)
+    actual, expected = (
+        _contrasts(np.stack([by_label[label] for label in labels]))
+        for by_label in (images, templates)
     )
-    gains = given @ wanted.T
+    gains = actual @ expected.T
     gains -= gains.diagonal()[:, None]
     pairs = np.argwhere(np.triu(np.minimum(gains, gains.T)) >= gain)
     return [(labels[a], labels[b]) for a, b in pairs]
 
 
 def _framed(means: Mapping[int, Floats]) -> dict[int, Floats]:
-    """Returns the part of the images where any class has ink, `[SIDE, SIDE]` each."""
-    together = sum(means.values(), np.zeros(()))
-    together = together - together.min()
-    inked = together > _FAINT * together.max()
-    if not inked.any():
+    """Returns the images cropped to the ink of all classes, `[SIDE, SIDE]` each."""
+    total = sum(means.values(), np.zeros(()))
+    total = total - total.min()
+    is_ink = total > _FAINT * total.max()
+    if not is_ink.any():
         return {}
-    rows, columns = (np.flatnonzero(inked.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(is_ink.any(axis=axis)) for axis in (1, 0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     down, right = (canvas.areas(line.stop - line.start, SIDE) for line in box)
     return {label: down @ mean[box] @ right.T for label, mean in means.items()}
 
 
 def _contrasts(images: Floats) -> Floats:
-    """Returns what tells each image from the others, blurred: `[n, SIDE * SIDE]`, of length 1 or 0."""
-    flat = ndimage.gaussian_filter(images, (0, _BLUR, _BLUR)).reshape(len(images), -1)
+    """Returns each blurred image minus the mean of all: `[n, SIDE * SIDE]`, of length 1 or 0."""
+    blurred: Floats = cast(Any, ndimage).gaussian_filter(images, (0, _BLUR, _BLUR))
+    flat = blurred.reshape(len(images), -1)
     flat = flat / np.maximum(flat.sum(axis=1, keepdims=True), 1e-9)
     flat = flat - flat.mean(axis=0)
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
 
 
 def _templates(names: tuple[str, ...]) -> dict[int, Floats]:
-    """Returns the template of every label whose name is a letter or a digit."""
+    """Returns the template of every label that is named as a letter or a digit."""
     known = set(names)
     return {
         label: _template(name, not name.isdigit() and name.swapcase() not in known)
@@ -116,14 +119,16 @@ def _templates(names: tuple[str, ...]) -> dict[int, Floats]:
 
 @functools.cache
 def _template(name: str, both: bool) -> Floats:
-    """Returns the mean of a character's forms, `[SIDE, SIDE]`; `both` for capital and small alike."""
+    """Returns the mean of a character's forms, `[SIDE, SIDE]`; `both` for capital and small letters."""
     if name in DIGITS:
-        return np.mean([_drawn(form) for form in DIGITS[name]], axis=0)
+        return np.mean([_path_lengths(form) for form in DIGITS[name]], axis=0)
     cases = (name, name.swapcase()) if both else (name,)
-    return np.mean([np.mean([_drawn(f) for f in LETTERS[c].train], axis=0) for c in cases], axis=0)
+    return np.mean(
+        [np.mean([_path_lengths(f) for f in LETTERS[c].train], axis=0) for c in cases], axis=0
+    )
 
 
-def _drawn(form: str) -> Floats:
+def _path_lengths(form: str) -> Floats:
     """Returns the length of a form's path in each pixel, `[SIDE, SIDE]`."""
     strokes = sketch.paths(form)
     corners = np.concatenate(strokes)

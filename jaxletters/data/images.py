@@ -1,9 +1,9 @@
-"""Picture files as arrays."""
+"""Decodes picture files to arrays."""
 
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from jaxletters.core.errors import UserError, printable
 
-# A telephone's pictures are smaller; what is larger would take seconds and gigabytes.
+# Pictures of telephones are smaller. Larger ones would take seconds and gigabytes.
 MOST_BYTES = 2**25
 _MOST_PIXELS = 60_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -19,10 +19,10 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
 
 def read(file: Path) -> NDArray[np.uint8]:
-    """Returns the picture in a file, the way up that its camera noted: uint8 `[h, w, 3]`.
+    """Returns the picture in a file, upright according to its EXIF data: uint8 `[h, w, 3]`.
 
     Raises:
-        UserError: it cannot be read, or is none.
+        UserError: the file cannot be read, or is not a picture.
     """
     if file.is_dir():
         raise UserError(f"{file}: expected a picture, found a folder; name a picture in it")
@@ -35,56 +35,60 @@ def read(file: Path) -> NDArray[np.uint8]:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """Returns the picture files in a folder, by their names; of what is below it, none.
+    """Returns the picture files directly in a folder, sorted by name.
 
     Raises:
-        UserError: there is none, or the folder cannot be read.
+        UserError: the folder has no pictures or cannot be read.
     """
     try:
-        found = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+        pictures = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror}); check the path") from error
-    if not found:
+    if not pictures:
         raise UserError(
             f"{folder}: expected pictures in the folder ({', '.join(SUFFIXES)}), found none; name them"
         )
-    return found
+    return pictures
 
 
-def of(picture: Any, name: str) -> NDArray[np.uint8]:
-    """Returns a picture that a program holds: uint8 `[h, w, 3]`.
+def from_memory(picture: object, name: str) -> NDArray[np.uint8]:
+    """Returns an array or an image of Pillow's as a picture: uint8 `[h, w, 3]`.
 
     Args:
-        picture: uint8 `[h, w]` or `[h, w, 1]` (grey), `[h, w, 3]` or `[h, w, 4]` (what is transparent
-            is white), or one of Pillow's.
-        name: what an error calls it.
+        picture: uint8 `[h, w]` or `[h, w, 1]` (grey), `[h, w, 3]` or `[h, w, 4]` (transparent parts
+            become white), or a `PIL.Image.Image`.
+        name: its name in error messages.
 
     Raises:
-        UserError: it is none of these, empty or too large.
+        UserError: it has another type, is empty or too large.
     """
-    if not isinstance(picture, np.ndarray | Image.Image):
+    if isinstance(picture, np.ndarray):
+        picture = _from_array(cast(np.ndarray, picture), name)
+    elif not isinstance(picture, Image.Image):
         raise UserError(
             f"{name}: expected a file's path, a picture of Pillow's or an array, found "
             f"{type(picture).__name__}; convert it"
         )
-    if isinstance(picture, np.ndarray):
-        grey = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 1)
-        colours = picture.ndim == 3 and picture.shape[2] in (3, 4)
-        if picture.dtype != np.uint8 or not (grey or colours) or not picture.size:
-            raise UserError(
-                f"{name}: expected a picture as uint8 [h, w], [h, w, 3] or [h, w, 4], 0 to 255, found "
-                f"{picture.dtype} {list(picture.shape)}; convert it, or name its file"
-            )
-        picture = Image.fromarray(picture.reshape(picture.shape[:2]) if grey else picture)
     width, height = picture.size
     _check_size(width, height, name)
     try:
         return in_colour(_layers(ImageOps.exif_transpose(picture)))
-    # Pillow decodes a file that it opened only now.
+    # Pillow decodes a file lazily, so damage shows here.
     except Exception as error:
         raise UserError(
-            f"{name}: expected a picture, found a damaged one ({printable(f'{error!s:.60}')}); save it anew"
+            f"{name}: expected a picture, found a damaged one ({printable(f'{error!s:.60}')}); save it again"
         ) from error
+
+
+def _from_array(array: np.ndarray, name: str) -> Image.Image:
+    grey = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 1)
+    colours = array.ndim == 3 and array.shape[2] in (3, 4)
+    if array.dtype != np.uint8 or not (grey or colours) or not array.size:
+        raise UserError(
+            f"{name}: expected a picture as uint8 [h, w], [h, w, 3] or [h, w, 4], 0 to 255, found "
+            f"{array.dtype} {list(array.shape)}; convert it, or name its file"
+        )
+    return Image.fromarray(array.reshape(array.shape[:2]) if grey else array)
 
 
 def _check_size(width: int, height: int, name: str) -> None:
@@ -98,31 +102,31 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
     """Returns the picture in the bytes of a file: uint8 `[h, w, 3]`.
 
     Args:
-        data: PNG, JPEG, or another common format; of several pictures the first. What is transparent is
-            as `in_colour` makes it.
-        name: what an error calls it.
+        data: PNG, JPEG, or another common format; the first of several pictures. See `in_colour` for
+            transparent parts.
+        name: its name in error messages.
 
     Raises:
-        UserError: it is none, damaged, or too large.
+        UserError: it is not a picture, damaged, or too large.
     """
     with warnings.catch_warnings(action="ignore"):
         return in_colour(layers(data, name))
 
 
 def layers(data: bytes, name: str, least: int = 0) -> NDArray[np.uint8]:
-    """Returns the picture in the bytes of a file as it is: uint8 `[h, w]`, `[h, w, 3]` or `[h, w, 4]`.
+    """Returns the channels of a picture file: uint8 `[h, w]`, `[h, w, 3]` or `[h, w, 4]`.
 
-    Grey has no third axis, and only what is not opaque has a fourth channel. Warnings are left to the caller,
-    because ignoring them concerns all threads.
+    Grey has no third axis, and only transparent pictures have a fourth channel. The caller handles warnings,
+    because a filter applies to all threads.
 
     Args:
         data: as for `decode`.
-        name: what an error calls it.
-        least: unless 0, a JPEG is decoded in an eighth, a quarter or half of its size, which is quicker, if
-            height and width are at least so many pixels then.
+        name: its name in error messages.
+        least: unless 0, a JPEG is decoded at an eighth, a quarter or half of its size, which is faster, if
+            height and width then have at least this many pixels.
 
     Raises:
-        UserError: it is none, damaged, or too large.
+        UserError: it is not a picture, damaged, or too large.
     """
     name = printable(name)
     if len(data) > MOST_BYTES:
@@ -142,15 +146,15 @@ def layers(data: bytes, name: str, least: int = 0) -> NDArray[np.uint8]:
         raise UserError(
             f"{name}: expected at most {_MOST_PIXELS:,} pixels, found far more; reduce it"
         ) from error
-    # Pillow's decoders raise whatever damage makes of their own code.
+    # On damaged files Pillow's decoders raise nearly any type.
     except Exception as error:
         raise UserError(
-            f"{name}: expected a picture (PNG, JPEG ...), found something else or a damaged one; save it anew"
+            f"{name}: expected a picture (PNG, JPEG ...), found another or a damaged file; save it again"
         ) from error
 
 
 def on_paper(picture: NDArray[np.uint8], paper: str) -> NDArray[np.uint8]:
-    """Returns what `layers` does, transparent parts with the paper's colour, as Pillow calls it."""
+    """Returns a picture of `layers` without transparency, on paper of a colour that Pillow knows."""
     if picture.shape[2:] != (4,):
         return picture
     layered = Image.fromarray(picture)
@@ -159,7 +163,7 @@ def on_paper(picture: NDArray[np.uint8], paper: str) -> NDArray[np.uint8]:
 
 
 def is_light(picture: NDArray[np.uint8]) -> bool:
-    """Returns whether a picture of `layers` has transparent parts, and the others are light on average."""
+    """Returns whether a picture of `layers` has transparent parts and the others are light on average."""
     if picture.shape[2:] != (4,):
         return False
     opacity = picture[..., 3].mean(dtype=np.float64)
@@ -168,9 +172,9 @@ def is_light(picture: NDArray[np.uint8]) -> bool:
 
 
 def in_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns what `layers` does, in colour: uint8 `[h, w, 3]`.
+    """Returns a picture of `layers` in colour: uint8 `[h, w, 3]`.
 
-    What is transparent is white, or black where what is not is light, so that strokes can be seen.
+    Transparent parts become white, or black if the opaque parts are light, so that strokes are visible.
     """
     opaque = on_paper(picture, "black" if is_light(picture) else "white")
     return opaque if opaque.ndim == 3 else np.repeat(opaque[..., None], 3, axis=2)
@@ -186,7 +190,7 @@ def _layers(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _eight_bits(grey: NDArray[np.float64], shares: bool) -> NDArray[np.uint8]:
-    """Returns pixels of more bits as 0 to 255: of 12 or 16 bits, or of shares of 1, whichever holds them."""
+    """Returns pixels as 0 to 255; the largest value decides whether they have 12 or 16 bits or are 0 to 1."""
     limits = (1, 255, 4095, 65535) if shares else (255, 4095, 65535)
     white = next((limit for limit in limits if grey.max() <= limit), grey.max())
     return np.rint(255 * np.clip(grey / white, 0, 1)).astype(np.uint8)

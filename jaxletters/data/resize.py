@@ -1,4 +1,4 @@
-"""Pictures of any size as images of one size."""
+"""Resizes pictures of any size to images of one size."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Of 28 pixels, how many a character's longer side has, and whether its centre of mass is in the middle or
-# that of its box: Cohen et al. 2017, section II; LeCun, Cortes, Burges: The MNIST database.
+# The pixels, of 28, of a character's longer side, and whether its centre of mass or that of its bounding box
+# is in the middle: Cohen et al. 2017, section II; LeCun, Cortes, Burges: The MNIST database.
 CHARACTERS = {"emnist": (24, False), "mnist": (20, True)}
 _CANVAS = 28
-# Ink differs from paper by such a share of the greatest difference, on clean paper and on what is
-# photographed or compressed, and somewhere by so much of 255.
+# Ink differs from paper by this share of the largest difference (on clean paper; in photographs and
+# compressed pictures), which is at least _LEAST of 255.
 _SHARES, _LEAST = (0.1, 0.35), 20
 
 
@@ -20,15 +20,15 @@ def fit(
 ) -> NDArray[np.uint8]:
     """Returns a picture as an image: uint8 `[*size]`, or `[*size, 3]` where `channels` is 3.
 
-    Grey is ITU-R 601's luma. What has the size already keeps its pixels, unless a character is to be centred.
+    Grey is ITU-R 601's luma. A picture of that size keeps its pixels, unless a character is centred.
 
     Args:
         picture: uint8 `[h, w]` or `[h, w, 3]`.
         size: (height, width) in pixels.
         channels: 1 or 3.
-        how: "pad" (as large as fits, on the median of the border's pixels), "crop" (the middle of it),
-            "stretch", or as MNIST's or EMNIST's authors made their images: "mnist", "emnist". For these, a
-            grey picture is of one character, bright on dark; in colour, it is what differs from the border.
+        how: "pad" (as large as fits, on the median of the border's pixels), "crop" (its middle), "stretch",
+            or the way of the authors of MNIST or EMNIST: "mnist", "emnist". For these, a grey picture shows
+            one character, bright on dark; in colour, the character differs from the border.
     """
     picture = grey(picture) if channels == 1 else _colour(picture)
     if (how := how.removeprefix("single_")) in CHARACTERS:
@@ -48,17 +48,17 @@ def fit(
 
 
 def single(how: str) -> str:
-    """Returns what a source that brings pictures of one character to its size so has as `DatasetInfo.fit`."""
+    """Returns the `DatasetInfo.fit` of a source that resizes pictures of one character in this way."""
     return f"single_{how}" if how in CHARACTERS else how
 
 
 def grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns a picture's luma: uint8 `[h, w]`, of grey pixels themselves."""
+    """Returns the luma of a picture: uint8 `[h, w]`; a grey picture is returned unchanged."""
     return picture if picture.ndim == 2 else np.asarray(Image.fromarray(picture).convert("L"))
 
 
 def darkness(picture: NDArray[np.uint8]) -> int:
-    """Returns 1 if what is in a grey picture is darker than its border, -1 if lighter, 0 if nothing is."""
+    """Returns 1 if the content of a grey picture is darker than its border, -1 if lighter, 0 if blank."""
     below = float(_paper(picture) - picture.mean())
     return int(np.sign(below)) if np.ptp(picture) >= _LEAST else 0
 
@@ -66,19 +66,21 @@ def darkness(picture: NDArray[np.uint8]) -> int:
 def centred(
     ink: NDArray[Any], canvas: NDArray[Any], mass: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Returns a canvas with something on its middle.
+    """Returns a canvas with ink in its middle.
 
     Args:
         ink: `[h, w]` or `[h, w, 3]`.
-        canvas: at least as high and wide; it is changed.
-        mass: `[h, w]`, not 0 everywhere, whose centre is to lie in the middle rather than that of the box: to
-            the next pixel, and as far as nothing is cut off.
+        canvas: at least as high and wide; modified in place.
+        mass: `[h, w]`, not 0 everywhere; its centre is placed in the middle, instead of that of the box,
+            to the nearest pixel and without cutting off ink.
     """
     room = [outer - inner for outer, inner in zip(canvas.shape[:2], ink.shape[:2], strict=True)]
     start = [spare // 2 for spare in room]
-    lines = () if mass is None else (mass.sum(1, np.float64), mass.sum(0, np.float64))
+    lines: list[NDArray[np.float64]] = []
+    if mass is not None:
+        lines = [mass.sum(1, np.float64), mass.sum(0, np.float64)]
     for axis, line in enumerate(lines):
-        middle = line @ np.arange(len(line)) / line.sum()
+        middle = float(line @ np.arange(len(line)) / line.sum())
         start[axis] = int(np.clip(round((canvas.shape[axis] - 1) / 2 - middle), 0, room[axis]))
     top, left = start
     canvas[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
@@ -86,10 +88,10 @@ def centred(
 
 
 def _character(picture: NDArray[np.uint8], size: tuple[int, ...], how: str) -> NDArray[np.uint8]:
-    """Returns a character in the middle of an image of black, or, in colour, of its paper."""
+    """Returns a character in the middle of a black image, or in colour, of its paper."""
     side, by_mass = CHARACTERS[how]
     paper = _paper(picture)
-    above = (picture - paper).astype(np.float32)
+    above: NDArray[np.float32] = (picture - paper).astype(np.float32)
     if picture.ndim == 2:
         paper, above = np.float64(0), np.clip(above, 0, None)
     ink = np.abs(np.atleast_3d(above)).max(axis=2)
@@ -102,7 +104,7 @@ def _character(picture: NDArray[np.uint8], size: tuple[int, ...], how: str) -> N
         mass = small if by_mass else None
         if picture.ndim == 2:
             centred(small * 255 / small.max(), canvas, mass)
-        # One channel after the other: Pillow resizes no colours of floats.
+        # Channel by channel, because Pillow cannot resize colours as floats.
         for channel in range(3) if picture.ndim == 3 else ():
             centred(_resized(above[box][..., channel], room), canvas[..., channel], mass)
     return np.rint(np.clip(canvas + paper, 0, 255)).astype(np.uint8)
@@ -124,7 +126,7 @@ def _paper(picture: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
 
 
 def _within(old: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:
-    """Returns the greatest (height, width) that has the old proportions and fits into a size."""
+    """Returns the largest (height, width) that has the old proportions and fits into a size."""
     scale = min(size[0] / old[0], size[1] / old[1])
     height, width = (max(round(scale * old[axis]), 1) for axis in (0, 1))
     return height, width
@@ -137,7 +139,7 @@ def _resized(
 ) -> NDArray[Any]:
     """Returns a picture, or a box of it, resampled.
 
-    Neither filter has negative weights, so nothing becomes brighter or darker than it was.
+    Neither filter has negative weights, so no value leaves the range of the picture.
     """
     height, width = size
     smaller = height * width < picture.shape[0] * picture.shape[1]

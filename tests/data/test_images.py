@@ -114,7 +114,7 @@ GREY, LAYERED = PIXELS[..., 0], np.dstack([PIXELS, np.full((5, 7), 255, np.uint8
     ],
 )
 def test_what_a_notebook_holds_is_a_picture(picture, expected):
-    found = images.of(picture, "the picture")
+    found = images.from_memory(picture, "the picture")
     np.testing.assert_array_equal(found, expected)
     assert found.dtype == np.uint8
 
@@ -136,7 +136,7 @@ def test_what_a_notebook_holds_is_a_picture(picture, expected):
 )
 def test_what_is_no_picture_of_a_program_is_one_line(picture, expected):
     with pytest.raises(UserError, match=f"the picture: expected .*{expected}") as raised:
-        images.of(picture, "the picture")
+        images.from_memory(picture, "the picture")
     assert "\n" not in str(raised.value)
 
 

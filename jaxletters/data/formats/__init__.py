@@ -1,4 +1,4 @@
-"""File formats of images and labels: bytes to arrays, found by content.
+"""Readers for file formats of images and labels, and the conversion of their arrays to one form.
 
-Nothing here knows a dataset by name.
+The format of a file follows from its content. Downloads, caches and folders belong to `data.sources`.
 """

@@ -2,13 +2,13 @@
 
 import string
 
-# What a label that never occurs is called.
+# The class name of an unused label.
 UNUSED = "N/A"
 _SIZE = (28, 28)
 DIGITS = tuple(string.digits)
 CAPITALS = tuple(string.ascii_uppercase)
 LETTERS = (UNUSED, *CAPITALS)
-# Lower-case letters that differ from their capitals.
+# Digits, capitals, and the small letters that differ from their capitals.
 _MERGED = (*DIGITS, *CAPITALS, *"abdefghnqrt")
 EMNIST: dict[str, tuple[str, ...]] = {
     "letters": LETTERS,
@@ -21,12 +21,12 @@ EMNIST: dict[str, tuple[str, ...]] = {
 
 
 def fit(names: tuple[str, ...], shape: tuple[int, ...], emnist: bool = False) -> str:
-    """Returns how a picture becomes an image of such classes and shape: one of `slots.FITS`.
+    """Returns how pictures are fitted to images of these classes and this shape: one of `slots.FITS`.
 
     Args:
         names: of the classes.
         shape: of the images.
-        emnist: whether they are known to be EMNIST's: its digits are centred otherwise than MNIST's.
+        emnist: whether they are EMNIST's, which centres digits differently from MNIST.
     """
     if shape != _SIZE or names not in (CAPITALS, *EMNIST.values()):
         return "stretch"
@@ -34,19 +34,19 @@ def fit(names: tuple[str, ...], shape: tuple[int, ...], emnist: bool = False) ->
 
 
 def of_file(name: str) -> tuple[str, ...]:
-    """Returns the classes of the EMNIST dataset that a file is named after; () if it is not."""
+    """Returns the classes of the EMNIST dataset in the name of a file; () if there is none."""
     start, *rest = name.lower().split("-")
     return EMNIST.get(rest[0].partition(".")[0], ()) if start == "emnist" and rest else ()
 
 
 def of_mapping(rows: list[list[int]]) -> tuple[str, ...]:
-    """Returns the classes that NIST's mapping says.
+    """Returns the classes in NIST's mapping.
 
     Args:
         rows: a label, the code of its character, and perhaps that of its lower-case letter.
 
     Raises:
-        ValueError: the labels are not those from 0 or 1 up, each once, or a code is of no character.
+        ValueError: the labels do not count up from 0 or 1, or a code is not a printable character.
     """
     classes = {label: chr(code) for label, code, *_ in rows}
     first = min(classes)

@@ -22,11 +22,11 @@ def read(file: IO[bytes], name: str, item_shape: tuple[int, ...] | None) -> np.n
 
     Args:
         file: its bytes, gzip-compressed or not; it must be seekable.
-        name: what to call the file in an error.
-        item_shape: the shape each item must have; () for labels, None for what the header says.
+        name: its name in error messages.
+        item_shape: the expected shape of an item; () for labels, None to accept the shape in the header.
 
     Raises:
-        UserError: the file is damaged, or not an idx file of such items.
+        UserError: the file is damaged, or not an idx file of these items.
     """
     try:
         plain = file.read(3) == _UINT8
@@ -43,15 +43,15 @@ def read(file: IO[bytes], name: str, item_shape: tuple[int, ...] | None) -> np.n
 def _parse(
     stream: IO[bytes] | gzip.GzipFile, name: str, item_shape: tuple[int, ...] | None
 ) -> np.ndarray:
-    found = stream.read(4)
+    start = stream.read(4)
     if item_shape is None:
         # Labels, or images with or without a channel axis.
-        rank = found[3] if len(found) == 4 and found[3] in (1, 2, 3, 4) else 3
+        rank = start[3] if len(start) == 4 and start[3] in (1, 2, 3, 4) else 3
     else:
         rank = 1 + len(item_shape)
     magic = _UINT8 + bytes((rank,))
-    if found != magic:
-        raise _bad(name, f"the idx magic number {magic.hex()}", found.hex() or "an empty file")
+    if start != magic:
+        raise _bad(name, f"the idx magic number {magic.hex()}", start.hex() or "an empty file")
     sizes = stream.read(4 * rank)
     if len(sizes) != 4 * rank:
         raise _bad(name, f"an idx header of {4 + 4 * rank} bytes", f"{4 + len(sizes)}")

@@ -1,7 +1,7 @@
-"""Labels as people keep them in arrays, brought to one form."""
+"""Converts arrays of labels (numbers, text, one-hot rows) to class indices and names."""
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,12 @@ _SET_NAMES = "set class_names=(...) if they mean something else"
 
 
 class Classes(NamedTuple):
-    """What labels say.
+    """Labels and their classes.
 
     Attributes:
         labels: of every split: int32 `[n]`, indices of the names.
         names: one per class.
-        remarks: what was assumed, a sentence each.
+        remarks: a sentence per assumption.
     """
 
     labels: dict[str, np.ndarray]
@@ -29,7 +29,7 @@ class Classes(NamedTuple):
 
 
 class _Flat(NamedTuple):
-    """Labels `[n]`: int64, or text; the columns of one-hot ones, 0 for others."""
+    """Labels `[n]`, int64 or text, and the number of one-hot columns, or 0."""
 
     name: str
     values: np.ndarray
@@ -37,29 +37,29 @@ class _Flat(NamedTuple):
 
 
 class _Coding(NamedTuple):
-    """Class names, and which of them each label means."""
+    """Class names, and the index of the name for each label."""
 
     names: tuple[str, ...]
-    numbers: dict[Any, int]
+    numbers: dict[int, int] | dict[str, int]
     remark: str = ""
 
 
 def standard(splits: dict[str, NamedArray], names: tuple[str, ...]) -> Classes:
     """Returns the labels of every split as numbers from 0, and the names of their classes.
 
-    The training split's labels say what classes there are.
+    The labels of the training split define the classes.
 
     Args:
         splits: numbers, one-hot rows, text or bytes; "train" is one of them.
-        names: what the classes are called; empty to conclude it from the labels.
+        names: of the classes; empty to infer them from the labels.
 
     Raises:
-        UserError: they are no labels, or others than the names or the training labels allow.
+        UserError: the arrays are not labels, or do not fit the names or the training labels.
     """
     flat = {key: _flat(labels) for key, labels in splits.items()}
     train = flat["train"]
-    coding = _given(train, names) if names else _guessed(train)
-    labels = {key: _encoded(each, train, coding) for key, each in flat.items()}
+    coding = _coding_for_names(train, names) if names else _inferred_coding(train)
+    labels = {key: _encoded(values, train, coding) for key, values in flat.items()}
     return Classes(labels, coding.names, [coding.remark] if coding.remark else [])
 
 
@@ -98,7 +98,7 @@ def _flat(labels: NamedArray) -> _Flat:
 
 def _whole(values: np.ndarray, name: str) -> np.ndarray:
     low, high = values.min(), values.max()
-    # Also of NaN.
+    # This form of the comparison also rejects NaN.
     bad = not -_LARGEST < low <= high < _LARGEST
     if bad or (values.dtype.kind == "f" and (values != np.rint(values)).any()):
         raise UserError(
@@ -108,8 +108,8 @@ def _whole(values: np.ndarray, name: str) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def _given(labels: _Flat, names: tuple[str, ...]) -> _Coding:
-    """Returns what labels mean whose classes are called so."""
+def _coding_for_names(labels: _Flat, names: tuple[str, ...]) -> _Coding:
+    """Returns the coding of labels for given class names."""
     if len(set(names)) != len(names):
         raise UserError("class_names: expected different ones, found some twice; name each once")
     if labels.values.dtype.kind == "U":
@@ -141,12 +141,12 @@ def _given(labels: _Flat, names: tuple[str, ...]) -> _Coding:
     return _Coding(names, {i + from_one: i for i in range(unused, len(names))}, remark)
 
 
-def _guessed(labels: _Flat) -> _Coding:
-    """Returns what labels mean, as they say themselves."""
+def _inferred_coding(labels: _Flat) -> _Coding:
+    """Returns the coding of labels without given class names."""
     occurring = np.unique(labels.values).tolist()
     count = len(occurring)
-    each = count == len(labels.values) and not labels.columns
-    if max(count, labels.columns) > _MOST_CLASSES or each:
+    all_differ = count == len(labels.values) and not labels.columns
+    if max(count, labels.columns) > _MOST_CLASSES or all_differ:
         raise UserError(
             f"{labels.name}: expected several images of a class and at most {_MOST_CLASSES:,} classes, found "
             f"{count:,} different labels of {len(labels.values):,} images; is it a quantity to predict, or a "

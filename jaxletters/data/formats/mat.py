@@ -1,7 +1,7 @@
-"""MATLAB 5 files of numbers, cells and structures.
+"""Reads MATLAB 5 files of numbers, cells and structures.
 
-SciPy believes what a file says of its shapes before it looks for what fills them, so two hundred bytes can
-ask for all memory. Here nothing is made that is larger than what the file holds.
+SciPy allocates the shapes that a file claims before it reads their content, so two hundred bytes can claim
+all memory. This reader allocates nothing larger than the content of the file.
 """
 
 import math
@@ -15,19 +15,9 @@ from jaxletters.core.errors import UserError
 # Kinds of elements, and classes of arrays: MAT-File Format, tables 1-1 and 1-3.
 _MATRIX, _COMPRESSED = 14, 15
 _CELL, _STRUCTURE, _NUMBERS, _COMPLEX = 1, 2, range(6, 16), 0x800
-_DTYPES = {
-    1: "i1",
-    2: "u1",
-    3: "i2",
-    4: "u2",
-    5: "i4",
-    6: "u4",
-    7: "f4",
-    9: "f8",
-    12: "i8",
-    13: "u8",
-}
-# A structure is a dictionary, cells are an array of objects.
+_INTEGERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4"}
+_DTYPES = {**_INTEGERS, 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+# A structure is a dictionary, a cell array is an array of objects.
 Value = np.ndarray | dict[str, "Value"]
 
 
@@ -40,13 +30,13 @@ def read(content: bytes, name: str, variable: str, most_bytes: int) -> Value:
     Args:
         content: of a MATLAB 5 file.
         name: of the file.
-        variable: which one; what the others hold does not matter.
-        most_bytes: the most that an element may take when it is inflated.
+        variable: its name; other variables are not parsed.
+        most_bytes: the largest size of a decompressed element.
 
     Raises:
-        UserError: the file says that it is enormous.
-        ValueError: it is another kind of file, has no such variable, or one that is not made of real numbers,
-            cells and structures; `struct.error` and `zlib.error` where it is damaged.
+        UserError: the file claims an enormous size.
+        ValueError: the file has another format, or lacks the variable, or the variable has content other than
+            real numbers, cells and structures; `struct.error` and `zlib.error` if the file is damaged.
     """
     if content.startswith(b"MATLAB 7.3"):
         raise ValueError("a file of MATLAB 7.3, which is HDF5 (`save -v7` writes the older format)")
@@ -56,7 +46,7 @@ def read(content: bytes, name: str, variable: str, most_bytes: int) -> Value:
     view, place = memoryview(content), 128
     while place + 8 <= len(content):
         kind, element, after = _part(view, place, order)
-        # Elements at the top, unlike those inside, are padded to no boundary when they are compressed.
+        # Compressed elements are not padded to a boundary, unlike all others.
         place = place + 8 + len(element) if kind == _COMPRESSED else after
         if kind == _COMPRESSED:
             kind, element = _inflated(element, name, order, most_bytes)
@@ -73,7 +63,7 @@ def _inflated(element: memoryview, name: str, order: str, most: int) -> tuple[in
             f"{name}: expected at most {most:,} bytes of a variable, found a file that says {length:,}; "
             "fetch it again"
         )
-    # One byte more than there should be, so that the checksum at the end is read.
+    # One byte more than expected, so that zlib reads the checksum at the end.
     content = inflating.decompress(inflating.unconsumed_tail, length + 1)
     if len(content) != length or not inflating.eof:
         raise ValueError(f"a variable of {len(content):,} bytes that says {length:,}")
@@ -81,7 +71,7 @@ def _inflated(element: memoryview, name: str, order: str, most: int) -> tuple[in
 
 
 def _header(matrix: memoryview, order: str) -> tuple[int, tuple[int, ...], bytes, int]:
-    """Returns the flags, shape and name of an array, and the place after them."""
+    """Returns the flags, shape and name of an array, and the position after them."""
     _, flags, after = _part(matrix, 0, order)
     _, shape, after = _part(matrix, after, order)
     _, title, after = _part(matrix, after, order)
@@ -92,6 +82,7 @@ def _header(matrix: memoryview, order: str) -> tuple[int, tuple[int, ...], bytes
 
 
 def _value(matrix: memoryview, order: str) -> Value:
+    """Returns an array, a structure or a cell array."""
     flags, shape, _, after = _header(matrix, order)
     fields = [""]
     if flags & 0xFF == _STRUCTURE:
@@ -100,17 +91,17 @@ def _value(matrix: memoryview, order: str) -> Value:
         width = struct.unpack(f"{order}i", length)[0]
         starts = range(0, len(names), width)
         fields = [bytes(names[i : i + width]).split(b"\0")[0].decode() for i in starts]
-    parts = []
+    parts: list[tuple[int, memoryview]] = []
     while after < len(matrix):
         kind, part, after = _part(matrix, after, order)
         parts.append((kind, part))
-    made_of = {kind for kind, _ in parts} or {_MATRIX}
+    kinds = {kind for kind, _ in parts} or {_MATRIX}
     if flags & 0xFF in _NUMBERS and not flags & _COMPLEX and len(parts) == 1:
         (kind, part), *_ = parts
         if kind in _DTYPES:
-            # A ValueError where the shape is another.
+            # Raises a ValueError if the shape does not fit.
             return np.frombuffer(part, order + _DTYPES[kind]).reshape(shape, order="F")
-    elif made_of == {_MATRIX} and len(parts) == math.prod(shape) * len(fields):
+    elif kinds == {_MATRIX} and len(parts) == math.prod(shape) * len(fields):
         values = [_value(part, order) for _, part in parts]
         if flags & 0xFF == _STRUCTURE and math.prod(shape) == 1:
             return dict(zip(fields, values, strict=True))
@@ -122,10 +113,10 @@ def _value(matrix: memoryview, order: str) -> Value:
 
 
 def _part(content: memoryview, place: int, order: str) -> tuple[int, memoryview, int]:
-    """Returns the kind and bytes of the element at a place, and the place after it."""
+    """Returns the kind and bytes of the element at a position, and the position after it."""
     kind, length = struct.unpack_from(f"{order}II", content, place)
     if kind >> 16:
-        # Up to four bytes in the place of the length.
+        # A small element: its bytes, at most four, follow in place of the length.
         kind, length = kind & 0xFFFF, kind >> 16
         first, after = place + 4, place + 8
     else:

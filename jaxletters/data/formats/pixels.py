@@ -1,4 +1,4 @@
-"""Images as people keep them in arrays, brought to one form."""
+"""Converts arrays of images in common layouts and ranges of values to one form."""
 
 import math
 from collections.abc import Iterable
@@ -9,41 +9,41 @@ from jaxletters.core.errors import UserError
 from jaxletters.data.formats.contents import NamedArray
 
 _CHANNELS = (1, 3, 4)
-# Binary AlphaDigits, whose rows of pixels are no squares.
+# Binary AlphaDigits' images, which are not square.
 _ALPHA_DIGITS = (20, 16)
 _MOST_PIXELS = 4096
 _AT_ONCE = 2**12
-# Fractions of which none is larger are no shades from 0 to 255.
+# Fractions that are all smaller than this are not shades from 0 to 255.
 _DIM = 128
 
 
 def standard(
     splits: dict[str, NamedArray], counts: dict[str, int]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Returns the images of every split, uint8 `[n, h, w]` or `[n, h, w, 3]`, and what was assumed.
+    """Returns the images of every split, uint8 `[n, h, w]` or `[n, h, w, 3]`, and a remark per assumption.
 
-    All splits are taken alike: a channel is left out where it says nothing in any of them, and the
-    range of values is that of all splits of one dtype.
+    All splits are converted alike: the channels are merged if they are equal in all splits, and the range of
+    values is that of all splits with the same dtype.
 
     Args:
         splits: images as rows of pixels, columns of pixels, or squares, with or without a channel axis.
-        counts: how many images each split must have.
+        counts: the number of images that each split must have.
 
     Raises:
-        UserError: they are no images, or not of one shape.
+        UserError: they are not images, or have several shapes.
     """
     remarks: list[str] = []
-    laid = {key: _laid(images, counts[key], remarks) for key, images in splits.items()}
+    layouts = {key: _four_axes(images, counts[key], remarks) for key, images in splits.items()}
     ranges: dict[np.dtype, tuple[float, float]] = {}
-    for images in laid.values():
+    for images in layouts.values():
         low, high = ranges.get(images.dtype, (math.inf, -math.inf))
-        # NumPy's, unlike Python's, keep NaN.
+        # NumPy's minimum and maximum keep NaN, unlike Python's.
         ranges[images.dtype] = (
             float(np.minimum(low, images.min())),
             float(np.maximum(high, images.max())),
         )
-    bytes_ = {}
-    for key, images in laid.items():
+    bytes_: dict[str, np.ndarray] = {}
+    for key, images in layouts.items():
         scale = _scale(images, splits[key].name, ranges[images.dtype], remarks)
         bytes_[key] = _on_white(_scaled(images, *scale), remarks)
     if all(_is_grey(images) for images in bytes_.values()):
@@ -56,7 +56,7 @@ def standard(
     return bytes_, remarks
 
 
-def _laid(images: NamedArray, count: int, remarks: list[str]) -> np.ndarray:
+def _four_axes(images: NamedArray, count: int, remarks: list[str]) -> np.ndarray:
     """Returns images as `[n, h, w, c]`."""
     name, values = images
     shape = values.shape
@@ -101,7 +101,7 @@ def _laid(images: NamedArray, count: int, remarks: list[str]) -> np.ndarray:
 def _scale(
     images: np.ndarray, name: str, span: tuple[float, float], remarks: list[str]
 ) -> tuple[float, float]:
-    """Returns what pixels are multiplied by and what is added, so that they are 0 to 255."""
+    """Returns the factor and the offset that bring pixels to 0 to 255."""
     low, high = span
     kind = images.dtype.kind
     if kind == "b":
@@ -144,11 +144,11 @@ def _scaled(images: np.ndarray, factor: float, offset: float) -> np.ndarray:
 
 
 def _on_white(images: np.ndarray, remarks: list[str]) -> np.ndarray:
-    """Returns images without an alpha channel: what is transparent is white."""
+    """Returns images without an alpha channel; transparent parts become white."""
     if images.shape[-1] != 4:
         return images
     remarks.append("What is transparent in the images is read as white.")
-    parts = []
+    parts: list[np.ndarray] = []
     for batch in _batches(images):
         colour, alpha = batch[..., :3].astype(np.uint16), batch[..., 3:].astype(np.uint16)
         parts.append(((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8))

@@ -1,4 +1,4 @@
 """Letters drawn by code from a seed, so that everything runs without a download.
 
-Augmentation of images that exist belongs to `training`.
+Augmentation of existing images belongs to `training`.
 """

@@ -1,9 +1,9 @@
-"""Handwriting drawn by code: letters that look written, of any number, from nothing but a seed.
+"""Draws any number of letters that look handwritten, from a seed.
 
 A letter is the path of a pen (`strokes.LETTERS`). Each example moves the points of a path a little,
 lets the strokes run past or fall short of their ends, slants, stretches, turns and bends the whole,
-and inks it with a pen of varying width. The result is fitted to the image as EMNIST's letters are:
-aspect ratio kept, centred, with a margin (Cohen et al. 2017, "EMNIST: an extension of MNIST to
+and inks it with a pen of varying width. The result fits the image as EMNIST's letters do: with their
+aspect ratio, centred, with a margin (Cohen et al. 2017, "EMNIST: an extension of MNIST to
 handwritten letters", section II).
 """
 
@@ -20,9 +20,9 @@ from jaxletters.data.synthetic.strokes import LETTERS
 
 SIDE = 28
 _CENTRE = (SIDE - 1) / 2
-# Positions of the pen along one letter: closer together than the narrowest pen can show.
+# Positions of the pen along one letter: closer together than the narrowest pen shows.
 _SAMPLES = 64
-# Examples drawn together. A block depends on its number alone, so a longer draw extends a shorter one.
+# Examples drawn together. A block depends only on its number, so a longer draw extends a shorter one.
 _BLOCK = 26 * 16
 
 # How letters lean, in x per y: `_SLANT` to the right, give or take what the split allows.
@@ -52,7 +52,7 @@ Floats = NDArray[np.float32]
 
 
 class _Alphabet(NamedTuple):
-    """Every form of one split, ready to be drawn by the thousand.
+    """All forms of one split as arrays.
 
     Attributes:
         points: float32 `[forms, points, 2]`, (x, y) the pen passes through, the larger side 1 long.
@@ -60,7 +60,7 @@ class _Alphabet(NamedTuple):
         basis: float32 `[forms, samples, points]`; `basis @ points` is the pen's path.
         drawn: float32 `[forms, samples - 1]`, 0 where the pen is lifted between two samples, else 1.
         first: int `[26, 2]`, the first form of a letter's capital and of its small letter.
-        variants: int `[26, 2]`, how many forms of it there are, one after the other.
+        variants: int `[26, 2]`, the number of its forms, which are consecutive.
     """
 
     points: Floats
@@ -72,14 +72,14 @@ class _Alphabet(NamedTuple):
 
 
 def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Draws letters in a shuffled order, each class as often as any other, up to one.
+    """Returns letters in a shuffled order, balanced over the classes up to one example.
 
-    The same arguments give the same bytes on the same machine, and a longer draw begins with a
-    shorter one's examples. The two splits share no form of a letter, and the letters of the test
+    The same arguments give the same bytes on the same machine, and a longer draw begins with the
+    examples of a shorter one. The two splits share no form of a letter, and the letters of the test
     split lean further to either side.
 
     Args:
-        count: how many letters.
+        count: the number of letters.
         split: "train" or "test".
         seed: 0 <= seed.
 
@@ -99,7 +99,7 @@ def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def paths(form: str) -> list[Floats]:
-    """Returns the pen's path through a form of `strokes.LETTERS`, a stroke an array.
+    """Returns the pen's path through a form of `strokes.LETTERS`, one array per stroke.
 
     Args:
         form: its text.
@@ -226,7 +226,7 @@ def _trace(form: str, room: int) -> tuple[NDArray[np.float64], ...]:
     pieces = _pieces(strokes)
     row = 0
     for (first, last), samples in zip(pieces, _shares(points, pieces), strict=True):
-        # Pieces of one stroke share a corner, which is where the one before has just ended.
+        # Pieces of one stroke share a corner, where the previous piece ended.
         if row and not basis[row - 1, first]:
             drawn[row - 1] = 0
         basis[row : row + samples, first : last + 1] = _spline(points[first : last + 1], samples)
@@ -242,7 +242,7 @@ def _trace(form: str, room: int) -> tuple[NDArray[np.float64], ...]:
 
 
 def _pieces(strokes: list[list[str]]) -> list[tuple[int, int]]:
-    """Returns the numbers of the first and the last point of each smooth piece of the strokes."""
+    """Returns the indices of the first and the last point of each smooth piece of the strokes."""
     pieces: list[tuple[int, int]] = []
     start = 0
     for stroke in strokes:
@@ -253,7 +253,7 @@ def _pieces(strokes: list[list[str]]) -> list[tuple[int, int]]:
 
 
 def _shares(points: NDArray[np.float64], pieces: list[tuple[int, int]]) -> list[int]:
-    """Returns how many of the samples each piece gets: two, and the rest by its length."""
+    """Returns the number of samples of each piece: two, and a share of the rest by its length."""
     lengths = [np.linalg.norm(np.diff(points[a : b + 1], axis=0), axis=1).sum() for a, b in pieces]
     ends = np.cumsum([0, *lengths]) / sum(lengths) * (_SAMPLES - 2 * len(pieces))
     return [2 + int(n) for n in np.diff(np.rint(ends))]
@@ -268,4 +268,4 @@ def _spline(points: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
     steps = np.sqrt(np.linalg.norm(np.diff(points, axis=0), axis=1))
     knots = np.concatenate(([0.0], np.cumsum(steps)))
     spline = CubicSpline(knots, np.eye(len(points)), bc_type="natural")
-    return spline(np.linspace(0, knots[-1], samples))
+    return spline(np.linspace(0, float(knots[-1]), samples))
