@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxletters.config.slots import Metric
 from jaxletters.core.errors import UserError, printable
-from jaxletters.core.types import Counts, Scores
+from jaxletters.core.types import Counts, Record, Scores
 
 
 def zero() -> Counts:
@@ -40,6 +40,16 @@ def means(counts: Counts) -> Scores:
     """Returns the mean `loss` (nats) and `accuracy` (0 to 1) of the examples counted."""
     examples = max(int(counts.examples), 1)
     return {"loss": float(counts.loss) / examples, "accuracy": int(counts.correct) / examples}
+
+
+def merge_records(records: Sequence[Record]) -> Scores:
+    """Returns the mean `loss` and `accuracy` of training records, weighted by their examples."""
+    weighted = [(record, record.get("examples", 0)) for record in records]
+    examples = max(sum(n for _, n in weighted), 1)
+    return {
+        "loss": sum(record["loss"] * n for record, n in weighted) / examples,
+        "accuracy": sum(record["accuracy"] * n for record, n in weighted) / examples,
+    }
 
 
 def evaluate(logits: np.ndarray, labels: np.ndarray, extra: Sequence[Metric] = ()) -> Scores:

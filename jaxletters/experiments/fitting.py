@@ -24,7 +24,7 @@ from jaxletters.runs import checkpoint, journal
 from jaxletters.runs.checkpoint import Snapshot
 from jaxletters.runs.journal import Record
 from jaxletters.runtime import console, xla
-from jaxletters.training import loop, optimizers, pretrained
+from jaxletters.training import loop, optimizers, pretrained, recorder
 from jaxletters.training.plan import Plan
 from jaxletters.training.train_step import Task
 
@@ -230,7 +230,7 @@ def _stage_facts(plan: Plan, snapshot: Snapshot, folder: Path) -> _StageFacts:
         epochs=plan.epochs_done(steps),
         steps=steps,
         skipped_steps=int(snapshot.state.skipped),
-        training_seconds=sum(map(loop.seconds, journal.load_timings(folder))),
+        training_seconds=sum(map(recorder.timed_seconds, journal.load_timings(folder))),
         best_step=snapshot.progress.best_step,
     )
 

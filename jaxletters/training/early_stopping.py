@@ -1,14 +1,23 @@
-"""Early stopping as a pure function of what it remembers."""
+"""Early stopping as pure functions of its progress."""
 
-from jaxletters.core.types import Progress
+from collections.abc import Sequence
+
+from jaxletters.config.slots import Metric
+from jaxletters.core.types import Progress, Scores
+
+
+def monitored(scores: Scores, name: str, metrics: Sequence[Metric]) -> float:
+    """Returns the score `name`, negated if smaller is better, as for the loss."""
+    minimised = {"loss", *(metric.name for metric in metrics if not metric.maximize)}
+    return -scores[name] if name in minimised else scores[name]
 
 
 def update(progress: Progress, metric: float, step: int, min_delta: float) -> Progress:
     """Returns the progress after an evaluation at `step`; larger metrics are better.
 
-    The best is the best however little better it is. Patience restarts when the metric exceeds the level
-    of its last restart by more than `min_delta`, so small improvements count once they add up to that.
-    A metric that is not a number never counts as better.
+    Any improvement makes a new best. Patience restarts when the metric exceeds its value at the last
+    restart by more than `min_delta`, so small improvements count once they add up to that. NaN is never
+    an improvement.
     """
     progress = progress._replace(evaluated_step=step)
     if metric > progress.best_metric:

@@ -1,42 +1,33 @@
-"""The one training loop: train to the next boundary, record, evaluate, save; all else is elsewhere."""
+"""The training loop: trains to the next boundary of the plan, records, evaluates and saves."""
 
 import dataclasses
 import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jaxletters.config.schema import Config
 from jaxletters.core.errors import UserError
-from jaxletters.core.types import (
-    Dataset,
-    Examples,
-    Progress,
-    Rollback,
-    Scores,
-    Timing,
-    TrainState,
-    Variables,
-)
+from jaxletters.core.types import Dataset, Examples, Progress, Rollback, TrainState, Variables
 from jaxletters.evaluation import inference, metrics
-from jaxletters.runs import journal
 from jaxletters.runs.checkpoint import Snapshot
 from jaxletters.runs.disk import Disk
+from jaxletters.runs.journal import Journal
 from jaxletters.runs.saving import Saver
 from jaxletters.runtime import preemption, sharding
 from jaxletters.runtime.console import Console
 from jaxletters.runtime.preemption import Interrupted
-from jaxletters.training import early_stopping, observers, rollback, train_step
+from jaxletters.training import early_stopping, rollback, train_step
 from jaxletters.training.plan import Plan
+from jaxletters.training.recorder import Recorder
 from jaxletters.training.train_step import Task
 
-# How long the devices train, in seconds, between two looks at signals and the progress bar.
+# Seconds of training between two checks for signals and updates of the progress bar.
 _CALL_SECONDS = 0.25
 _TRACED_STEPS = 10
 
@@ -51,73 +42,60 @@ def fit(
     initial: Variables | None = None,
     brief: bool = False,
 ) -> Snapshot:
-    """Trains until the plan ends or patience does, from the newest sound checkpoint if there is one.
+    """Trains until the plan or the patience ends, from the newest intact checkpoint if there is one.
 
-    The result is the same to the last bit however often the run was interrupted on the way, given the
-    same versions and devices.
+    Interruptions do not change a bit of the result, given the same versions and devices.
 
     Args:
         config: the experiment.
-        task: what is trained.
-        plan: how long, and what happens when.
+        task: the network, its loss and its optimizer.
+        plan: the length of the run and its boundaries.
         train: the training examples.
-        validation: the examples that early stopping and the choice of the best weights look at; where
-            there are none, the newest weights are the best.
+        validation: the examples for early stopping and for choosing the best weights; without examples
+            the newest weights are the best.
         workdir: the run folder.
-        initial: the weights to begin with; None to draw them.
-        brief: whether the terminal is spared the lines of the epochs.
+        initial: the initial weights; None to draw them.
+        brief: whether to print no line per epoch.
 
     Raises:
-        Interrupted: a signal asked to stop; what was done is saved.
-        UserError: there are checkpoints, but none is sound; or the loss was not finite time and again.
+        Interrupted: a signal requested a stop; the state is saved.
+        UserError: no checkpoint is intact, or the loss was repeatedly not finite.
     """
     console = Console(plan.total_steps, plan.examples / plan.batch_size, brief)
     disk = Disk(workdir, config.checkpoint.give_up_after, console.notice)
     disk.look()
-    # One anchor more than there may be roll-backs, in case one is damaged.
-    keep = config.checkpoint.max_to_keep, config.training.max_rollbacks + 1
-    checkpoints = Saver(workdir, *keep, console.notice, disk)
+    # One anchor more than roll-backs, in case one is damaged.
+    kept = config.checkpoint.max_to_keep, config.training.max_rollbacks + 1
+    checkpoints = Saver(workdir, *kept, console.notice, disk)
+    fresh = functools.partial(_initial_snapshot, task, initial)
     with preemption.polling(), checkpoints, console:
-        fresh = functools.partial(_fresh, task, initial)
         with preemption.saving_on_request(lambda: "Interrupted before training"):
-            snapshot = _begin_or_resume(fresh, task, checkpoints, console)
-        step, evaluated_at = int(snapshot.state.step), snapshot.progress.evaluated_step
-        with journal.Journal(workdir, step, evaluated_at, disk.attempt) as log:
-            checkpoints.records = log
-            on_host = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
-            examples = sharding.replicate(on_host, task.mesh)
+            snapshot = _start(fresh, task, checkpoints, console)
+        step, evaluated_step = int(snapshot.state.step), snapshot.progress.evaluated_step
+        with Journal(workdir, step, evaluated_step, disk.attempt) as journal:
+            checkpoints.records = journal
             with config.optimizer.import_context():
                 rate = config.optimizer.rate(plan.total_steps)
-            run = _Run(
-                config,
-                task,
-                plan,
-                rate,
-                examples,
-                validation,
-                workdir,
-                fresh,
-                disk,
-                checkpoints,
-                log,
-                console,
-            )
+            recorder = Recorder(config, plan, rate, workdir, journal, console)
+            examples = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
+            examples = sharding.replicate(examples, task.mesh)
+            run = _Run(config, task, plan, examples, validation, fresh, disk, checkpoints, recorder)
             snapshot = run.train(snapshot)
             checkpoints.finish()
             return snapshot
 
 
-def _fresh(task: Task, initial: Variables | None) -> Snapshot:
-    """Returns where a run begins."""
+def _initial_snapshot(task: Task, initial: Variables | None) -> Snapshot:
     state = train_step.init_state(task, initial)
-    # A copy: the state's memory is handed on to the first step.
+    # A copy, because the first step reuses the state's memory.
     best = jax.tree.map(jnp.copy, train_step.eval_variables(state))
     return Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
 
 
-def _begin_or_resume(
+def _start(
     fresh: Callable[[], Snapshot], task: Task, checkpoints: Saver, console: Console
 ) -> Snapshot:
+    """Returns the newest intact snapshot, or else the initial one."""
     first = fresh()
     restored = checkpoints.restore(first)
     if restored is None:
@@ -134,23 +112,20 @@ def _on_devices(snapshot: Snapshot, task: Task) -> Snapshot:
 
 @dataclasses.dataclass(frozen=True)
 class _Run:
-    """What stays the same while a run goes on."""
+    """The constant parts of a run; its methods map a snapshot to the next one."""
 
     config: Config
     task: Task
     plan: Plan
-    rate: optax.Schedule
     examples: Examples
     validation: Dataset
-    workdir: Path
     fresh: Callable[[], Snapshot]
     disk: Disk
     checkpoints: Saver
-    log: journal.Journal
-    console: Console
+    recorder: Recorder
 
     def train(self, snapshot: Snapshot) -> Snapshot:
-        """Goes from boundary to boundary until the end, or until a signal asks to leave."""
+        """Trains from boundary to boundary until the end, or until a signal requests a stop."""
         compiled = False
         while True:
             step = int(snapshot.state.step)
@@ -158,13 +133,13 @@ class _Run:
                 snapshot = self._roll_back(snapshot)
                 continue
             if self.plan.ends_epoch(step) and snapshot.progress.evaluated_step < step:
-                snapshot = self._evaluate(snapshot, step)
-            if self._due(snapshot, step):
+                snapshot = self._evaluate(snapshot)
+            if self._must_save(snapshot):
                 self._save(snapshot)
-            if self._ended(step, snapshot.progress):
+            if self._is_last(snapshot):
                 return snapshot
             if preemption.requested():
-                raise Interrupted(self._leave(snapshot))
+                raise Interrupted(self._save_and_describe(snapshot))
             if not compiled:
                 self._compile(snapshot)
                 compiled = True
@@ -176,41 +151,84 @@ class _Run:
     def _diverged(self, state: TrainState) -> bool:
         return int(state.in_a_row) >= self.task.max_skips
 
-    def _ended(self, step: int, progress: Progress) -> bool:
-        out_of_patience = early_stopping.exhausted(progress, self.config.training.patience)
-        return step >= self.plan.total_steps or out_of_patience
+    def _is_last(self, snapshot: Snapshot) -> bool:
+        stopped = early_stopping.exhausted(snapshot.progress, self.config.training.patience)
+        return stopped or int(snapshot.state.step) >= self.plan.total_steps
 
     def _compile(self, snapshot: Snapshot) -> None:
-        """Takes a step on copies, only so that the process can be left while its program is compiled."""
+        """Takes a step on copies, so that a signal can stop the process while the program compiles."""
         state, counts = jax.tree.map(jnp.copy, (snapshot.state, snapshot.counts))
-        with preemption.saving_on_request(lambda: self._leave(snapshot)):
+        with preemption.saving_on_request(lambda: self._save_and_describe(snapshot)):
             train_step.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
 
     def _trace(self, snapshot: Snapshot) -> Snapshot:
-        """Takes some steps while what the devices do is written down."""
-        folder, step = self.workdir / "profile", int(snapshot.state.step)
+        """Takes some steps under JAX's profiler."""
+        folder, step = self.recorder.workdir / "profile", int(snapshot.state.step)
         with jax.profiler.trace(str(folder), create_perfetto_trace=True):
             last = min(step + _TRACED_STEPS, self.plan.next_boundary(step))
             snapshot = self._advance(snapshot, last)
-        self.console.notice(f"Trace of steps {step + 1:,} to {last:,}: {folder}")
+        self.recorder.console.notice(f"Trace of steps {step + 1:,} to {last:,}: {folder}")
         return snapshot
 
-    def _due(self, snapshot: Snapshot, step: int) -> bool:
-        """Whether a checkpoint is to be saved."""
-        # Weights that are the best for being the newest cost no more than time to make again.
-        improved = len(self.validation.labels) and snapshot.progress.best_step == step
-        return bool(
-            (step and step % self.plan.save_every == 0)
-            or improved
-            or self._is_anchor(snapshot, step)
-            or self._ended(step, snapshot.progress)
-        )
+    def _advance(self, snapshot: Snapshot, boundary: int) -> Snapshot:
+        """Trains up to the boundary and records there; the result does not depend on the calls' lengths."""
+        state, counts = snapshot.state, snapshot.counts
+        step = first = int(state.step)
+        start = time.perf_counter()
+        call_steps = 1
+        while step < boundary and not preemption.requested():
+            stop = min(step + call_steps, boundary)
+            state, counts = train_step.run_until(self.task, state, counts, self.examples, stop)
+            if self._diverged(state):
+                break
+            step = int(state.step)
+            self.checkpoints.tend(functools.partial(self._position, "left", step))
+            seconds_per_step = (time.perf_counter() - start) / (step - first)
+            call_steps = max(1, int(_CALL_SECONDS / seconds_per_step))
+            self.recorder.progress(state, counts, seconds_per_step)
+        if step > first:
+            self.recorder.training_time(first, step, time.perf_counter() - start)
+            due = self.plan.ends_epoch(step) or step % self.plan.log_every == 0
+            if step == boundary and due:
+                self.recorder.training(state, counts)
+                counts = sharding.replicate(metrics.zero(), self.task.mesh)
+        return snapshot._replace(state=state, counts=counts)
 
-    def _is_anchor(self, snapshot: Snapshot, step: int) -> bool:
-        """Whether a roll-back may go to this snapshot, which follows from the run's identity alone.
+    def _evaluate(self, snapshot: Snapshot) -> Snapshot:
+        """Evaluates on the validation examples; updates early stopping and the best weights."""
+        step, variables = int(snapshot.state.step), train_step.eval_variables(snapshot.state)
+        if not len(self.validation.labels):
+            self.recorder.epoch(step, validation=None, best=False)
+            progress = Progress(best_step=step, evaluated_step=step)
+            return snapshot._replace(progress=progress, best=jax.tree.map(jnp.copy, variables))
+        start = time.perf_counter()
+        with preemption.saving_on_request(lambda: self._save_and_describe(snapshot)):
+            model, mesh = self.task.model, self.task.mesh
+            logits = inference.logits(model, variables, self.validation.images, mesh)
+            scores = metrics.evaluate(logits, self.validation.labels, self.config.metrics)
+        seconds = time.perf_counter() - start
+        training = self.config.training
+        score = early_stopping.monitored(scores, training.monitor, self.config.metrics)
+        progress = early_stopping.update(snapshot.progress, score, step, training.min_delta)
+        is_best = progress.best_step == step
+        self.recorder.validation(step, scores, seconds)
+        self.recorder.epoch(step, validation=scores, best=is_best)
+        best = jax.tree.map(jnp.copy, variables) if is_best else snapshot.best
+        return snapshot._replace(progress=progress, best=best)
 
-        None is made that no roll-back would go to, for they would take the place of earlier ones.
+    def _must_save(self, snapshot: Snapshot) -> bool:
+        step = int(snapshot.state.step)
+        # Without validation the newest weights are the best at every epoch; they need no checkpoint.
+        improved = len(self.validation.labels) > 0 and snapshot.progress.best_step == step
+        due = step > 0 and step % self.plan.save_every == 0
+        return due or improved or self._is_anchor(snapshot) or self._is_last(snapshot)
+
+    def _is_anchor(self, snapshot: Snapshot) -> bool:
+        """Whether a roll-back may return to this snapshot; depends on the run's fingerprint alone.
+
+        A snapshot that no roll-back would choose is no anchor, because it would displace an earlier one.
         """
+        step = int(snapshot.state.step)
         return (
             self.plan.is_anchor(step)
             and snapshot.progress.evaluated_step == step
@@ -218,173 +236,63 @@ class _Run:
             and not rollback.is_consecutive(snapshot.rollback, step)
         )
 
-    def _advance(self, snapshot: Snapshot, boundary: int) -> Snapshot:
-        """Trains up to the boundary in short calls, which do not show in the result; records there."""
-        state, counts = snapshot.state, snapshot.counts
-        step = first = int(state.step)
-        began = time.perf_counter()
-        portion = 1
-        while step < boundary and not preemption.requested():
-            state, counts = train_step.run_until(
-                self.task, state, counts, self.examples, min(step + portion, boundary)
-            )
-            shown = metrics.means(counts)
-            if self._diverged(state):
-                break
-            step = int(state.step)
-            self.checkpoints.tend(functools.partial(self._left_at, step))
-            per_step = (time.perf_counter() - began) / (step - first)
-            portion = max(1, int(_CALL_SECONDS / per_step))
-            self.console.update(
-                step,
-                images_per_second=self.task.batch_size / per_step,
-                learning_rate=self._learning_rate(state),
-                **shown,
-            )
-        advanced = snapshot._replace(state=state, counts=counts)
-        if step == first:
-            return advanced
-        elapsed = time.perf_counter() - began
-        images = (step - first) * self.task.batch_size
-        self.log.timing(step, seconds=elapsed, images_per_second=images / elapsed)
-        recorded = self.plan.ends_epoch(step) or step % self.plan.log_every == 0
-        return self._record(advanced, step) if step == boundary and recorded else advanced
+    def _save(self, snapshot: Snapshot) -> None:
+        self.checkpoints.save(snapshot, self._is_anchor(snapshot))
 
-    def _leave(self, snapshot: Snapshot) -> str:
-        """Saves what there is; returns what to say of it."""
+    def _save_and_describe(self, snapshot: Snapshot) -> str:
+        """Saves a snapshot before the process ends; returns a message about it."""
         step, remark = int(snapshot.state.step), ""
         if step:
             self._save(snapshot)
             remark = self.checkpoints.leave()
-        return f"Interrupted at step {step:,} of {self.plan.total_steps:,}{remark}"
+        return f"{self._position('Interrupted', step)}{remark}"
 
-    def _left_at(self, step: int) -> str:
-        return f"left at step {step:,} of {self.plan.total_steps:,}"
+    def _position(self, event: str, step: int) -> str:
+        return f"{event} at step {step:,} of {self.plan.total_steps:,}"
 
     def _roll_back(self, snapshot: Snapshot) -> Snapshot:
-        """Returns the anchor to go back to with the learning rate halved once more.
+        """Returns the anchor to continue from, with the learning rate halved once more.
 
-        Its best weights and its progress are those of that time, because the records of what came after
-        it are dropped. Where it is damaged, an earlier checkpoint as it is: the steps from there make the
-        anchor again and come here again, so that damage changes no bit of the result.
+        The best weights and the progress are the anchor's, because the records after it are dropped. If the
+        anchor is damaged, returns an earlier checkpoint unchanged: training from there reaches the anchor
+        and this roll-back again, so damage changes no bit of the result.
 
         Raises:
-            UserError: this has happened too often.
+            UserError: the run has no roll-back left.
         """
         step, halvings = int(snapshot.state.step), int(snapshot.state.halvings)
-        if halvings >= self.config.training.max_rollbacks:
-            self._save(snapshot)
-            self.checkpoints.finish()
-            raise UserError(
-                f"{self.workdir}: expected a finite loss and gradient, found none at "
-                f"{self.task.max_skips} steps in a row up to step {step:,}, with the learning rate "
-                f"halved {halvings} times; the state before them is the newest checkpoint, metrics.jsonl "
-                "tells how the loss went; begin anew elsewhere with a smaller "
-                "--config.optimizer.learning_rate"
-            )
+        max_rollbacks, notice = self.config.training.max_rollbacks, self.recorder.console.notice
+        if halvings >= max_rollbacks:
+            self._give_up(snapshot)
         fresh = self.fresh()
         last_finite = step - int(snapshot.state.in_a_row)
         target = rollback.target(self.checkpoints.anchors(), snapshot.rollback, last_finite)
-        good = self.checkpoints.roll_back(fresh, target) or fresh
-        found = int(good.state.step)
-        back_at = found, good.progress.evaluated_step
-        self.disk.insist(functools.partial(self.log.rewind, *back_at), self.checkpoints.kept)
-        said = f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}"
-        if found != target:
-            self.console.notice(
-                f"{said}: the checkpoint of step {target:,} is damaged, resumed from step {found:,}"
-            )
-            return _on_devices(good, self.task)
-        self.console.notice(
-            f"{said}: back to step {found:,}, learning rate halved ({halvings + 1} of "
-            f"{self.config.training.max_rollbacks} times at most)"
+        restored = self.checkpoints.roll_back(fresh, target) or fresh
+        restored_step = int(restored.state.step)
+        go_back = functools.partial(
+            self.recorder.journal.rewind, restored_step, restored.progress.evaluated_step
         )
-        state = good.state._replace(halvings=np.int32(halvings + 1))
-        back = good._replace(state=state, rollback=Rollback(target, last_finite))
-        return _on_devices(back, self.task)
-
-    def _record(self, snapshot: Snapshot, step: int) -> Snapshot:
-        state, counts = snapshot.state, snapshot.counts
-        scores = metrics.means(counts)
-        self._write(
-            step,
-            "train",
-            epoch=step * self.plan.batch_size / self.plan.examples,
-            examples=int(counts.examples),
-            skipped=int(state.skipped),
-            halvings=int(state.halvings),
-            learning_rate=self._learning_rate(state),
-            loss=scores["loss"],
-            accuracy=scores["accuracy"],
+        self.disk.insist(go_back, self.checkpoints.kept)
+        cause = f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}"
+        if restored_step != target:
+            damage = f"the checkpoint of step {target:,} is damaged"
+            notice(f"{cause}: {damage}, resumed from step {restored_step:,}")
+            return _on_devices(restored, self.task)
+        notice(
+            f"{cause}: back to step {restored_step:,}, learning rate halved ({halvings + 1} of "
+            f"{max_rollbacks} times at most)"
         )
-        return snapshot._replace(counts=sharding.replicate(metrics.zero(), self.task.mesh))
+        state = restored.state._replace(halvings=np.int32(halvings + 1))
+        restored = restored._replace(state=state, rollback=Rollback(target, last_finite))
+        return _on_devices(restored, self.task)
 
-    def _evaluate(self, snapshot: Snapshot, step: int) -> Snapshot:
-        variables = train_step.eval_variables(snapshot.state)
-        if not len(self.validation.labels):
-            self.console.epoch(
-                self.plan.epochs_done(step), step, **self._epoch(step), validation=None, best=False
-            )
-            best = jax.tree.map(jnp.copy, variables)
-            progress = Progress(best_step=step, evaluated_step=step)
-            return snapshot._replace(progress=progress, best=best)
-        began = time.perf_counter()
-        with preemption.saving_on_request(lambda: self._leave(snapshot)):
-            logits = inference.logits(
-                self.task.model, variables, self.validation.images, self.task.mesh
-            )
-            scores = metrics.evaluate(logits, self.validation.labels, self.config.metrics)
-        elapsed = time.perf_counter() - began
-        metric = self._monitored(scores)
-        progress = early_stopping.update(
-            snapshot.progress, metric, step, self.config.training.min_delta
+    def _give_up(self, snapshot: Snapshot) -> NoReturn:
+        self._save(snapshot)
+        self.checkpoints.finish()
+        raise UserError(
+            f"{self.recorder.workdir}: expected a finite loss and gradient, found NaN or infinity at "
+            f"{self.task.max_skips} steps in a row up to step {int(snapshot.state.step):,}, with the "
+            f"learning rate halved {int(snapshot.state.halvings)} times; the newest checkpoint holds the "
+            "state before them and metrics.jsonl the losses; start a new run with a smaller "
+            "--config.optimizer.learning_rate"
         )
-        is_best = progress.best_step == step
-        epoch = self.plan.epochs_done(step)
-        self._write(step, "validation", epoch=float(epoch), **scores)
-        self.log.timing(step, evaluation_seconds=elapsed)
-        self.console.epoch(epoch, step, **self._epoch(step), validation=scores, best=is_best)
-        best = jax.tree.map(jnp.copy, variables) if is_best else snapshot.best
-        return snapshot._replace(progress=progress, best=best)
-
-    def _monitored(self, scores: Scores) -> float:
-        """The score that the best weights have most of."""
-        name = self.config.training.monitor
-        less = {"loss", *(metric.name for metric in self.config.metrics if not metric.maximize)}
-        return -scores[name] if name in less else scores[name]
-
-    def _write(self, step: int, split: str, **values: float) -> None:
-        self.log.record(step, split, **values)
-        observers.record(
-            self.config.observers, self.workdir, {"step": step, "split": split, **values}
-        )
-
-    def _epoch(self, step: int) -> dict[str, Any]:
-        """The training scores of the epoch that ends at `step`, and its seconds, from its records."""
-        began = self.plan.epoch_end(self.plan.epochs_done(step) - 1)
-        records, timings = self.log.since(began)
-        records = [r for r in records if r["split"] == "train"]
-        examples = max(sum(r.get("examples", 0) for r in records), 1)
-        return {
-            "train": {
-                k: sum(r[k] * r.get("examples", 0) for r in records) / examples
-                for k in ("loss", "accuracy")
-            },
-            "seconds": sum(seconds(r) for r in timings),
-        }
-
-    def _learning_rate(self, state: TrainState) -> float:
-        """The rate that the newest step was computed with, whether it was taken or skipped."""
-        # The optimizer counts the steps that were taken, and the rate follows from the count before.
-        counted = int(state.step) - int(state.skipped)
-        before = counted if int(state.in_a_row) else counted - 1
-        return float(jnp.asarray(self.rate(before))) / 2 ** int(state.halvings)
-
-    def _save(self, snapshot: Snapshot) -> None:
-        anchor = self._is_anchor(snapshot, int(snapshot.state.step))
-        self.checkpoints.save(snapshot, anchor)
-
-
-def seconds(timing: Timing) -> float:
-    """Returns the seconds that one record of `timings.jsonl` accounts for."""
-    return timing.get("seconds", 0.0) + timing.get("evaluation_seconds", 0.0)

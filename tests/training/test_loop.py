@@ -263,7 +263,7 @@ def test_a_traced_run_ends_as_any_other_and_leaves_what_perfetto_reads(
 
 
 def test_a_run_that_keeps_diverging_ends_with_an_error_and_its_state(task, tmp_path):
-    with pytest.raises(UserError, match=r"expected a finite loss .* halved 1 times.*learning_rate"):
+    with pytest.raises(UserError, match=r"expected a finite loss .*halved 1 times.*learning_rate"):
         fit(task, tmp_path, max_rollbacks=1)
     before = {p: p.read_bytes() for p in (tmp_path / "steps").rglob("*") if p.is_file()}
     assert before
