@@ -1,8 +1,7 @@
-"""What follows from a test split's labels and a network's logits: pure NumPy."""
+"""Detailed evaluation of a test split on the host: confusions, calibration, intervals, mistakes."""
 
 import math
 import statistics
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ _CALIBRATION_BINS = 15
 
 
 class Confusion(NamedTuple):
-    """How many `times` one class is taken for another, and the `share` of its examples that is."""
+    """How many `times` class `label` was predicted as `predicted`, and in what `share` of its examples."""
 
     label: int
     predicted: int
@@ -25,7 +24,7 @@ class Confusion(NamedTuple):
 
 
 class Reliability(NamedTuple):
-    """Of so many `examples`, predicted with the mean probability `confidence`, so many are `right`."""
+    """One bin of predictions: its `examples`, how many are `right`, and their mean `confidence`."""
 
     examples: int
     right: int
@@ -33,7 +32,7 @@ class Reliability(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """One misclassified example and the probability given to the class it was taken for."""
+    """One misclassified example and the probability of its predicted class."""
 
     example: int
     label: int
@@ -54,13 +53,13 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Returns int64 `[classes, classes]`: examples of the row's class taken for the column's."""
+    """Returns int64 `[classes, classes]`: examples of the row's class predicted as the column's."""
     cells = labels.astype(np.int64) * classes + predicted
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
 def row_shares(confusion: np.ndarray) -> np.ndarray:
-    """Returns a confusion matrix whose rows are divided by their sums; rows of zeros become NaN."""
+    """Returns a confusion matrix with each row divided by its sum; rows of zeros become NaN."""
     totals = confusion.sum(axis=1, keepdims=True)
     return np.divide(confusion, totals, out=np.full(confusion.shape, np.nan), where=totals > 0)
 
@@ -76,17 +75,17 @@ def top_confusions(confusion: np.ndarray, limit: int) -> list[Confusion]:
 
 
 def most_confused_pair(confusion: np.ndarray) -> tuple[int, int] | None:
-    """Returns the two classes most often taken for one another, in their order; None if none are."""
-    both = np.triu(confusion + confusion.T, 1)
-    first, second = np.unravel_index(both.argmax(), both.shape)
-    return (int(first), int(second)) if both.any() else None
+    """Returns the two classes most often confused with one another, in order; None without a mistake."""
+    mutual = np.triu(confusion + confusion.T, 1)
+    first, second = np.unravel_index(mutual.argmax(), mutual.shape)
+    return (int(first), int(second)) if mutual.any() else None
 
 
 def accuracy_as_one(confusion: np.ndarray, pair: tuple[int, int]) -> float:
-    """Returns the share read right where taking one class of a pair for the other is right, too."""
-    one, other = pair
-    right = confusion.trace() + confusion[one, other] + confusion[other, one]
-    return float(right / confusion.sum())
+    """Returns the accuracy if the two classes of a pair counted as one."""
+    first, second = pair
+    correct = confusion.trace() + confusion[first, second] + confusion[second, first]
+    return float(correct / confusion.sum())
 
 
 def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[Mistake]:
@@ -102,42 +101,41 @@ def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[M
 
 
 def reliability(labels: np.ndarray, logits: np.ndarray) -> list[Reliability]:
-    """Returns what predictions of about the same probability came to, by 15 equal bins of it.
+    """Returns the predictions of each of 15 equal bins of probability.
 
     Args:
         labels: int32 `[n]`.
         logits: float32 `[n, classes]`.
 
     Returns:
-        the bins that hold any, rising; none where a probability is not finite.
+        the bins that are not empty, in rising order; an empty list if a probability is not finite.
     """
     confidence = np.exp(metrics.log_probabilities(logits).max(axis=1))
     if not np.isfinite(confidence).all():
         return []
-    right = metrics.correct(logits, labels)
+    correct = metrics.correct(logits, labels)
     bins = np.minimum(_CALIBRATION_BINS - 1, np.int64(confidence * _CALIBRATION_BINS))
     return [
-        Reliability(int(inside.sum()), int(right[inside].sum()), float(confidence[inside].mean()))
+        Reliability(int(inside.sum()), int(correct[inside].sum()), float(confidence[inside].mean()))
         for inside in (bins == i for i in np.unique(bins))
     ]
 
 
 def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
-    """Returns how far, on average, the probability of the predicted class is from how often it is right.
+    """Returns the expected calibration error, in [0, 1]; NaN if a probability is not finite.
 
-    The expected calibration error over 15 equal bins of probability (Guo et al., On Calibration of
-    Modern Neural Networks, 2017, section 2), in [0, 1]; NaN where a probability is not finite.
+    The mean difference between confidence and accuracy over 15 equal bins of confidence (Guo et al., On
+    Calibration of Modern Neural Networks, 2017, section 2).
 
     Args:
         labels: int32 `[n]`.
         logits: float32 `[n, classes]`.
     """
-    found = reliability(labels, logits)
-    gaps = [abs(one.right - one.confidence * one.examples) for one in found]
-    return sum(gaps) / len(labels) if found else math.nan
+    gaps = [abs(b.right - b.confidence * b.examples) for b in reliability(labels, logits)]
+    return sum(gaps) / len(labels) if gaps else math.nan
 
 
-def over_folds(accuracies: list[float]) -> FoldScores:
+def fold_scores(accuracies: list[float]) -> FoldScores:
     """Returns the accuracy of every fold, their mean, and their standard deviation (n - 1)."""
     return {
         "fold_accuracies": accuracies,
@@ -146,42 +144,11 @@ def over_folds(accuracies: list[float]) -> FoldScores:
     }
 
 
-def smoothed(history: Sequence[Record]) -> list[Record]:
-    """Returns the records of a run, those of few training examples joined with the ones before.
-
-    A record ends wherever one is due, at the end of an epoch for one, perhaps a single batch after the
-    last; its mean says little. Joined ones stand where the last of them did, with the means over all
-    their examples. Records of different stages are never joined.
-
-    Args:
-        history: records; "examples" counts what a training record is about.
-    """
-    result: list[Record] = []
-    most = max((record.get("examples", 0) for record in history), default=0)
-    place: dict[int | None, int] = {}  # of each stage's newest training record
-    for record in history:
-        before = place.get(record.get("stage"))
-        if 0 < record.get("examples", 0) < most / 2 and before is not None:
-            result[before] = _joined(result[before], record)
-            continue
-        if record["split"] == "train":
-            place[record.get("stage")] = len(result)
-        result.append(record)
-    return result
-
-
-def _joined(first: Record, second: Record) -> Record:
-    m, n = first.get("examples", 0), second.get("examples", 0)
-    loss = (first["loss"] * m + second["loss"] * n) / (m + n)
-    accuracy = (first["accuracy"] * m + second["accuracy"] * n) / (m + n)
-    return {**second, "loss": loss, "accuracy": accuracy, "examples": m + n}
-
-
 def score(test: Dataset, logits: np.ndarray) -> Evaluation:
-    """Returns what float32 logits `[n, classes]` say about a test split, ready for JSON.
+    """Returns the evaluation of a test split from its float32 logits `[n, classes]`, ready for JSON.
 
-    Rates are shares in [0, 1], losses are nats; classes without test examples have no accuracy, and the
-    balanced accuracy is the mean of all others'.
+    Rates are in [0, 1], losses in nats. Classes without test examples have no accuracy and do not count in
+    the balanced accuracy.
     """
     names = test.class_names
     count = len(test.labels)

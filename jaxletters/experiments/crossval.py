@@ -125,7 +125,7 @@ def _facts(folds: list[FoldFacts]) -> CrossvalFacts:
         "epochs": statistics.mean(fold["epochs"] for fold in folds),
         "steps": sum(fold["steps"] for fold in folds),
         "training_seconds": sum(fold["training_seconds"] for fold in folds),
-        **analysis.over_folds([fold["right"] / fold["examples"] for fold in folds]),
+        **analysis.fold_scores([fold["right"] / fold["examples"] for fold in folds]),
         "base": folds[0].get("base"),
         # Each fold has its own test examples.
         "test_split_reads": max(fold["test_split_reads"] for fold in folds),

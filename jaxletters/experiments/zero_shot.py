@@ -74,7 +74,7 @@ def _test(
         "base": origin.identity,
         "parameters": origin.run.result["parameters"],
         "test_split_reads": reads,
-        **analysis.over_folds(accuracies),
+        **analysis.fold_scores(accuracies),
     }
     return logits, facts
 

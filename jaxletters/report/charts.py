@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from jaxletters.evaluation import analysis
+from jaxletters.evaluation.history import join_short_records
 from jaxletters.report import style
 from jaxletters.report.comparison import Row, accuracy
 from jaxletters.runs.journal import Record
@@ -43,7 +44,7 @@ def learning_curves(history: Sequence[Record], best_step: int) -> Figure:
     """
     figure = Figure(figsize=(9, 3.8), dpi=style.DPI, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
-    history = analysis.smoothed(history)
+    history = join_short_records(history)
     ends = _stage_ends(history)
     for axes, quantity in ((losses, "loss"), (accuracies, "accuracy")):
         training = _series(history, "train", quantity)
@@ -105,7 +106,7 @@ def several_curves(histories: Mapping[str, Sequence[Record]]) -> Figure:
         series, label = _series(history, "validation", "accuracy"), name
         line = _LINES[i // len(_SEVERAL) % len(_LINES)]
         if not len(series):
-            series = _series(analysis.smoothed(history), "train", "accuracy")
+            series = _series(join_short_records(history), "train", "accuracy")
             label, line = f"{name} (training)", ":"
         axes.plot(series[:, 0], series[:, 1], line, color=colour, label=label)
     axes.set_xlabel("epoch")
