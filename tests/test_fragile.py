@@ -76,7 +76,7 @@ PLACES = {
     ),
     "jax.experimental.xla_metadata": Place(
         xla_keeps_the_call_that_may_not_be_inlined,
-        "Results stay right, but training on CPUs gets slower. Return `_as_it_is(x)` from `stored` "
+        "Results stay right, but training on CPUs gets slower. Return `_identity(x)` from `stored` "
         "without the metadata, measure with benchmarks/train_speed.py, and look for another way to keep "
         "XLA from inlining a call.",
     ),

@@ -1,8 +1,8 @@
 """Convolution, pooling and normalisation with one entry point each, fast on every backend.
 
-On accelerators they are XLA's own operations; on CPUs the same sums take other forms, chosen by the
-sizes of the layer (`convolution.CHOICES`). Which it is, is decided where a program is lowered. A program for
-batches of any size has XLA's own on CPUs too, because the other forms need every size.
+Accelerators use XLA's operations. CPUs use other algorithms for the same sums, chosen by the sizes of the
+layer (`convolution.CHOICES`) when the program is lowered. Programs with a symbolic batch size use XLA's
+operations on CPUs too, because the other algorithms need concrete sizes.
 """
 
 import functools
@@ -24,7 +24,7 @@ def _layer(x: jax.Array, kernel: jax.Array, stride: int, padding: str) -> Layer:
     (top, bottom), (left, right) = lax.padtype_to_pads(
         (height, width), (edge, edge), (stride, stride), padding
     )
-    # Some versions of JAX give NumPy's integers.
+    # Some versions of JAX return NumPy integers.
     pads = ((int(top), int(bottom)), (int(left), int(right)))
     return Layer(batch, (height, width), (inputs, outputs), edge, stride, pads)
 
@@ -32,14 +32,14 @@ def _layer(x: jax.Array, kernel: jax.Array, stride: int, padding: str) -> Layer:
 def _either(
     cpu: Callable[..., jax.Array], default: Callable[..., jax.Array], *arrays: jax.Array
 ) -> jax.Array:
-    """Applies one of two forms of the same sum to a batch `[b, ...]` and what else it takes."""
+    """Applies one of two algorithms for the same sum to a batch `[b, ...]` and further arrays."""
     if not isinstance(arrays[0].shape[0], int):
         return default(*arrays)
     return lax.platform_dependent(*arrays, cpu=cpu, default=default)
 
 
 def conv2d(x: jax.Array, kernel: jax.Array, stride: int = 1, padding: str = "SAME") -> jax.Array:
-    """Convolves images with a square kernel (a correlation, as networks have it).
+    """Convolves images with a square kernel (a cross-correlation, as is usual in networks).
 
     Args:
         x: `[b, h, w, in]`.
@@ -60,7 +60,7 @@ def conv2d(x: jax.Array, kernel: jax.Array, stride: int = 1, padding: str = "SAM
 
 
 def conv2d_max_pool(x: jax.Array, kernel: jax.Array, padding: str = "SAME") -> jax.Array:
-    """The same as `max_pool(conv2d(x, kernel, 1, padding))`, without computing what the pooling drops."""
+    """Returns `max_pool(conv2d(x, kernel, 1, padding))` without computing outputs that the pooling drops."""
     layer = _even(_layer(x, kernel, 1, padding))
     return _either(
         functools.partial(convolution.conv2d_max_pool, layer=layer),
@@ -73,19 +73,19 @@ def conv2d_max_pool(x: jax.Array, kernel: jax.Array, padding: str = "SAME") -> j
 def output_shape(
     x: jax.Array, kernel: jax.Array, stride: int, padding: str, pooled: bool
 ) -> tuple[int, ...]:
-    """Returns the shape of what `conv2d` makes of its arguments, or `conv2d_max_pool` if `pooled`."""
+    """Returns the output shape of `conv2d`, or of `conv2d_max_pool` if `pooled`."""
     layer = _layer(x, kernel, stride, padding)
     height, width = (size // 2 for size in layer.out) if pooled else layer.out
     return layer.batch, height, width, layer.channels[1]
 
 
 def _even(layer: Layer) -> Layer:
-    """The layer without the last output row or column, if their number is odd."""
+    """Returns the layer without the last output row or column if their number is odd."""
     (top, bottom), (left, right) = layer.pads
     height, width = layer.out
     return layer._replace(pads=((top, bottom - height % 2), (left, right - width % 2)))
 
 
 def max_pool(x: jax.Array) -> jax.Array:
-    """Takes the largest of each 2x2 window of `[b, h, w, c]`; a last odd row or column is dropped."""
+    """Returns the maxima of 2x2 windows of `[b, h, w, c]`; drops a last odd row or column."""
     return _either(pool.max_pool, pool.reference, x)

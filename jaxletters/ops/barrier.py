@@ -1,4 +1,4 @@
-"""A border that XLA's fusion does not cross."""
+"""A barrier against XLA's fusion."""
 
 import jax
 from jax import lax
@@ -6,17 +6,17 @@ from jax.experimental.xla_metadata import set_xla_metadata
 
 
 @jax.jit
-def _as_it_is(x: jax.Array) -> jax.Array:
-    # Without an operation in it, JAX would leave the call out.
+def _identity(x: jax.Array) -> jax.Array:
+    # Without an operation, JAX would remove the call.
     return lax.optimization_barrier(x)
 
 
 def stored(x: jax.Array) -> jax.Array:
-    """Returns `x`, computed once and kept.
+    """Returns `x`, computed once and stored in memory.
 
-    XLA's CPU compiler fuses what is cheap per element into each of its consumers, a whole first layer
-    into the transposition of its output, say, and so computes it several times and in a bad order. A call
-    that may not be inlined stops it; `lax.optimization_barrier` alone is gone before fusion begins.
+    XLA's CPU compiler fuses operations that are cheap per element into each of their consumers, such as a
+    first layer into the transposition of its output, and so computes them repeatedly and in a slow order. A
+    call that must not be inlined prevents this; XLA removes a `lax.optimization_barrier` before fusion.
     """
     with set_xla_metadata(inlineable="false"):
-        return _as_it_is(x)
+        return _identity(x)

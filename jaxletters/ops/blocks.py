@@ -1,4 +1,4 @@
-"""Going through a batch in parts, so that what is computed on the way never leaves the cache."""
+"""Processes a batch in parts, so that intermediate results stay in the cache."""
 
 from collections.abc import Callable
 
@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-# Numbers in a part's largest array: 16 MiB of float32, for a last-level cache of 32.
+# Elements of a part's largest array: 16 MiB of float32, for a last-level cache of 32 MiB.
 _CACHED = 2**22
 
 
-def count(batch: int, numbers: int) -> int:
-    """Returns into how many parts a batch should go whose largest array has so many numbers."""
-    return min(-(-numbers // _CACHED), batch)
+def count(batch: int, elements: int) -> int:
+    """Returns the number of parts for a batch with so many elements in its largest array."""
+    return min(-(-elements // _CACHED), batch)
 
 
 def mapped(function: Callable[[jax.Array], jax.Array], parts: int, x: jax.Array) -> jax.Array:
@@ -24,7 +24,7 @@ def mapped(function: Callable[[jax.Array], jax.Array], parts: int, x: jax.Array)
 
 
 def summed(function: Callable[..., jax.Array], parts: int, *arrays: jax.Array) -> jax.Array:
-    """Adds up what a function makes of the parts of batches `[b, ...]`; zeros must add nothing."""
+    """Sums a function over the parts of batches `[b, ...]`; it must map zeros to zeros."""
     if parts == 1:
         return function(*arrays)
     split = tuple(_split(x, parts) for x in arrays)
@@ -35,7 +35,7 @@ def summed(function: Callable[..., jax.Array], parts: int, *arrays: jax.Array) -
 
 
 def _split(x: jax.Array, parts: int) -> jax.Array:
-    """`[b, ...]` to `[parts, images, ...]`, filled up with zeros."""
+    """Reshapes `[b, ...]` to `[parts, images, ...]`, padded with zeros."""
     images = -(-len(x) // parts)
     x = jnp.pad(x, ((0, images * parts - len(x)), *((0, 0),) * (x.ndim - 1)))
     return x.reshape(parts, images, *x.shape[1:])

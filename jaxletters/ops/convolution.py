@@ -1,4 +1,4 @@
-"""Convolution on CPUs: for each layer the fastest of several forms of the same sum."""
+"""Convolution on CPUs: for each layer the fastest of several algorithms for the same sum."""
 
 import functools
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from jaxletters.ops import direct, fused, im2col, pool, winograd
 from jaxletters.ops.barrier import stored
 from jaxletters.ops.geometry import Layer
 
-_Form = Callable[[jax.Array, jax.Array, Layer], jax.Array]
+_Algorithm = Callable[[jax.Array, jax.Array, Layer], jax.Array]
 
 
 class Choice(NamedTuple):
-    """The forms that a layer uses: forward, and the gradients of its input and of its kernel."""
+    """The algorithms of a layer: forward, and the gradients of its input and its kernel."""
 
     when: Callable[[Layer], bool]
-    forward: _Form
-    input_gradient: _Form
-    kernel_gradient: _Form
+    forward: _Algorithm
+    input_gradient: _Algorithm
+    kernel_gradient: _Algorithm
 
 
 def _narrow(layer: Layer) -> bool:
@@ -37,7 +37,7 @@ def _valid(layer: Layer) -> bool:
 
 _THREES, _FOURS = winograd.Tiles(3), winograd.Tiles(4)
 
-# The first row that holds, as measured on two cores with AVX2 or AVX-512, jaxlib 0.10.2.
+# The first row with a true condition applies. Measured on two cores with AVX2 or AVX-512, jaxlib 0.10.2.
 CHOICES = (
     Choice(_narrow, im2col.forward, im2col.input_gradient, im2col.kernel_gradient),
     Choice(
@@ -104,7 +104,7 @@ def _choice(layer: Layer) -> Choice:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def conv2d(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
-    """Convolves `[b, h, w, in]` with `[edge, edge, in, out]`, with gradients of their own forms."""
+    """Convolves `[b, h, w, in]` with `[edge, edge, in, out]`; the gradients have their own algorithms."""
     return _choice(layer).forward(stored(x), kernel, layer)
 
 
@@ -128,7 +128,7 @@ conv2d.defvjp(_forward, _backward)
 
 
 def conv2d_max_pool(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
-    """Convolves, then takes the largest of each 2x2 window."""
+    """Convolves, then takes the maximum of each 2x2 window."""
     if _narrow(layer) and layer.edge == 3:
         return fused.conv2d_max_pool(x, kernel, layer)
     return pool.max_pool(conv2d(x, kernel, layer))

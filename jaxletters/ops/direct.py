@@ -1,4 +1,4 @@
-"""Convolution as XLA has it: the reference, what accelerators use, and often the fastest on CPUs too."""
+"""XLA's convolution: the reference, used on accelerators and often the fastest on CPUs too."""
 
 import jax
 from jax import lax
@@ -18,14 +18,14 @@ def forward(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
 
 
 def input_gradient(dy: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
-    """Takes the gradient of the output to that of the input."""
+    """Maps the gradient of the output to the gradient of the input."""
     x = jax.ShapeDtypeStruct((layer.batch, *layer.size, layer.channels[0]), dy.dtype)
     (dx,) = jax.linear_transpose(lambda x: forward(x, kernel, layer), x)(dy)
     return dx
 
 
 def kernel_gradient(x: jax.Array, dy: jax.Array, layer: Layer) -> jax.Array:
-    """Takes the gradient of the output to that of the kernel."""
+    """Maps the gradient of the output to the gradient of the kernel."""
     kernel = jax.ShapeDtypeStruct((layer.edge, layer.edge, *layer.channels), dy.dtype)
     (dk,) = jax.linear_transpose(lambda kernel: forward(x, kernel, layer), kernel)(dy)
     return dk

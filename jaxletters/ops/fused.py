@@ -1,4 +1,4 @@
-"""A first layer's convolution and max-pooling in one pass, so that what is pooled is never stored."""
+"""The convolution and max-pooling of a first layer in one pass, without storing the convolution."""
 
 import functools
 
@@ -12,16 +12,16 @@ from jaxletters.ops.geometry import Layer
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def conv2d_max_pool(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
-    """Pools the convolution of `[b, h, w, 1]` with `[edge, edge, 1, out]`, of stride 1.
+    """Pools the convolution of `[b, h, w, 1]` with `[edge, edge, 1, out]`, with stride 1.
 
-    Few enough multiplications to be part of the pooling's loop: each output is the largest of four sums
-    over edge² shifted slices.
+    One input channel needs so few multiplications that the pooling's loop can compute them: each output is
+    the maximum of four sums over edge² shifted slices.
     """
     return pool.largest(*_views(x, kernel, layer))
 
 
 def _views(x: jax.Array, kernel: jax.Array, layer: Layer) -> list[jax.Array]:
-    """The convolution at each of the four places of the windows: `[b, h / 2, w / 2, out]`."""
+    """Returns the convolution at each of the four positions of the windows: `[b, h / 2, w / 2, out]`."""
     edge = layer.edge
     height, width = layer.out
     taps = geometry.windows(x, edge + 1, 2, layer.pads, (height // 2, width // 2))

@@ -1,4 +1,4 @@
-"""What a convolution looks at: the sizes that its forms and the table that chooses them share."""
+"""The sizes of a convolution, and its sliding windows."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
-"""Rows and columns added (or, if negative, taken) before and after, along height and width."""
+"""Rows and columns added (if negative, removed) before and after, along height and width."""
 
 
 class Layer(NamedTuple):
@@ -37,8 +37,8 @@ class Layer(NamedTuple):
         )
         return height, width
 
-    def turned(self) -> "Layer":
-        """The convolution (of stride 1) that takes the output's gradient to the input's."""
+    def transposed(self) -> "Layer":
+        """Returns the convolution (of stride 1) that maps the output's gradient to the input's."""
         height, width = ((self.edge - 1 - a, self.edge - 1 - b) for a, b in self.pads)
         return self._replace(size=self.out, channels=self.channels[::-1], pads=(height, width))
 
@@ -52,9 +52,9 @@ def pad(x: jax.Array, pads: Pads) -> jax.Array:
 def windows(
     x: jax.Array, edge: int, stride: int, pads: Pads, out: tuple[int, int]
 ) -> list[jax.Array]:
-    """Returns what each of the edge² taps of a sliding window sees: arrays `[b, *out, c]`."""
+    """Returns the input under each of the edge² taps of a sliding window: arrays `[b, *out, c]`."""
     height, width = ((n - 1) * stride + edge for n in out)
-    # Exactly as much as the windows reach, so that no size needs a case of its own.
+    # Pad to exactly the extent of the windows, so that no size is a special case.
     (top, _), (left, _) = pads
     x = pad(x, ((top, height - x.shape[1] - top), (left, width - x.shape[2] - left)))
     rows, columns = ((n - 1) * stride + 1 for n in out)
@@ -68,10 +68,10 @@ def windows(
 def overlap(
     taps: list[jax.Array], edge: int, stride: int, pads: Pads, size: tuple[int, int]
 ) -> jax.Array:
-    """Adds up what `windows` took apart, its transpose: edge² arrays `[b, h, w, c]` to `[b, *size, c]`.
+    """The transpose of `windows`: sums edge² arrays `[b, h, w, c]` to `[b, *size, c]`.
 
-    An input position sees a window's tap only if they agree modulo the stride, so each remainder is a
-    sum of shifted arrays of its own: no scatter (col2im of Chellapilla et al. 2006, gathered).
+    A window's tap covers an input position only if they agree modulo the stride, so each remainder is a
+    separate sum of shifted arrays, without a scatter (col2im of Chellapilla et al. 2006, gathered).
     """
     rows, columns = (-(-n // stride) for n in size)
 

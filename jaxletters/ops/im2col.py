@@ -1,4 +1,4 @@
-"""Convolution as one matrix product: over patches forward, over taps backward."""
+"""Convolution as matrix products: one over patches forward, one per tap backward."""
 
 import jax
 import jax.numpy as jnp
@@ -9,30 +9,30 @@ from jaxletters.ops.geometry import Layer
 
 
 def _patches(x: jax.Array, layer: Layer) -> jax.Array:
-    """`[b * positions, edge² * in]`: what each output position sees."""
+    """Returns the input patch of each output position: `[b * positions, edge² * in]`."""
     taps = geometry.windows(x, layer.edge, layer.stride, layer.pads, layer.out)
     return jnp.concatenate(taps, -1).reshape(-1, layer.edge**2 * layer.channels[0])
 
 
 def forward(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
-    """For few input channels: XLA's own convolution spends its time on rearranging them."""
+    """Convolves few input channels; XLA's convolution spends its time on rearranging them."""
     patches = _patches(x, layer)
     y = patches @ kernel.reshape(-1, layer.channels[1])
     return y.reshape(layer.batch, *layer.out, layer.channels[1])
 
 
 def kernel_gradient(x: jax.Array, dy: jax.Array, layer: Layer) -> jax.Array:
-    """Likewise; the sum over positions is the inner dimension of the product."""
+    """Maps the output's gradient to the kernel's; the product sums over positions."""
     dy = dy.reshape(-1, layer.channels[1])
     dk = lax.dot_general(_patches(x, layer), dy, (((0,), (0,)), ((), ())))
     return dk.reshape(layer.edge, layer.edge, *layer.channels)
 
 
 def input_gradient(dy: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
-    """One product per tap, added where they overlap.
+    """Maps the output's gradient to the input's: one product per tap, summed where taps overlap.
 
-    XLA's own convolves a gradient that is padded all round and, for a stride, spread with zeros, and
-    multiplies by every one of them.
+    XLA convolves a gradient that is padded on all sides and, for a stride, dilated with zeros, and
+    multiplies by all of these zeros.
     """
     rows = dy.reshape(-1, layer.channels[1])
     taps = [

@@ -1,4 +1,4 @@
-"""Max-pooling of 2x2 windows that remembers each winner in one byte."""
+"""Max-pooling of 2x2 windows that stores the position of each maximum in one byte."""
 
 import functools
 
@@ -10,13 +10,13 @@ from jaxletters.ops.barrier import stored
 
 
 def reference(x: jax.Array) -> jax.Array:
-    """The pooling as XLA has it; a last odd row or column is dropped."""
+    """XLA's pooling; drops a last odd row or column."""
     return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
 @jax.custom_vjp
 def max_pool(x: jax.Array) -> jax.Array:
-    """The same for CPUs, where XLA's gradient of it takes a quarter of a training step and more."""
+    """The same for CPUs, where the gradient of XLA's pooling takes a quarter of a training step or more."""
     return largest(*_views(x))
 
 
@@ -26,23 +26,25 @@ def _views(x: jax.Array) -> list[jax.Array]:
 
 
 def largest(*views: jax.Array) -> jax.Array:
-    """The elementwise maximum; NaN where one of them is."""
+    """Returns the elementwise maximum; NaN if any operand is NaN."""
     return functools.reduce(jnp.maximum, views)
 
 
 def winner(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> jax.Array:
-    """Which of four is largest, as uint8; the first among equals, as in XLA."""
+    """Returns the index of the largest of four as uint8; the first among equals, as in XLA."""
     above, below = jnp.maximum(a, b), jnp.maximum(c, d)
     return jnp.where(below > above, 2 + (d > c), b > a).astype(jnp.uint8)
 
 
 def unpool(winner: jax.Array, dy: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """Puts `dy` where the winners were, zeros elsewhere: `[b, h, w, c]` to `[b, *size, c]`."""
+    """Writes `dy` to the positions of the maxima and zeros elsewhere: `[b, h, w, c]` to `[b, *size, c]`."""
     batch, rows, columns, channels = dy.shape
-    # One pass over [b, rows, 2, columns, 2, c] that writes every position once and scatters nothing.
-    place = jnp.arange(4, dtype=jnp.uint8).reshape(1, 1, 2, 1, 2, 1)
-    won = winner[:, :, None, :, None] == place
-    dx = jnp.where(won, dy[:, :, None, :, None], 0).reshape(batch, 2 * rows, 2 * columns, channels)
+    # One pass over [b, rows, 2, columns, 2, c] that writes every position once, without a scatter.
+    position = jnp.arange(4, dtype=jnp.uint8).reshape(1, 1, 2, 1, 2, 1)
+    is_winner = winner[:, :, None, :, None] == position
+    dx = jnp.where(is_winner, dy[:, :, None, :, None], 0).reshape(
+        batch, 2 * rows, 2 * columns, channels
+    )
     return jnp.pad(dx, ((0, 0), (0, size[0] - 2 * rows), (0, size[1] - 2 * columns), (0, 0)))
 
 

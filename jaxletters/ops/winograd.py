@@ -1,8 +1,8 @@
 """Convolution with 3x3 kernels in fewer multiplications (Lavin and Gray 2016, after Winograd 1980).
 
 A tile of m outputs along an axis needs m + 2 products instead of 3 m: `y = A' [(G k) * (B' x)]`, where
-`*` multiplies elementwise, or, over channels, as matrices. `rows_forward` does so along the width alone and
-leaves the height to XLA's convolution; `Tiles` along both axes, (m + 2)² products instead of 9 m².
+`*` multiplies elementwise, or, over channels, as matrices. `rows_forward` applies this along the width alone
+and XLA's convolution along the height; `Tiles` applies it along both axes: (m + 2)² products, not 9 m².
 """
 
 import functools
@@ -18,8 +18,8 @@ from jaxletters.ops import blocks, direct, geometry
 from jaxletters.ops.barrier import stored
 from jaxletters.ops.geometry import Layer
 
-# Where the polynomials of the Toom-Cook algorithm are evaluated; small powers of two keep the rounding
-# errors of float32 at a few parts in a million (Barabasz et al. 2020).
+# The evaluation points of the Toom-Cook algorithm; small powers of two keep the rounding errors
+# of float32 at a few parts in a million (Barabasz et al. 2020).
 _POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
 
 
@@ -46,14 +46,14 @@ def _transforms(m: int) -> _Transforms:
         others = [q for q in points if q != p]
         scale = functools.reduce(lambda x, y: x * y, (p - q for q in others))
         g.append([p**k / scale for k in range(3)])
-        b.append([*_with_roots(others), Fraction(0)])
+        b.append([*_polynomial(others), Fraction(0)])
     g.append([Fraction(0), Fraction(0), Fraction(1)])
-    b.append(_with_roots(points))
+    b.append(_polynomial(points))
     return _Transforms(*(np.array(rows, np.float64) for rows in (a, g, b)))
 
 
-def _with_roots(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
-    """Coefficients, lowest first, of the polynomial with these roots."""
+def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
+    """Returns the coefficients, lowest first, of the polynomial with these roots."""
     coefficients = [Fraction(1)]
     for root in roots:
         shifted, same = [Fraction(0), *coefficients], [*coefficients, Fraction(0)]
@@ -62,13 +62,13 @@ def _with_roots(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
 
 
 def _sum(weights: np.ndarray, arrays: list[jax.Array]) -> jax.Array:
-    """The weighted sum of arrays; what has weight 0 is not read."""
+    """Returns the weighted sum of arrays; arrays of weight 0 are not read."""
     terms = [x * w for w, x in zip(weights.tolist(), arrays, strict=True) if w]
     return functools.reduce(jnp.add, terms)
 
 
 def rows_forward(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
-    """Tiles of four along the width: half the multiplications, 1.5 times the memory."""
+    """Convolves in tiles of four along the width: half the multiplications, 1.5 times the memory."""
     m, transforms = 4, _transforms(4)
     width = layer.out[1]
     tiles = -(-width // m)
@@ -87,15 +87,15 @@ def rows_forward(x: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
 
 
 def rows_input_gradient(dy: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
-    """The same with the kernel turned round."""
-    return rows_forward(dy, kernel[::-1, ::-1].swapaxes(2, 3), layer.turned())
+    """Maps the output's gradient to the input's: the same with the kernel rotated by 180 degrees."""
+    return rows_forward(dy, kernel[::-1, ::-1].swapaxes(2, 3), layer.transposed())
 
 
 class Tiles:
-    """Tiles of m x m outputs.
+    """Convolution in tiles of m x m outputs.
 
-    Images are transformed along one axis, then along the other, each in one pass over memory; the rest is
-    matrix products, one per place of a tile.
+    Images are transformed along one axis, then along the other, each in one pass over memory; then follows
+    one matrix product per position of a tile.
     """
 
     def __init__(self, m: int) -> None:
@@ -115,7 +115,7 @@ class Tiles:
 
     def input_gradient(self, dy: jax.Array, kernel: jax.Array, layer: Layer) -> jax.Array:
         """The transpose of `forward`, step by step."""
-        # Stored, because a product with a matrix that lies transposed takes twice as long.
+        # Stored, because a product with a transposed matrix takes twice as long.
         kernels = self._kernels(stored(kernel.swapaxes(2, 3)))
 
         def part(dy: jax.Array) -> jax.Array:
@@ -126,7 +126,7 @@ class Tiles:
         return blocks.mapped(part, self._parts(layer), dy)
 
     def kernel_gradient(self, x: jax.Array, dy: jax.Array, layer: Layer) -> jax.Array:
-        """The other transpose; transformed inputs meet transformed gradients, summed over all tiles."""
+        """The other transpose: products of transformed inputs and gradients, summed over all tiles."""
 
         def part(x: jax.Array, dy: jax.Array) -> jax.Array:
             tiles = self._inputs(x, layer), self._outputs(dy, layer)
@@ -142,16 +142,16 @@ class Tiles:
 
     def _parts(self, layer: Layer) -> int:
         down, right = self._grid(layer)
-        places = self.edge**2 * down * right
-        return blocks.count(layer.batch, layer.batch * places * max(layer.channels))
+        positions = self.edge**2 * down * right
+        return blocks.count(layer.batch, layer.batch * positions * max(layer.channels))
 
     def _kernels(self, kernel: jax.Array) -> jax.Array:
-        """Returns `[places, in, out]`."""
+        """Returns `[positions, in, out]`."""
         kernels = jnp.asarray(np.kron(self.g, self.g), kernel.dtype) @ kernel.reshape(9, -1)
         return kernels.reshape(-1, *kernel.shape[2:])
 
     def _inputs(self, x: jax.Array, layer: Layer) -> jax.Array:
-        """Returns `[places, b * tiles, in]`."""
+        """Returns `[positions, b * tiles, in]`."""
         down, right = self._grid(layer)
         (top, _), (left, _) = layer.pads
         below = self.m * down + 2 - x.shape[1] - top
@@ -159,18 +159,18 @@ class Tiles:
         return self._tiled(self.b, geometry.pad(x, ((top, below), (left, after))))
 
     def _outputs(self, dy: jax.Array, layer: Layer) -> jax.Array:
-        """Returns `[places, b * tiles, out]`."""
+        """Returns `[positions, b * tiles, out]`."""
         down, right = self._grid(layer)
         below, after = self.m * down - dy.shape[1], self.m * right - dy.shape[2]
         return self._tiled(self.a.T, geometry.pad(dy, ((0, below), (0, after))))
 
     def _tiled(self, matrix: np.ndarray, x: jax.Array) -> jax.Array:
-        """Transforms every tile of images `[b, h, w, c]`: `[places, b * tiles, c]`."""
-        x, seen = stored(x), matrix.shape[1]
+        """Transforms every tile of images `[b, h, w, c]`: `[positions, b * tiles, c]`."""
+        x, size = stored(x), matrix.shape[1]
         for _ in ("columns", "rows"):
-            # The new axis comes first, so that the next one to go through is the third again.
-            end = x.shape[2] - seen + 1
-            x = stored(_weighted(matrix, [x[:, :, i : i + end : self.m] for i in range(seen)]))
+            # The new axis comes first, so the next axis to transform is the third again.
+            end = x.shape[2] - size + 1
+            x = stored(_weighted(matrix, [x[:, :, i : i + end : self.m] for i in range(size)]))
         return x.reshape(self.edge**2, -1, x.shape[-1])
 
     def _products(self, tiles: jax.Array, kernels: jax.Array, layer: Layer) -> jax.Array:
@@ -180,14 +180,14 @@ class Tiles:
 
 
 def _weighted(matrix: np.ndarray, arrays: list[jax.Array]) -> jax.Array:
-    """The matrix times a vector of arrays: sums of them, along a new first axis."""
+    """Returns the product of a matrix and a vector of arrays, stacked along a new first axis."""
     columns = jnp.asarray(matrix.T, arrays[0].dtype)
     columns = columns.reshape(len(arrays), -1, *(1,) * arrays[0].ndim)
     return functools.reduce(jnp.add, [c * x for c, x in zip(columns, arrays, strict=True)])
 
 
 def _untiled(matrix: np.ndarray, x: jax.Array) -> jax.Array:
-    """Transforms the two leading axes, and makes one of them."""
+    """Transforms the two leading axes and merges them."""
     x = stored(_weighted(matrix, [x[:, i] for i in range(x.shape[1])]))
     x = _weighted(matrix, [x[:, i] for i in range(x.shape[1])])
     return x.reshape(-1, *x.shape[2:])

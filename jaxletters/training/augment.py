@@ -1,4 +1,4 @@
-"""Random changes of training images, on the device inside the step; each a pure function of a key."""
+"""Random augmentation of training images, on the device inside the step; pure functions of a key."""
 
 import functools
 
@@ -11,22 +11,22 @@ from jaxletters.config.slots import Augmentation
 from jaxletters.config.training import AugmentConfig
 from jaxletters.data import canvas
 
-# How far, in pixels, neighbours move together in an elastic displacement; Simard's value for MNIST.
-_ELASTIC_REACH = 4.0
-# Binary AlphaDigits' size, and where its enlarged letters lie on EMNIST's canvas.
+# Standard deviation in pixels of the Gaussian of elastic displacements; Simard's value for MNIST.
+_ELASTIC_SIGMA = 4.0
+# The size of Binary AlphaDigits, and the margin of its enlarged letters on EMNIST's canvas.
 _LOW_RESOLUTION = (20, 16)
 _LOW_RESOLUTION_MARGIN = 2
 
 
 def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
-    """Rotates, shears, scales, shifts and bends one image in a single bilinear resampling.
+    """Rotates, shears, scales, shifts and elastically deforms one image in one bilinear resampling.
 
-    Every amount is uniform between plus and minus its limit; what comes from outside is paper. The
-    bending is a random displacement of every pixel, smoothed by a Gaussian (Simard et al., Best
+    Every amount is uniform between plus and minus its limit; pixels from outside are paper. The elastic
+    deformation is a random displacement of every pixel, smoothed by a Gaussian (Simard et al., Best
     Practices for Convolutional Neural Networks Applied to Visual Document Analysis, 2003, section 2).
 
     Args:
-        key: of this image's changes.
+        key: the PRNG key of this image.
         image: float32 `[h, w]` or `[h, w, c]`.
         config: the limits.
 
@@ -55,19 +55,19 @@ def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
 
 @functools.cache
 def _smoothing(size: int) -> np.ndarray:
-    """A Gaussian average over neighbours that keeps noise of unit variance so: float32 `[n, n]`."""
+    """Returns a Gaussian filter that preserves the variance of white noise: float32 `[n, n]`."""
     places = np.arange(size)
-    weights = np.exp(-(((places[:, None] - places) / _ELASTIC_REACH) ** 2) / 2)
+    weights = np.exp(-(((places[:, None] - places) / _ELASTIC_SIGMA) ** 2) / 2)
     return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
 
 
 def stroke(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
-    """Makes strokes thinner or thicker: blurs, and takes as ink what is above a random threshold.
+    """Makes strokes thinner or thicker: blurs the image and applies a random threshold.
 
     Args:
-        key: of this image's change.
+        key: the PRNG key of this image.
         image: float32 `[h, w]` in [0, 1].
-        config: `stroke` is how far the threshold may lie from one half.
+        config: `stroke` is the largest distance of the threshold from one half.
 
     Returns:
         float32 `[h, w]` in [0, 1].
@@ -76,12 +76,12 @@ def stroke(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array
     padded = jnp.pad(image, 1)
     rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     blurred = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 16
-    # A slope of two leaves edges about as soft as they were.
+    # A slope of two keeps edges about as soft as before.
     return jnp.clip(2 * (blurred - threshold) + 0.5, 0, 1)
 
 
 def low_resolution(image: jax.Array) -> jax.Array:
-    """Reduces what is written to 20x16 bits and enlarges it again, as Binary AlphaDigits is read here.
+    """Reduces the ink to 20x16 bits and enlarges it again, as images of Binary AlphaDigits are.
 
     Args:
         image: float32 `[h, w]` in [0, 1].
@@ -98,7 +98,7 @@ def low_resolution(image: jax.Array) -> jax.Array:
 
 
 def _reduction(occupied: jax.Array, size: int) -> jax.Array:
-    """The means over `size` equal parts of what is occupied of an axis: float32 `[size, n]`."""
+    """Returns the matrix of means over `size` equal parts of the occupied range: float32 `[size, n]`."""
     n = len(occupied)
     first, last = jnp.argmax(occupied), n - jnp.argmax(occupied[::-1])
     part = (last - first) / size
@@ -109,12 +109,12 @@ def _reduction(occupied: jax.Array, size: int) -> jax.Array:
 
 
 def erase(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
-    """Makes a square paper (Zhong et al., Random Erasing Data Augmentation, 2017, in a simple form).
+    """Erases a random square (a simple form of Zhong et al., Random Erasing Data Augmentation, 2017).
 
     Args:
-        key: of the square's place and edge, uniform between none and `config.erase` pixels.
+        key: the PRNG key of the square's position and edge.
         image: float32 `[h, w]`.
-        config: see above.
+        config: `erase` is the largest edge, in pixels.
 
     Returns:
         float32 `[h, w]`.
@@ -131,23 +131,23 @@ def erase(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
 def augment(
     key: jax.Array, images: jax.Array, parts: Augmentation | tuple[Augmentation, ...]
 ) -> jax.Array:
-    """Applies changes, one after the other, to float32 images `[b, h, w]` or `[b, h, w, c]`.
+    """Applies augmentations in order to float32 images `[b, h, w]` or `[b, h, w, c]`.
 
-    Each image of each change has a key of its own.
+    Each augmentation of each image has its own key.
     """
     for i, part in enumerate(parts if isinstance(parts, tuple) else (parts,)):
         if part == AugmentConfig():
             continue
-        # Far from the numbers of the images, which tell the keys of one part apart.
-        own = jax.random.fold_in(key, 2**32 - i) if i else key
-        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(own, jnp.arange(len(images)))
+        # Far from the indices of the images, from which the keys of one part are derived.
+        part_key = jax.random.fold_in(key, 2**32 - i) if i else key
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(part_key, jnp.arange(len(images)))
         with part.import_context():
             images = jax.vmap(part.apply)(keys, images)
     return images
 
 
 def change(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
-    """Returns one image, float32 `[h, w]` or `[h, w, c]`, with all changes of this project under one key."""
+    """Returns one image, float32 `[h, w]` or `[h, w, c]`, with all built-in augmentations under one key."""
     image = warp(key, image, config)
     if config.stroke:
         image = stroke(jax.random.fold_in(key, 2), image, config)

@@ -1,4 +1,4 @@
-"""Observers of a run, which may fail without the run."""
+"""Notifies the observers of a run; an observer that fails does not stop the run."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -9,28 +9,30 @@ from jaxletters.config import user_modules
 from jaxletters.config.slots import Observer
 from jaxletters.runtime import console
 
-# Those that failed in this process, with the folder of the run.
+# The observers that failed in this process, each with the run folder.
 _failed: set[tuple[Observer, Path]] = set()
 
 
 def record(observers: Sequence[Observer], folder: Path, values: Mapping[str, Any]) -> None:
-    """Tells observers a record."""
-    _tell(observers, folder, lambda observer: observer.record(folder, values))
+    """Passes a record to the observers."""
+    _notify(observers, folder, lambda observer: observer.record(folder, values))
 
 
 def finished(observers: Sequence[Observer], folder: Path, result: Mapping[str, Any]) -> None:
-    """Tells observers a result."""
-    _tell(observers, folder, lambda observer: observer.finished(folder, copy.deepcopy(result)))
+    """Passes the result of a finished run to the observers."""
+    _notify(observers, folder, lambda observer: observer.finished(folder, copy.deepcopy(result)))
 
 
-def _tell(observers: Sequence[Observer], folder: Path, action: Callable[[Observer], None]) -> None:
+def _notify(
+    observers: Sequence[Observer], folder: Path, action: Callable[[Observer], None]
+) -> None:
     for observer in observers:
         if (observer, folder) in _failed:
             continue
         try:
             with observer.import_context():
                 action(observer)
-        except Exception as error:  # its type differs with what the observer does
+        except Exception as error:  # a user's observer may raise anything
             _failed.add((observer, folder))
             cause = user_modules.describe_error(error)
-            console.notice(f"{type(observer).__name__} fails and is told nothing more: {cause}")
+            console.notice(f"{type(observer).__name__} fails and gets no further records: {cause}")

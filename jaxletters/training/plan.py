@@ -1,11 +1,11 @@
-"""When things happen in a run: a pure function of the step."""
+"""The boundaries of a run: when to record, evaluate and save, as pure functions of the step."""
 
 from typing import NamedTuple, Self
 
 from jaxletters.config.schema import Config
 from jaxletters.core.errors import UserError
 
-# A checkpoint of a small network takes about as long as a few steps; an epoch of few examples does, too.
+# Saving a checkpoint of a small network takes as long as a few steps, and so may an epoch.
 _MAX_ANCHORS = 20
 
 
@@ -18,7 +18,7 @@ class Plan(NamedTuple):
     Attributes:
         examples: training examples.
         batch_size: examples per step.
-        epochs: passes planned.
+        epochs: passes over the examples.
         log_every: steps between records of the training loss.
         save_every: steps between checkpoints.
     """
@@ -31,10 +31,10 @@ class Plan(NamedTuple):
 
     @classmethod
     def of(cls, config: Config, examples: int) -> Self:
-        """Returns the plan of a config for a number of training examples.
+        """Returns the plan of a config for a given number of training examples.
 
         Raises:
-            UserError: a batch is longer than an epoch, or the run is too long for its data order.
+            UserError: a batch is larger than an epoch, or the run has more positions than uint32 counts.
         """
         size = config.training.batch_size
         if size > examples:
@@ -66,7 +66,7 @@ class Plan(NamedTuple):
         return -(-self.examples * epoch // self.batch_size)
 
     def epochs_done(self, step: int) -> int:
-        """How many epochs are complete after `step` steps."""
+        """The number of complete epochs after `step` steps."""
         return step * self.batch_size // self.examples
 
     def ends_epoch(self, step: int) -> bool:
@@ -74,7 +74,7 @@ class Plan(NamedTuple):
         return step > 0 and self.epochs_done(step) > self.epochs_done(step - 1)
 
     def is_anchor(self, step: int) -> bool:
-        """Whether a diverging run may go back to `step`: the end of an epoch, at most 20 times a run."""
+        """Whether a diverging run may return to `step`: the end of an epoch, at most 20 per run."""
         every = -(-self.epochs // _MAX_ANCHORS)
         return self.ends_epoch(step) and self.epochs_done(step) % every == 0
 

@@ -1,13 +1,13 @@
-"""Which examples a step sees: a pure function of (seed, step), the same on every device and host.
+"""The examples of each step, as a pure function of (seed, step) that is equal on every device and host.
 
-The examples form one endless stream: epoch after epoch, each a fresh pseudo-random permutation of all
-of them. Step t reads positions [t * batch_size, (t + 1) * batch_size) of that stream, so every example
-is seen exactly once per epoch, also when the batch size does not divide their number.
+The examples form an endless stream: epoch after epoch, each a new pseudo-random permutation of all
+examples. Step t reads positions [t * batch_size, (t + 1) * batch_size) of the stream, so an epoch contains
+every example exactly once, also if the batch size does not divide their number.
 
-A permutation is never written out. Each element is computed on its own by a Feistel cipher whose
-domain is cut down to n by walking its cycles (Black and Rogaway, Ciphers with Arbitrary Finite Domains,
-2002; used for shuffling by Mitchell et al., Bandwidth-Optimal Random Shuffling for GPUs, 2021). So a
-step costs O(batch) whatever the size of the dataset, and may straddle two epochs.
+No permutation is materialised. A Feistel cipher computes each element independently; cycle walking
+restricts its domain to n (Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002; used for shuffling
+by Mitchell et al., Bandwidth-Optimal Random Shuffling for GPUs, 2021). So a step costs O(batch) for any
+size of the dataset, and may straddle two epochs.
 """
 
 import functools
@@ -37,7 +37,7 @@ def _encrypt(round_keys: jax.Array, half_bits: int, x: jax.Array) -> jax.Array:
 
 
 def _permute(round_keys: jax.Array, n: int, x: jax.Array) -> jax.Array:
-    """The image of each x in [0, n) under one permutation of [0, n)."""
+    """Returns the image of each x in [0, n) under one permutation of [0, n)."""
     half_bits = max(1, ((n - 1).bit_length() + 1) // 2)
     encrypt = functools.partial(_encrypt, round_keys, half_bits)
     return jax.lax.while_loop(
@@ -54,7 +54,7 @@ def batch_indices(seed: int, step: int | jax.Array, batch_size: int, n: int) -> 
 
     Args:
         seed: the run's seed.
-        step: the number of steps taken before; may be traced. `step * batch_size` stays below 2**32.
+        step: the number of previous steps; may be traced. `step * batch_size` stays below 2**32.
         batch_size: examples per step, at most `n`.
         n: examples in the dataset.
 
@@ -64,7 +64,7 @@ def batch_indices(seed: int, step: int | jax.Array, batch_size: int, n: int) -> 
     start = jnp.asarray(step).astype(jnp.uint32) * jnp.uint32(batch_size)
     epoch, offset = start // n, start % n
     position = offset + jnp.arange(batch_size, dtype=jnp.uint32)
-    # A batch is no longer than an epoch, so it touches this epoch and at most the next one.
-    ours = _permute(_round_keys(seed, epoch), n, position % n)
+    # A batch is no larger than an epoch, so it covers this epoch and at most the next one.
+    current = _permute(_round_keys(seed, epoch), n, position % n)
     following = _permute(_round_keys(seed, epoch + 1), n, position % n)
-    return jnp.where(position < n, ours, following).astype(jnp.int32)
+    return jnp.where(position < n, current, following).astype(jnp.int32)

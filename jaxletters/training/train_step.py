@@ -1,4 +1,4 @@
-"""The compiled programs of training: initialise, train until a step."""
+"""The training step, and the compiled programs that initialise the state and repeat the step."""
 
 import functools
 from typing import NamedTuple
@@ -18,20 +18,22 @@ from jaxletters.training import augment, sampling
 
 
 class Task(NamedTuple):
-    """What is trained and how: everything but the numbers. Hashable, so a static argument of jit.
+    """The static part of training; `TrainState` is the part that changes.
+
+    Hashable, and therefore a static argument of jit, like `apply_fn` and `tx` of Flax's TrainState.
 
     Attributes:
         model: the network.
         optimizer: the Optax transformation.
-        loss: what is minimised.
-        augment: random changes of the images.
-        seed: of everything random.
+        loss: the loss function and its penalty.
+        augment: random transformations of the images.
+        seed: of all random numbers.
         batch_size: examples per step, over all devices of `mesh`.
-        ema_decay: of the moving average of the variables; 0 for none.
+        ema_decay: decay of the moving average of the variables; 0 for no average.
         mesh: the devices, along one axis named "data".
-        trainable: a regular expression over the paths of parameters, as in `transfer.trainable`.
-        prior: what is added to each class's logit in training, as in `losses.prior`; () for nothing.
-        max_skips: after so many skipped steps in a row no further step is taken.
+        trainable: a regular expression over the paths of parameters, as in `params.is_trainable`.
+        prior: an offset of each class's logit in training, as in `losses.prior`; () for no offset.
+        max_skips: the number of consecutive skipped steps after which no step is taken.
     """
 
     model: Model
@@ -48,15 +50,14 @@ class Task(NamedTuple):
 
 
 def init_state(task: Task, initial: Variables | None = None) -> TrainState:
-    """Returns the state before the first step, a copy on every device.
+    """Returns the state before the first step, replicated on every device.
 
     Args:
-        task: what is trained.
-        initial: the weights to begin with; None to draw them.
+        task: the static part of training.
+        initial: the initial weights; None to draw them.
     """
 
-    def create(given: Variables | None) -> TrainState:
-        variables = given
+    def create(variables: Variables | None) -> TrainState:
         if variables is None:
             variables = task.model.init(rng.key(task.seed, rng.Stream.INIT))
         return TrainState(
@@ -70,17 +71,17 @@ def init_state(task: Task, initial: Variables | None = None) -> TrainState:
         )
 
     state = jax.jit(create, compiler_options=xla.one_time_options())(initial)
-    # The average starts as the variables themselves: a copy, because both are donated to the step.
+    # The average starts as a copy of the variables, because both are donated to the step.
     return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
 
 
 def eval_variables(state: TrainState) -> Variables:
-    """Returns what is evaluated, kept and exported: the averages where there are any."""
+    """Returns the variables to evaluate, keep and export: their moving average, if there is one."""
     return state.variables if state.ema is None else state.ema
 
 
 def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
-    """Returns the augmented batch of one step, a pure function of (seed, step), split over the mesh."""
+    """Returns the augmented batch of one step, a pure function of (seed, step), sharded over the mesh."""
     indices = sampling.batch_indices(task.seed, step, task.batch_size, len(examples.labels))
     indices = sharding.constrain_sharded(indices, task.mesh)
     images = examples.images[indices].astype(jnp.float32) / 255
@@ -88,63 +89,69 @@ def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
     return Batch(images, examples.labels[indices])
 
 
-def _averaged(
-    ema: Variables | None, now: Variables, step: jax.Array, decay: float
+def _update_ema(
+    ema: Variables | None, variables: Variables, step: jax.Array, decay: float
 ) -> Variables | None:
-    """The moving average after a step; it follows faster at first, when it knows little.
+    """Returns the moving average after a step; the decay is lower in the first steps.
 
-    BatchNorm's statistics are averaged like the weights that they belong to. Those of the newest weights
-    come from some ten batches, so an average network evaluated with them errs by their noise.
+    BatchNorm's statistics are averaged with the weights: the current statistics cover about ten batches,
+    and their noise would degrade the averaged network.
     """
     if ema is None:
         return None
     # (1 + t) / (10 + t) is the ramp of TensorFlow's ExponentialMovingAverage with `num_updates`.
     ramp = (1 + step.astype(jnp.float32)) / (10 + step.astype(jnp.float32))
     share = 1 - jnp.minimum(decay, ramp)
-    # Written so that what does not change, such as a frozen layer, keeps every bit.
-    return jax.tree.map(lambda mean, new: mean + share * (new - mean), ema, now)
+
+    def average(mean: jax.Array, new: jax.Array) -> jax.Array:
+        # In this form a constant, such as a frozen layer, keeps every bit.
+        return mean + share * (new - mean)
+
+    return jax.tree.map(average, ema, variables)
 
 
 def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Counts]:
-    """Takes one step of gradient descent.
+    """Returns the state after one training step, and the counts of its batch.
 
-    A step whose loss or gradient is not finite changes nothing but `step`, `skipped` and `in_a_row`, and its
-    examples are not counted. After `task.max_skips` of them in a row, nothing changes any more.
+    If the loss or the gradient is not finite, the step is skipped: only `step`, `skipped` and `in_a_row`
+    change, and the batch is not counted. After `task.max_skips` consecutive skips nothing changes.
     """
     key = rng.key(task.seed, rng.Stream.DROPOUT, state.step)
 
     def objective(params: Tree) -> tuple[jax.Array, tuple[jax.Array, Tree]]:
         variables = state.variables._replace(params=stop_frozen_gradients(params, task.trainable))
         logits, batch_stats = task.model.apply(variables, batch.images, train=True, key=key)
-        learned = logits + jnp.asarray(task.prior) if task.prior else logits
+        shifted = logits + jnp.asarray(task.prior) if task.prior else logits
         with task.loss.import_context():
-            each = task.loss.per_example(learned, batch.labels)
+            loss = task.loss.per_example(shifted, batch.labels)
             penalty = task.loss.penalty(variables.params)
-        return jnp.mean(each) + penalty, (logits, batch_stats)
+        return jnp.mean(loss) + penalty, (logits, batch_stats)
 
     (loss, (logits, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(
         state.variables.params
     )
     updates, opt_state = task.optimizer.update(gradient, state.opt_state, state.variables.params)
-    # As if the learning rate were halved, whatever the optimizer; a power of two, so it is exact.
-    share = jnp.ldexp(jnp.float32(1), -state.halvings)
-    updates = jax.tree.map(lambda update: share * update, updates)
+    # Equivalent to halving the learning rate of any optimizer; exact, because it is a power of two.
+    scale = jnp.ldexp(jnp.float32(1), -state.halvings)
+    updates = optax.tree.scale(scale, updates)
     variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
-    going = state.in_a_row < task.max_skips
+    running = state.in_a_row < task.max_skips
     taken = TrainState(
         step=state.step + 1,
         variables=variables,
-        ema=_averaged(state.ema, variables, state.step, task.ema_decay),
+        ema=_update_ema(state.ema, variables, state.step, task.ema_decay),
         opt_state=opt_state,
         skipped=state.skipped,
         in_a_row=jnp.zeros_like(state.in_a_row),
         halvings=state.halvings,
     )
     not_taken = state._replace(
-        step=state.step + going, skipped=state.skipped + going, in_a_row=state.in_a_row + going
+        step=state.step + running,
+        skipped=state.skipped + running,
+        in_a_row=state.in_a_row + running,
     )
-    finite = going & jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
-    choose = functools.partial(jax.tree.map, functools.partial(jnp.where, finite))
+    accepted = running & jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
+    choose = functools.partial(jax.tree.map, functools.partial(jnp.where, accepted))
     return (
         choose(taken, not_taken),
         choose(metrics.count(logits, batch.labels), metrics.zero()),
@@ -161,7 +168,10 @@ def _step(
 
 @functools.cache
 def _program(looping: bool):  # noqa: ANN202, a jitted function's type is private to JAX
-    """The one compiled training program of this process; its bits depend on which of the two it is."""
+    """Returns the compiled training program: a loop of steps on the device, or one step.
+
+    The results of the two differ in the last bits.
+    """
     jit = functools.partial(
         jax.jit,
         static_argnums=0,
@@ -186,18 +196,18 @@ def _program(looping: bool):  # noqa: ANN202, a jitted function's type is privat
 def run_until(
     task: Task, state: TrainState, counts: Counts, examples: Examples, stop: int
 ) -> tuple[TrainState, Counts]:
-    """Trains from `state.step` to `stop`, in as many or as few calls as one likes: the bits are equal.
+    """Trains from `state.step` to `stop`; the result does not depend on the number of calls.
 
     Args:
-        task: what is trained.
-        state: where to start; its memory is reused, so it must not be read again.
-        counts: what was counted before; likewise.
+        task: the static part of training.
+        state: the initial state; its memory is donated, so it must not be used again.
+        counts: the counts so far; donated too.
         examples: the training examples, on the devices of `task.mesh`.
-        stop: the step to stop at; may change from call to call without compiling again.
+        stop: the last step; another value does not compile the program again.
 
     Returns:
-        the state at `stop`, or where `task.max_skips` steps in a row were not finite, and `counts` with
-        the examples of these steps added.
+        the state at `stop`, or after `task.max_skips` consecutive skipped steps, and `counts` with the
+        examples of these steps added.
     """
     if xla.loops_on_device():
         return _program(True)(task, state, counts, examples, jnp.int32(stop))

@@ -133,6 +133,6 @@ def test_an_observer_that_fails_is_told_nothing_more(tmp_path, capsys):
     for step in (1, 2):
         observers.record((Silent(),), tmp_path, {"step": step})
     (line,) = capsys.readouterr().out.splitlines()
-    assert "Silent fails and is told nothing more: " in line
+    assert "Silent fails" in line
     assert line.endswith("ValueError: 1")
     assert fingerprint(Config(observers=(Silent(),))) == fingerprint(Config())
