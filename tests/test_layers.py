@@ -24,7 +24,8 @@ FOLDERS = (
 PARTS = tuple(f"config.{name}" for name in ("builtin_sources", "models", "sources", "training"))
 # Folders and modules that are functions of their arguments: no I/O, no clock, no global state.
 PURE = (
-    *("core", "ops", "models", "evaluation.analysis", "evaluation.losses", "evaluation.metrics"),
+    *("core", "ops", "models", "evaluation.analysis", "evaluation.history"),
+    *("evaluation.losses", "evaluation.metrics"),
     *(
         "data.canvas",
         "data.checks",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxletters.core.types import Dataset, Record
+from jaxletters.core.types import Dataset
 from jaxletters.evaluation import metrics
 from jaxletters.evaluation.result import Evaluation, FoldScores
 

@@ -1,33 +1,29 @@
 """The records of training as a history to draw."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Sequence
 
+from jaxletters.core.types import Record
 from jaxletters.evaluation import metrics
 
-R = TypeVar("R", bound=Mapping[str, Any])
 
-
-def join_short_records(history: Sequence[R]) -> list[R]:
+def join_short_records(history: Sequence[Record]) -> list[Record]:
     """Returns the records of a run, with each short training record merged into the one before it.
 
     A record also ends at the end of an epoch, perhaps a single batch after the last one, and then its mean
     is noisy. A merged record has the step of the later one and the means over all examples of both. Records
     of different stages are not merged.
-
-    Args:
-        history: the records; "examples" is the number of examples of a training record.
     """
-    joined: list[R] = []
+    joined: list[Record] = []
     longest = max((record.get("examples", 0) for record in history), default=0)
-    newest: dict[object, int] = {}  # the index of each stage's newest training record
+    newest: dict[int | None, int] = {}  # the index of each stage's newest training record
     for record in history:
-        stage = record.get("stage")
-        if 0 < record.get("examples", 0) < longest / 2 and stage in newest:
-            pair = [joined[newest[stage]], record]
-            examples = sum(part["examples"] for part in pair)
-            merged = {**record, **metrics.merge_records(pair), "examples": examples}
-            joined[newest[stage]] = cast(R, merged)
+        stage, examples = record.get("stage"), record.get("examples", 0)
+        if 0 < examples < longest / 2 and stage in newest:
+            before = joined[newest[stage]]
+            means = metrics.merge_records([before, record])
+            merged: Record = {**record, "loss": means["loss"], "accuracy": means["accuracy"]}
+            merged["examples"] = before.get("examples", 0) + examples
+            joined[newest[stage]] = merged
             continue
         if record["split"] == "train":
             newest[stage] = len(joined)
