@@ -1,15 +1,15 @@
-"""Binary AlphaDigits by the small residual network alone, under stratified 10-fold cross-validation.
+"""Binary AlphaDigits by the small residual network alone, in a 10-fold cross-validation.
 
 python launch.py --config configs/alphadigits_letternet_scratch_crossval.py
 
-As configs/alphadigits_scratch_crossval.py, with another network.
+Like configs/alphadigits_scratch_crossval.py with another network.
 """
 
 import jaxletters as jl
 
 
 def get_config() -> jl.CrossvalConfig:
-    """Returns ten folds, each begun with random weights."""
+    """Returns ten folds that start with random weights."""
     return jl.CrossvalConfig(
         dataset=jl.AlphaDigits(resize="bilinear"),
         split=jl.Split(validation_per_class=0),

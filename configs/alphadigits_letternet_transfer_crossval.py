@@ -1,10 +1,10 @@
-"""Transfer of the small residual network to Binary AlphaDigits, under stratified 10-fold cross-validation.
+"""Transfer of the small residual network to Binary AlphaDigits, in a stratified 10-fold cross-validation.
 
     python launch.py --config configs/emnist_letternet_s.py
     python launch.py --config configs/alphadigits_letternet_transfer_crossval.py
 
-The letters are the same, so the head is taken over as well: first it learns alone, then with all the rest.
-These stages were decided on 5 letters of each class held out of every fold's training letters.
+The letters are the same, so the head is transferred as well: first it is trained alone, then with all layers.
+These stages were chosen with 5 letters of each class held out of the training letters of every fold.
 """
 
 import jaxletters as jl

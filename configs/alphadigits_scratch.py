@@ -1,11 +1,11 @@
-"""Binary AlphaDigits by a network trained on it alone.
+"""Binary AlphaDigits by a network trained only on it.
 
     python launch.py --config configs/alphadigits_scratch.py
 
-The convolutions of configs/emnist_deeper.py, beginning with random weights. A fifth of the letters is
-held out to test on; configs/alphadigits_scratch_crossval.py tests on all of them.
+The convolutions of configs/emnist_deeper.py, starting with random weights. A fifth of the letters is
+held out for the test; configs/alphadigits_scratch_crossval.py tests on all of them.
 
-Here it reached 94.23% on the test examples, after 1:12 (m:ss) on two CPU cores
+It reached 94.23% on the test examples, after 1:12 (m:ss) on two CPU cores
 (2026-11-23).
 """
 

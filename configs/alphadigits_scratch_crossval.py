@@ -1,11 +1,11 @@
-"""Training on Binary AlphaDigits alone, under stratified 10-fold cross-validation.
+"""Training only on Binary AlphaDigits, in a stratified 10-fold cross-validation.
 
     python launch.py --config configs/alphadigits_scratch_crossval.py
 
-configs/alphadigits_scratch.py ten times, each on nine tenths of the 1,014 letters and tested on the rest, so
-that every letter is read once by a network that has not seen it.
+configs/alphadigits_scratch.py ten times, each trained on nine tenths of the 1,014 letters and tested on
+the rest: every letter is tested once by a network that was not trained on it.
 
-Here it reached 94.58% on average over the folds (standard deviation 1.55%), after 10:46 (m:ss) on
+It reached 94.58% on average over the folds (standard deviation 1.55%), after 10:46 (m:ss) on
 two CPU cores (2026-11-23).
 """
 

@@ -1,13 +1,13 @@
-"""Binary AlphaDigits by transfer: the network that EMNIST Letters trained, with a new head.
+"""Transfer to Binary AlphaDigits: the network trained on EMNIST Letters, with a new head.
 
     python launch.py --config configs/emnist_deeper.py
     python launch.py --config configs/alphadigits_transfer.py
 
-First the convolutions stay frozen and only the head learns, a dense layer of 512 and the logits; then
-the last block of convolutions learns with it, at a tenth of the rate. A fifth of the letters is held out
-to test on; configs/alphadigits_transfer_crossval.py tests on all of them.
+First only the head is trained, a dense layer of 512 and the logits, with frozen convolutions; then the last
+stage of convolutions is trained with it, at a tenth of the rate. A fifth of the letters is held out for the
+test; configs/alphadigits_transfer_crossval.py tests on all of them.
 
-The README's table says what it reaches.
+The table of the README has its accuracy.
 """
 
 import jaxletters as jl

@@ -1,12 +1,12 @@
-"""Transfer to Binary AlphaDigits, under stratified 10-fold cross-validation.
+"""Transfer to Binary AlphaDigits, in a stratified 10-fold cross-validation.
 
     python launch.py --config configs/emnist_deeper.py
     python launch.py --config configs/alphadigits_transfer_crossval.py
 
-configs/alphadigits_transfer.py ten times, each on nine tenths of the 1,014 letters and tested on the rest, so
-that every letter is read once by a network that has not seen it.
+configs/alphadigits_transfer.py ten times, each trained on nine tenths of the 1,014 letters and tested on
+the rest: every letter is tested once by a network that was not trained on it.
 
-The README's table says what it reaches.
+The table of the README has its accuracy.
 """
 
 from pathlib import Path

@@ -4,7 +4,7 @@
 
 3x3 convolutions of 32, 64 and 128 channels, RMSprop, batches of 64, five epochs.
 
-Here it reached 92.56% on the test examples of a rebuilt split, after 2:33 (m:ss) on two CPU cores
+It reached 92.56% on the test examples of a rebuilt split, after 2:33 (m:ss) on two CPU cores
 (2026-11-23).
 """
 

@@ -1,9 +1,9 @@
-"""What each ingredient of configs/emnist_letternet_s.py is worth: a sweep that leaves out one at a time.
+"""An ablation of configs/emnist_letternet_s.py: a sweep that leaves out one technique at a time.
 
     python launch.py --config configs/emnist_letternet_ablation.py
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation
 
-A shortened schedule, two seeds of each; tested on the validation examples, so the test split is not read.
+A shortened schedule with two seeds each; tested on the validation examples, so the test split is not read.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from pathlib import Path
 import jaxletters as jl
 
 _EPOCHS = 4
-_WITHOUT = {
+_ABLATIONS = {
     "rotation, shear, scale, shift": (
         "augment.rotation=0",
         "augment.shear=0",
@@ -21,7 +21,7 @@ _WITHOUT = {
     ),
     "elastic": ("augment.elastic=0",),
     "low resolution": ("augment.low_resolution=0",),
-    # AdamW at a third of the rate, which a normalised update of a whole matrix bears and its own does not.
+    # AdamW at a third of the rate: it does not tolerate the rate of Muon's normalised matrix updates.
     "Muon (AdamW instead)": ("optimizer.name=adamw", "optimizer.learning_rate=4e-3"),
     "prior": ("loss.prior=0",),
     "weight decay": ("optimizer.weight_decay=0",),
@@ -31,22 +31,22 @@ _WITHOUT = {
 
 
 def get_config() -> jl.SweepConfig:
-    """Returns the short run of everything, and of everything but one, with two seeds each."""
-    whole = jl.load_config(Path(__file__).with_name("emnist_letternet_s.py"))
-    assert isinstance(whole, jl.Config)
+    """Returns short runs with all techniques and without one of them, with two seeds each."""
+    full = jl.load_config(Path(__file__).with_name("emnist_letternet_s.py"))
+    assert isinstance(full, jl.Config)
     short = dataclasses.replace(
-        whole,
+        full,
         split=jl.Split(test_on="validation"),
-        training=dataclasses.replace(whole.training, epochs=_EPOCHS),
+        training=dataclasses.replace(full.training, epochs=_EPOCHS),
         test_shift=0,
     )
-    kinds = {"nothing": (), **_WITHOUT}
+    ablations = {"nothing": (), **_ABLATIONS}
     variations = [
         jl.VariationConfig(
-            f"without {name}", f"without {name}, seed {seed}", (f"seed={seed}", *left)
+            f"without {name}", f"without {name}, seed {seed}", (f"seed={seed}", *overrides)
         )
         for seed in (0, 1)
-        for name, left in kinds.items()
+        for name, overrides in ablations.items()
         if (name, seed) != ("nothing", 0)  # the baseline
     ]
     return jl.SweepConfig(**vars(jl.plain(short)), variations=tuple(variations))

@@ -1,9 +1,9 @@
-"""What ten epochs cannot judge either, over the whole schedule: what prevents overfitting pays late.
+"""An ablation of configs/emnist_letternet_s.py over the whole schedule: regularisation takes effect late.
 
     python launch.py --config configs/emnist_letternet_ablation_whole.py
     python benchmarks/ablation.py checkpoints/emnist_letternet_ablation_whole
 
-One seed; every run leaves out more than the one before.
+One seed; every run leaves out one more technique.
 """
 
 import runpy
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import jaxletters as jl
 
-_TOGETHER = ("warm-up",), ("weight decay", "warm-up"), ("elastic", "weight decay", "warm-up")
+_GROUPS = ("warm-up",), ("weight decay", "warm-up"), ("elastic", "weight decay", "warm-up")
 
 
 def get_config() -> jl.SweepConfig:
-    """Returns the run of everything, and those without some of it."""
+    """Returns full runs with all techniques and without some of them."""
     longer = Path(__file__).with_name("emnist_letternet_ablation_long.py")
-    return runpy.run_path(str(longer))["get_config"](epochs=20, together=_TOGETHER)
+    return runpy.run_path(str(longer))["get_config"](epochs=20, groups=_GROUPS)

@@ -4,7 +4,7 @@
 
 512 rectified units, RMSprop, batches of 128, five epochs.
 
-Here it reached 88.17% on the test examples of a rebuilt split, after 0:20 (m:ss) on two CPU cores
+It reached 88.17% on the test examples of a rebuilt split, after 0:20 (m:ss) on two CPU cores
 (2026-11-23).
 """
 

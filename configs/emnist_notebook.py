@@ -5,7 +5,7 @@
 Convolutions of 500 channels with 7x7 kernels, then 200 and 50 with 3x3, each with max-pooling and
 BatchNorm; L1 and L2 of 1e-6, dropout of one half, Adam, at most 14 epochs, patience 3.
 
-Here it reached 93.20% on the test examples of a rebuilt split, after 68:09 (m:ss) on two CPU cores
+It reached 93.20% on the test examples of a rebuilt split, after 68:09 (m:ss) on two CPU cores
 (2026-11-23).
 """
 

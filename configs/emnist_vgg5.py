@@ -1,4 +1,4 @@
-"""EMNIST Letters with VGG-5, which SpinalNet's authors compare with: a peer of our residual network.
+"""EMNIST Letters with VGG-5, the baseline of SpinalNet's authors: a comparison for our residual network.
 
     python launch.py --config configs/emnist_vgg5.py
 

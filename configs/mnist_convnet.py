@@ -4,7 +4,7 @@
 
 3x3 convolutions of 32, 64 and 128 channels, RMSprop, batches of 64, five epochs.
 
-Here it reached 99.27% on the test examples, after 1:19 (m:ss) on two CPU cores
+It reached 99.27% on the test examples, after 1:19 (m:ss) on two CPU cores
 (2026-11-23).
 """
 

@@ -4,7 +4,7 @@
 
 512 rectified units, RMSprop, batches of 128, five epochs.
 
-Here it reached 98.02% on the test examples, after 0:12 (m:ss) on two CPU cores
+It reached 98.02% on the test examples, after 0:12 (m:ss) on two CPU cores
 (2026-11-23).
 """
 

@@ -5,7 +5,7 @@
 3x3 convolutions of 32 and 64 channels, dropout of one half, Adam, batches of 128, 15 epochs; a tenth of
 the training examples is held out for validation, as there.
 
-Here it reached 99.05% on the test examples, after 2:56 (m:ss) on two CPU cores
+It reached 99.05% on the test examples, after 2:56 (m:ss) on two CPU cores
 (2026-11-23).
 """
 

@@ -1,9 +1,9 @@
-"""Letters drawn on the spot, so nothing is downloaded: the whole way in about a minute.
+"""A complete run on generated letters in about a minute, without a download.
 
     python launch.py --config configs/quickstart.py
 
-A small network learns 10,400 letters drawn by code and is tested on styles of writing that it has not
-seen; the README's table says what it reaches.
+A small network is trained on 10,400 generated letters and tested on other styles of writing; the table of the
+README has its accuracy.
 """
 
 import jaxletters as jl

@@ -1,12 +1,12 @@
-"""The whole course: every experiment of it, and one table of what each step buys.
+"""The whole course: all experiments and one table with the effect of each step.
 
     python launch.py --config configs/study.py
     python launch.py --config configs/study.py --config.budget=quick --workdir checkpoints/study_quick
 
-Experiments that have been run are not run again. The references are the test accuracies of the course
-notebook that this project grew from.
+Finished experiments are not repeated. The references are the test accuracies of the original course
+notebook.
 
-Here, on two CPU cores, the quick one took 11:30 (m:ss), and all trainings of the full one 2:20 hours
+On two CPU cores, the quick study took 11:30 (m:ss), and all trainings of the full study 2:20 hours
 (2026-11-23).
 """
 

@@ -1,10 +1,10 @@
-"""Pictures of one's own: a folder for each class, here letters of an invented alphabet.
+"""Your own pictures: a folder for each class, here letters of an invented alphabet.
 
     python examples/own_images.py letters
     jaxletters inspect examples/own_images.py --config.dataset.path=letters
     python launch.py --config examples/own_images.py --config.dataset.path=letters
 
-The first command draws the pictures: dark on light, of several sizes, as people's own are.
+The first command draws the pictures: dark on light and of several sizes, like real ones.
 """
 
 import sys
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 import jaxletters as jl
 
 _NAMES = ("ba", "do", "ei", "ku", "mo", "ne", "ri", "sha", "ту", "ぬ")
-_EACH, _STROKES, _POINTS = 60, 2, 4
+_PER_CLASS, _STROKES, _POINTS = 60, 2, 4
 
 
 def get_config() -> jl.Config:
@@ -33,13 +33,13 @@ def get_config() -> jl.Config:
     )
 
 
-def draw(folder: Path, each: int = _EACH) -> None:
-    """Writes the pictures of every letter into a folder of its name."""
+def draw(folder: Path, per_class: int = _PER_CLASS) -> None:
+    """Writes the pictures of each letter into a folder with its name."""
     for number, name in enumerate(_NAMES):
         strokes = np.random.default_rng(number).uniform(0.15, 0.85, (_STROKES, _POINTS, 2))
         hand = np.random.default_rng([number, 1])
         (folder / name).mkdir(parents=True, exist_ok=True)
-        for i in range(each):
+        for i in range(per_class):
             size = int(hand.integers(60, 120))
             picture = Image.new("L", (size, size), int(hand.integers(220, 256)))
             pen = ImageDraw.Draw(picture)

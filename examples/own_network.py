@@ -1,9 +1,9 @@
-"""A network of one's own: a small vision transformer (Dosovitskiy et al., 2020, arXiv:2010.11929).
+"""Your own network: a small vision transformer (Dosovitskiy et al., 2020, arXiv:2010.11929).
 
     python launch.py --config examples/own_network.py
     python launch.py --config examples/own_network.py --config.model.width=96 --workdir checkpoints/wide
 
-Nothing of the package is edited. The letters are drawn by code, so nothing is downloaded.
+The package is not edited. The letters are generated, so nothing is downloaded.
 """
 
 import dataclasses
@@ -46,9 +46,9 @@ class TransformerConfig(jl.ModelConfig):
     """The settings of the network, which the command line can change.
 
     Attributes:
-        width: numbers per patch; a multiple of `heads`.
-        depth: blocks.
-        heads: of each attention.
+        width: features per patch; a multiple of `heads`.
+        depth: number of blocks.
+        heads: number of heads of each attention.
         patch: edge of a patch, in pixels.
     """
 
@@ -58,7 +58,7 @@ class TransformerConfig(jl.ModelConfig):
     patch: int = jl.setting(4, low=1, high=28)
 
     def problems(self) -> Iterator[str]:
-        """Yields what is wrong with several settings together."""
+        """Yields conflicts between settings."""
         if self.width % self.heads:
             yield f"width: expected a multiple of the {self.heads} heads, found {self.width}"
 

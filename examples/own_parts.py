@@ -1,9 +1,9 @@
-"""Parts of one's own: augmentation, loss, optimizer, schedule, metric and observer.
+"""Your own parts: augmentation, loss, optimizer, schedule, metric and observer.
 
     python launch.py --config examples/own_parts.py
     python launch.py --config examples/own_parts.py --config.augment.1.radius=1.2
 
-Nothing of the package is edited. The letters are drawn by code, so nothing is downloaded.
+The package is not edited. The letters are generated, so nothing is downloaded.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ import jaxletters as jl
 
 @dataclasses.dataclass(frozen=True)
 class Blur(jl.Augmentation):
-    """Averages pixels with their neighbours under a Gaussian, as a camera out of focus does.
+    """Gaussian blur, like that of a camera out of focus.
 
     Attributes:
         radius: largest standard deviation, in pixels.
@@ -43,7 +43,7 @@ class Blur(jl.Augmentation):
 
 @dataclasses.dataclass(frozen=True)
 class InverseSquareRoot(jl.Schedule):
-    """Rises in a straight line, then falls with the square root of the step.
+    """A linear rise, then a fall with the square root of the step.
 
     Attributes:
         warmup: share of the run during which the rate rises.
@@ -72,10 +72,10 @@ class Lion(jl.Optimizer):
 
 @dataclasses.dataclass(frozen=True)
 class Focal(jl.Loss):
-    """Cross-entropy that examples count less in, the better they are read (Lin et al., Focal jl.Loss, 2017).
+    """Cross-entropy with less weight for well classified examples (Lin et al., Focal Loss, 2017).
 
     Attributes:
-        gamma: how much less; 0 is cross-entropy.
+        gamma: strength of the weighting; 0 is cross-entropy.
     """
 
     gamma: float = jl.setting(1.0, low=0)
@@ -91,25 +91,25 @@ class MacroF1(jl.Metric):
     """The mean over classes of the harmonic mean of precision and recall."""
 
     def value(self, labels: np.ndarray, logits: np.ndarray) -> float:
-        """Returns the mean over all classes that occur among labels or predictions."""
+        """Returns the mean over all classes among the labels and predictions."""
         predicted = logits.argmax(1)
         classes = np.union1d(labels, predicted)
-        right = np.array([np.sum((labels == c) & (predicted == c)) for c in classes])
-        given = np.array([np.sum(labels == c) + np.sum(predicted == c) for c in classes])
-        return float(np.mean(2 * right / given))
+        correct = np.array([np.sum((labels == c) & (predicted == c)) for c in classes])
+        total = np.array([np.sum(labels == c) + np.sum(predicted == c) for c in classes])
+        return float(np.mean(2 * correct / total))
 
 
 @dataclasses.dataclass(frozen=True)
 class Diary(jl.Observer):
-    """Writes a line for every validation, and one at the end, into the run folder."""
+    """Writes a line for each validation and one for the test into a file in the run folder."""
 
     def record(self, folder: Path, record: Mapping[str, Any]) -> None:
-        """Writes about a validation."""
+        """Writes a line for each validation."""
         if record["split"] == "validation":
             self._write(folder, f"step {record['step']}: macro F1 {record['macro_f1']:.4f}")
 
     def finished(self, folder: Path, result: Mapping[str, Any]) -> None:
-        """Writes about the test."""
+        """Writes a line for the test."""
         self._write(folder, f"test: macro F1 {result['metrics']['macro_f1']:.4f}")
 
     def _write(self, folder: Path, line: str) -> None:

@@ -33,6 +33,10 @@ from jaxletters.core.errors import UserError, did_you_mean
 MNIST = Mnist()
 
 
+def mnist(**settings):
+    return Config(dataset=MNIST, **settings)
+
+
 def problems(config, device_count=1):
     """The lines of the error that a config gives, none for a sound one."""
     try:
@@ -48,13 +52,13 @@ def problems(config, device_count=1):
         Config(dataset=SketchLetters(size=500)),
         Config(dataset=Emnist()),
         *(
-            Config(dataset=MNIST, model=model)
+            mnist(model=model)
             for model in (MLPConfig(), SimpleConvNetConfig(), ConvNetConfig(), DeeperConfig())
         ),
         Config(seed=2**32 - 1, dataset=MNIST),
-        Config(dataset=MNIST, augment=AugmentConfig(rotation=10, shift=2)),
-        Config(dataset=MNIST, optimizer=OptimizerConfig("adamw", weight_decay=0.1)),
-        Config(dataset=MNIST, model=MLPConfig(hidden=())),
+        mnist(augment=AugmentConfig(rotation=10, shift=2)),
+        mnist(optimizer=OptimizerConfig("adamw", weight_decay=0.1)),
+        mnist(model=MLPConfig(hidden=())),
     ],
 )
 def test_sound_configs_pass(config):
@@ -65,86 +69,42 @@ def test_sound_configs_pass(config):
     ("config", "key", "words"),
     [
         (Config(dataset=Emnist(subset="leters")), "dataset.subset", "did you mean 'letters'"),
+        (mnist(model=DeeperConfig(activation="rulu")), "model.activation", "'relu'"),
+        (mnist(model=DeeperConfig(pooling="mix")), "model.pooling", "max, avg, stride"),
+        (mnist(model=DeeperConfig(initializer="he")), "model.initializer", "he_normal"),
+        (mnist(optimizer=OptimizerConfig("adam2")), "optimizer.name", "'adam'"),
         (
-            Config(dataset=MNIST, model=DeeperConfig(activation="rulu")),
-            "model.activation",
-            "'relu'",
-        ),
-        (
-            Config(dataset=MNIST, model=DeeperConfig(pooling="mix")),
-            "model.pooling",
-            "max, avg, stride",
-        ),
-        (
-            Config(dataset=MNIST, model=DeeperConfig(initializer="he")),
-            "model.initializer",
-            "he_normal",
-        ),
-        (Config(dataset=MNIST, optimizer=OptimizerConfig("adam2")), "optimizer.name", "'adam'"),
-        (
-            Config(dataset=MNIST, optimizer=OptimizerConfig(schedule=ScheduleConfig("cosin"))),
+            mnist(optimizer=OptimizerConfig(schedule=ScheduleConfig("cosin"))),
             "optimizer.schedule.name",
             "'cosine'",
         ),
+        (mnist(training=TrainingConfig(monitor="f1")), "training.monitor", "accuracy"),
+        (mnist(seed=-1), "seed", "expected 0 to 4294967295, found -1"),
+        (mnist(time_limit="0s"), "time_limit", "a time such as 5h"),
+        (mnist(model=LetterNetConfig(widths=())), "model.widths", "found none"),
+        (mnist(seed=2**32), "seed", "found 4294967296"),
+        (mnist(log_every_steps=0), "log_every_steps", "found 0"),
+        (mnist(training=TrainingConfig(batch_size=0)), "training.batch_size", "found 0"),
+        (mnist(training=TrainingConfig(epochs=0)), "training.epochs", "expected 1 to"),
+        (mnist(training=TrainingConfig(patience=-1)), "training.patience", "0 or more"),
+        (mnist(training=TrainingConfig(ema_decay=1.0)), "training.ema_decay", "1.0"),
+        (mnist(checkpoint=CheckpointConfig(max_to_keep=0)), "checkpoint.max_to_keep", "found 0"),
         (
-            Config(dataset=MNIST, training=TrainingConfig(monitor="f1")),
-            "training.monitor",
-            "accuracy",
-        ),
-        (Config(dataset=MNIST, seed=-1), "seed", "expected 0 to 4294967295, found -1"),
-        (Config(dataset=MNIST, time_limit="0s"), "time_limit", "a time such as 5h"),
-        (Config(dataset=MNIST, model=LetterNetConfig(widths=())), "model.widths", "found none"),
-        (Config(dataset=MNIST, seed=2**32), "seed", "found 4294967296"),
-        (Config(dataset=MNIST, log_every_steps=0), "log_every_steps", "found 0"),
-        (
-            Config(dataset=MNIST, training=TrainingConfig(batch_size=0)),
-            "training.batch_size",
-            "found 0",
-        ),
-        (
-            Config(dataset=MNIST, training=TrainingConfig(epochs=0)),
-            "training.epochs",
-            "expected 1 to",
-        ),
-        (
-            Config(dataset=MNIST, training=TrainingConfig(patience=-1)),
-            "training.patience",
-            "0 or more",
-        ),
-        (
-            Config(dataset=MNIST, training=TrainingConfig(ema_decay=1.0)),
-            "training.ema_decay",
-            "1.0",
-        ),
-        (
-            Config(dataset=MNIST, checkpoint=CheckpointConfig(max_to_keep=0)),
-            "checkpoint.max_to_keep",
-            "found 0",
-        ),
-        (
-            Config(dataset=MNIST, optimizer=OptimizerConfig(learning_rate=0.0)),
+            mnist(optimizer=OptimizerConfig(learning_rate=0.0)),
             "optimizer.learning_rate",
             "found 0.0",
         ),
         (
-            Config(dataset=MNIST, optimizer=OptimizerConfig(learning_rate=math.nan)),
+            mnist(optimizer=OptimizerConfig(learning_rate=math.nan)),
             "optimizer.learning_rate",
             "found nan",
         ),
-        (Config(dataset=MNIST, loss=LossConfig(l2=math.inf)), "loss.l2", "finite, found inf"),
-        (
-            Config(dataset=MNIST, loss=LossConfig(label_smoothing=1.0)),
-            "loss.label_smoothing",
-            "1.0",
-        ),
-        (Config(dataset=MNIST, augment=AugmentConfig(scale=0.95)), "augment.scale", "0 to 0.9"),
-        (Config(dataset=MNIST, augment=AugmentConfig(shift=-1.0)), "augment.shift", "found -1.0"),
-        (Config(dataset=MNIST, model=DeeperConfig(dropout=1.0)), "model.dropout", "found 1.0"),
-        (
-            Config(dataset=MNIST, model=DeeperConfig(widths=(32, 0, 128))),
-            "model.widths",
-            "found 0",
-        ),
+        (mnist(loss=LossConfig(l2=math.inf)), "loss.l2", "finite, found inf"),
+        (mnist(loss=LossConfig(label_smoothing=1.0)), "loss.label_smoothing", "1.0"),
+        (mnist(augment=AugmentConfig(scale=0.95)), "augment.scale", "0 to 0.9"),
+        (mnist(augment=AugmentConfig(shift=-1.0)), "augment.shift", "found -1.0"),
+        (mnist(model=DeeperConfig(dropout=1.0)), "model.dropout", "found 1.0"),
+        (mnist(model=DeeperConfig(widths=(32, 0, 128))), "model.widths", "found 0"),
         (Config(dataset=SketchLetters(size=129)), "dataset.size", "130 to"),
         (Config(dataset=ImageFolder()), "dataset.path", "name it"),
         (Config(dataset=ImageFolder("a", channels=2)), "dataset.channels", "3 for colour"),
@@ -155,44 +115,33 @@ def test_sound_configs_pass(config):
         (ZeroShotConfig(dataset=MNIST), "base.config", "found none"),
         (StudyConfig(), "experiments", "at least one"),
         (
-            Config(dataset=MNIST, stages=(StageConfig(trainable="(stage"),)),
+            mnist(stages=(StageConfig(trainable="(stage"),)),
             "stages.0.trainable",
             "a regular expression",
         ),
+        (mnist(stages=(StageConfig(), StageConfig(epochs=0))), "stages.1.epochs", "found 0"),
         (
-            Config(dataset=MNIST, stages=(StageConfig(), StageConfig(epochs=0))),
-            "stages.1.epochs",
-            "found 0",
-        ),
-        (
-            Config(dataset=MNIST, stages=(StageConfig(),), optimizer=OptimizerConfig(name="sgd")),
+            mnist(stages=(StageConfig(),), optimizer=OptimizerConfig(name="sgd")),
             "optimizer",
             "not used by a run with stages",
         ),
         (
-            Config(
-                dataset=Mnist(),
-                split=Split(validation_per_class=0),
-                training=TrainingConfig(patience=2),
-            ),
+            mnist(split=Split(validation_per_class=0), training=TrainingConfig(patience=2)),
             "training.patience",
             "validation examples",
         ),
         (
-            Config(dataset=MNIST, model=DeeperConfig(depths=(1, 2))),
+            mnist(model=DeeperConfig(depths=(1, 2))),
             "model.widths, kernel_sizes and depths",
             "one value per stage",
         ),
         (
-            Config(dataset=MNIST, optimizer=OptimizerConfig("adam", weight_decay=0.1)),
+            mnist(optimizer=OptimizerConfig("adam", weight_decay=0.1)),
             "optimizer.weight_decay",
             "adamw",
         ),
         (
-            Config(
-                dataset=MNIST,
-                optimizer=OptimizerConfig(schedule=ScheduleConfig(milestones=(0.7, 0.5))),
-            ),
+            mnist(optimizer=OptimizerConfig(schedule=ScheduleConfig(milestones=(0.7, 0.5)))),
             "optimizer.schedule.milestones",
             "rising",
         ),
@@ -265,7 +214,7 @@ def test_everything_wrong_is_said_at_once():
 
 
 def test_a_batch_is_split_evenly_over_the_devices():
-    config = Config(dataset=MNIST, training=TrainingConfig(batch_size=12))
+    config = mnist(training=TrainingConfig(batch_size=12))
     assert problems(config, device_count=4) == []
     (line,) = problems(config, device_count=8)
     assert line == "config.training.batch_size: expected a multiple of the 8 devices, found 12"

@@ -343,7 +343,7 @@ def test_pictures_are_read_as_they_were_learned_from(channels, tmp_path):
     script = (runs.ROOT / "examples" / "own_images.py").read_text()
     names = {"__name__": "own_images"}
     exec(script, names)
-    names["draw"](tmp_path / "mine", each=15)
+    names["draw"](tmp_path / "mine", per_class=15)
     config = Config(
         dataset=ImageFolder(tmp_path / "mine", size=(36, 32), fit="emnist", channels=channels),
         split=Split(validation_per_class=0, test_share=0.2),
