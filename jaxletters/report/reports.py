@@ -107,26 +107,26 @@ _IMAGES = ("worst_mistakes", "contact_sheet", "augmentation")
 
 _CLASSES = page.Section("Class by class")
 _RELIABILITY = page.Section(
-    "Can its probabilities be believed?",
-    "Of all predictions made with a probability of about 80%, about 80% should be right.",
+    "Reliability of the probabilities",
+    "About 80% of the predictions with a probability of about 80% should be correct.",
 )
 _MISTAKES = page.Section(
-    "Its most confident mistakes",
-    "Look whether you would have read them otherwise: some labels are wrong.",
+    "Most confident mistakes",
+    "Check the labels of these images: some labels may be wrong.",
 )
 _CONTACT_SHEET = page.Section(
-    "What it was given",
-    "Upright, and in each row the class named at its left? Then the data are right.",
+    "Examples of the data",
+    "The data are correct if the images are upright and each row shows the class named at its left.",
 )
-_AUGMENTATION = page.Section("What it saw in training")
+_AUGMENTATION = page.Section("Augmented training images")
 _KERNELS = page.Section(
-    "What its first layer looks for", "Dark: ink counts for the feature; light: against it."
+    "Kernels of the first layer", "Dark: ink adds to the feature; light: ink subtracts from it."
 )
 
 
 def _confusions(result: SingleResult) -> page.Section:
     if not (most_confused := result["most_confused"]):
-        return page.Section("What it takes for what")
+        return page.Section("Confusions")
     rows = [
         (f"{c['label']} taken for {c['predicted']}", f"{c['times']:,}", f"{c['share']:.1%}")
         for c in result["confusions"]
@@ -134,7 +134,7 @@ def _confusions(result: SingleResult) -> page.Section:
     one, other = most_confused["pair"]
     as_one = most_confused["test_accuracy_as_one"]
     return page.Section(
-        "What it takes for what",
+        "Confusions",
         f"If {one} and {other} counted as one, the test accuracy would be {as_one:.2%}.",
         heading=("", "times", "of the class"),
         rows=rows,

@@ -1,6 +1,7 @@
 """The pages are what a browser reads: well-formed, complete, escaped, and without anything from elsewhere."""
 
 import html.parser
+from pathlib import Path
 
 import pytest
 from results import FOLDS, RUN
@@ -127,3 +128,15 @@ def test_the_page_of_several_names_data_and_rows_once_and_escapes_them():
     assert found.texts.count("letters: emnist_letters, rebuilt split") == 1
     assert found.links == ["../a/x.txt", "c.png"]
     assert {"93.00 to 95.00", "sd 2.83 over 2 folds"} < set(found.texts)
+
+
+def test_the_page_of_a_fixed_result_is_the_committed_one():
+    """After an intended change of the page, look at it and replace the file with the text in `found`."""
+    section = page.Section(
+        "Confusions", "a sentence", "c.png", 400, ("", "times"), [("I for L", "12")]
+    )
+    config = {"model": {"name": "mlp"}, "seed": 3}
+    environment = {"command": "python launch.py --config 'a b.py'", "commit": "c0ffee"}
+    found = page.of_run(RUN, [section], config, environment, ["jaxlib 0.7.2 is now 0.10.2"])
+    golden = Path(__file__).with_name("run_page.html").read_text()
+    assert found.splitlines() == golden.splitlines()
