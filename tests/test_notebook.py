@@ -10,7 +10,7 @@ import pytest
 import runs
 from IPython.core.inputtransformer2 import TransformerManager
 
-# A process of its own, because what Jupyter's libraries warn of is not ours to mend.
+# In a separate process, because warnings are errors here and Jupyter's libraries cause some.
 EXECUTE = """
 import sys, nbclient, nbformat
 notebook = nbformat.read(sys.argv[1], as_version=4)
