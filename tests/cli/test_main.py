@@ -136,7 +136,7 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
         (["export", "nowhere", "--to", "README.md"], "README.md: expected a folder"),
         (
             ["export", "nowhere", "--to", "tests"],
-            "tests: expected a bundle, an empty folder or none",
+            "tests: expected a bundle, an empty folder",
         ),
         (["export", "nowhere"], "--to"),
         (["inspect", "emnist_leters"], "emnist_leters"),
