@@ -19,7 +19,7 @@ class Made(NamedTuple):
 
 def of(folder: Path) -> Made:
     """Returns the provenance of a finished run; a fold or stage has that of the run it belongs to."""
-    environment = manifest.read(workdir.enclosing_run(folder)).environment
+    environment = manifest.load(workdir.enclosing_run(folder)).environment
     versions = (f"{name} {environment['versions'][name]}" for name in _NAMED)
     finished = date.fromtimestamp((folder / workdir.RESULT).stat().st_mtime)
     return Made(", ".join([f"{environment['cpus']} CPU cores", *versions]), str(finished))

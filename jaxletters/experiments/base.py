@@ -8,9 +8,10 @@ import numpy as np
 from jaxletters.config.schema import BaseConfig
 from jaxletters.core.errors import UserError
 from jaxletters.evaluation.result import BaseRun, Result
-from jaxletters.runs import manifest, restore, workdir
-from jaxletters.runs.manifest import Facts, Seen
+from jaxletters.runs import consistency, manifest, restore, seen_images, workdir
+from jaxletters.runs.manifest import TrainedOn
 from jaxletters.runs.restore import Trained
+from jaxletters.runs.seen_images import SeenImages
 from jaxletters.runtime import files
 
 
@@ -26,8 +27,8 @@ class Base(NamedTuple):
 
     run: Trained
     identity: BaseRun
-    trained_on: list[Facts]
-    seen: Seen
+    trained_on: list[TrainedOn]
+    seen: SeenImages
 
 
 def folder_of(config: BaseConfig) -> Path:
@@ -59,10 +60,10 @@ def load(config: BaseConfig, home: Path) -> Base:
             f"config.base: expected a finished run in {folder}, found none; train it first: "
             f"python launch.py --config {config.config}{option}"
         )
-    manifest.check_base(home, _identity(folder, result))
+    consistency.check_base(home, _identity(folder, result))
     run = restore.load(folder)
-    stored = manifest.read(folder)
-    seen = manifest.read_seen(folder, stored)
+    stored = manifest.load(folder)
+    seen = seen_images.load(folder, stored.examples)
     return Base(run, _identity(folder, run.result), stored.trained_on, seen)
 
 

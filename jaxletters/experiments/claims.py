@@ -10,8 +10,10 @@ from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation.result import Result
 from jaxletters.experiments import base
 from jaxletters.experiments.base import Base
-from jaxletters.runs import manifest, workdir
-from jaxletters.runs.manifest import Facts, Seen
+from jaxletters.runs import consistency, data_description, workdir
+from jaxletters.runs.data_description import DataDescription
+from jaxletters.runs.manifest import TrainedOn
+from jaxletters.runs.seen_images import SeenImages
 from jaxletters.runtime import console
 
 
@@ -24,13 +26,13 @@ def earlier_result(config: Config | ZeroShotConfig, folder: Path) -> Result | No
     workdir.check(folder, config)
     result = workdir.result(folder)
     if result is not None:
-        manifest.check_finished(folder, config, base.current(config.base))
+        consistency.check_finished(folder, config, base.current(config.base))
     return result
 
 
 def describe_data(
     config: Config | ZeroShotConfig, source: DatasetSplits, parts: Sequence[np.ndarray]
-) -> Facts:
+) -> DataDescription:
     """Returns the facts that identify an experiment's data, and prints what looks wrong with the data.
 
     Args:
@@ -38,18 +40,20 @@ def describe_data(
         source: its dataset.
         parts: identify the examples of each use, as `manifest.describe_data` takes them.
     """
-    data = manifest.describe_data(source, manifest.splits_used(config, source.names), parts)
-    manifest.tell(data, source, console.notice)
+    data = data_description.describe(
+        source, data_description.splits_used(config, source.names), parts
+    )
+    data_description.report_findings(data, source, console.notice)
     return data
 
 
 def claim(
     config: Config | ZeroShotConfig,
     folder: Path,
-    data: Facts,
+    data: DataDescription,
     origin: Base | None,
-    trained_on: Sequence[Facts] = (),
-    seen: Seen | None = None,
+    trained_on: Sequence[TrainedOn] = (),
+    seen: SeenImages | None = None,
 ) -> None:
     """Claims a run folder for an experiment.
 
@@ -66,4 +70,4 @@ def claim(
     """
     before = origin.trained_on if origin else []
     identity = origin.identity if origin else None
-    manifest.claim(folder, config, console.notice, data, identity, [*before, *trained_on], seen)
+    consistency.claim(folder, config, console.notice, data, identity, [*before, *trained_on], seen)

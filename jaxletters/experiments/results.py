@@ -52,7 +52,7 @@ def write(
     Raises:
         UserError: a file cannot be written.
     """
-    stored = manifest.read(folder)
+    stored = manifest.load(folder)
     run_report = reports.RunReport(
         history=history,
         train_sample=train_sample,

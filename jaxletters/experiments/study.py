@@ -16,7 +16,7 @@ from jaxletters.evaluation.result import Result
 from jaxletters.experiments import base, results, terminal
 from jaxletters.report import comparison, reports
 from jaxletters.report.comparison import Row
-from jaxletters.runs import manifest, workdir
+from jaxletters.runs import consistency, data_description, manifest, workdir
 from jaxletters.runtime import console, sharding
 
 # The limits of an experiment in a quick study.
@@ -62,14 +62,14 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> Re
     experiments = _load_all(config, root)
     for file, experiment in experiments.items():
         _check(file, experiment, _folder_of(file, root), check_one)
-    manifest.claim(folder, config, console.notice)
+    consistency.claim(folder, config, console.notice)
     result_of = _run_all(config, experiments, root, run_one)
     rows = _rows(config, result_of)
-    manifests = [manifest.read(_folder_of(file, root)) for file in result_of]
+    manifests = [manifest.load(_folder_of(file, root)) for file in result_of]
     remark = _REMARKS[config.budget]
     report = reports.Comparison(
         title=folder.name,
-        remark=remark + manifest.warning(manifests),
+        remark=remark + consistency.comparison_warning(manifests),
         rows=rows,
         baseline=None,
         sheets=_contact_sheets(experiments[entry.file] for entry in config.experiments),
@@ -112,7 +112,7 @@ def _run_all(
 ) -> dict[str, Result]:
     """Returns the results of all experiments and of their bases, by config file."""
     result_of: dict[str, Result] = {}
-    find_data = functools.cache(manifest.find_data)
+    find_data = functools.cache(data_description.find)
 
     def ensure(file: str) -> None:
         if file in result_of:
@@ -123,7 +123,7 @@ def _run_all(
         folder = _folder_of(file, root)
         if result := workdir.matching_result(folder, experiment):
             identity = base.current(experiment.base)
-            manifest.check_finished(folder, experiment, identity, find_data)
+            consistency.check_finished(folder, experiment, identity, find_data)
             console.notice(f"{file}: finished earlier")
             result_of[file] = result
         else:

@@ -14,7 +14,7 @@ from jaxletters.evaluation.result import Result, TrainResult
 from jaxletters.experiments import base, results, terminal, train
 from jaxletters.report import reports
 from jaxletters.report.comparison import Row
-from jaxletters.runs import manifest, workdir
+from jaxletters.runs import consistency, data_description, manifest, workdir
 from jaxletters.runtime import console, sharding
 
 _BASELINE = VariationConfig(technique="baseline", name="baseline")
@@ -46,7 +46,7 @@ def run(config: SweepConfig, folder: Path) -> Result:
         _check_finished(config, folder, planned)
         terminal.show(result, folder, terminal.EARLIER)
         return result
-    manifest.claim(folder, config, console.notice)
+    consistency.claim(folder, config, console.notice)
     rows = _run_all(planned, folder)
     comparison = reports.Comparison(
         title=folder.name,
@@ -68,24 +68,24 @@ def run(config: SweepConfig, folder: Path) -> Result:
 
 def _check_finished(config: SweepConfig, folder: Path, planned: list[Trial]) -> None:
     """Raises a UserError if a config, the data or a base changed since the sweep finished."""
-    manifest.check_finished(folder, config)
-    find_data = functools.cache(manifest.find_data)
+    consistency.check_finished(folder, config)
+    find_data = functools.cache(data_description.find)
     for variation, trial in planned:
         place = folder / _folder_name(variation)
         if workdir.result(place) is not None:
-            manifest.check_finished(place, trial, base.current(trial.base), find_data)
+            consistency.check_finished(place, trial, base.current(trial.base), find_data)
 
 
 def _run_all(planned: list[Trial], folder: Path) -> list[Row]:
     """Runs the trials that are not finished; returns the row of each trial."""
     rows: list[Row] = []
-    find_data = functools.cache(manifest.find_data)
+    find_data = functools.cache(data_description.find)
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
         place = folder / name
         state = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
         if result := cast(TrainResult | None, workdir.matching_result(place, trial)):
-            manifest.check_finished(place, trial, base.current(trial.base), find_data)
+            consistency.check_finished(place, trial, base.current(trial.base), find_data)
             console.notice(f"{state}: finished earlier")
         else:
             console.notice(state)
@@ -97,9 +97,9 @@ def _run_all(planned: list[Trial], folder: Path) -> list[Row]:
 
 def _warnings(planned: list[Trial], folder: Path) -> str:
     """Returns a sentence for each reason why the rows may not be comparable."""
-    manifests = [manifest.read(folder / _folder_name(variation)) for variation, _ in planned]
-    text = manifest.warning(manifests)
-    if changes := manifest.read(folder).changes:
+    manifests = [manifest.load(folder / _folder_name(variation)) for variation, _ in planned]
+    text = consistency.comparison_warning(manifests)
+    if changes := manifest.load(folder).changes:
         text += f" The environment changed between starts: {', '.join(changes)}."
     return text
 

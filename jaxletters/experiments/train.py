@@ -17,8 +17,8 @@ from jaxletters.experiments import base, claims, fitting, results, terminal
 from jaxletters.experiments.base import Base
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.models import summary
-from jaxletters.runs import manifest, workdir
-from jaxletters.runs.manifest import Facts
+from jaxletters.runs import seen_images, workdir
+from jaxletters.runs.manifest import TrainedOn
 from jaxletters.runtime import console, sharding
 
 
@@ -96,15 +96,15 @@ def _claim(
     if config.split.test_on == "validation":
         notes = (data["note"], "tested on the validation examples")
         data["note"] = ", ".join(filter(None, notes))
-    seen = origin.seen if origin else manifest.NOTHING_SEEN
-    trained_on: Facts = {
+    seen = origin.seen if origin else seen_images.NO_IMAGES
+    trained_on: TrainedOn = {
         "dataset": data["dataset"],
         "note": data["note"],
         "images": data["splits"]["train"]["images"],
         "examples": len(trained),
         "validation_examples": len(validated),
     }
-    claims.claim(config, folder, data, origin, [trained_on], seen.with_more(trained, validated))
+    claims.claim(config, folder, data, origin, [trained_on], seen.union(trained, validated))
 
 
 def _test_and_report(

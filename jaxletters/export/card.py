@@ -68,7 +68,7 @@ def describe(
         "test_accuracy": result["test_accuracy"],
         "test_accuracy_interval": result["test_accuracy_interval"],
         "fingerprint": result["fingerprint"],
-        "trained_with": manifest.read(run.folder).environment["versions"],
+        "trained_with": manifest.load(run.folder).environment["versions"],
         "exported_with": environment.versions(_PACKAGES),
         "program": {
             "calling_convention_version": program.calling_convention_version,

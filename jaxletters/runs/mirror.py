@@ -14,7 +14,7 @@ from typing import NamedTuple
 from jaxletters.config.schema import Experiment
 from jaxletters.config.training import CheckpointConfig
 from jaxletters.core.errors import UserError
-from jaxletters.runs import lock, manifest, workdir
+from jaxletters.runs import consistency, lock, workdir
 from jaxletters.runs.disk import Disk
 from jaxletters.runtime import files, preemption
 
@@ -164,7 +164,7 @@ class _Mirror:
         shutil.rmtree(self._place / _PART, ignore_errors=True)
         try:
             workdir.check(self._place, self._config)
-            manifest.check_same(self._place, self._folder)
+            consistency.check_same_run(self._place, self._folder)
         except UserError as error:
             text = str(error).replace("--workdir", "--config.checkpoint.mirror")
             raise UserError(f"config.checkpoint.mirror: {text}") from error

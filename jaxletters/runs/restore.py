@@ -12,7 +12,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.core.types import Model, Variables
 from jaxletters.evaluation.result import TrainResult
 from jaxletters.models import networks
-from jaxletters.runs import checkpoint, manifest, workdir
+from jaxletters.runs import checkpoint, consistency, manifest, workdir
 from jaxletters.runtime import console, files
 from jaxletters.runtime.files import load_json
 
@@ -57,10 +57,10 @@ def load(folder: Path) -> Trained:
             f"{folder}: expected a run that trained one network, found one of the kind "
             f"{result.get('experiment')!r}; name another: see jaxletters runs {folder.parent}"
         )
-    about = manifest.read(folder)
+    about = manifest.load(folder)
     values = load_json(folder / "config.json")
     try:
-        manifest.check_config(folder, about, values)
+        consistency.check_config(folder, about, values)
         network = user_code.load_part(values["model"], ModelConfig, folder)
         stages = len(values.get("stages", ()))
     except (KeyError, TypeError, AttributeError) as error:

@@ -17,7 +17,7 @@ from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.fingerprints import fingerprint
 from jaxletters.config.schema import Config
 from jaxletters.data.synthetic import sketch
-from jaxletters.runs import manifest
+from jaxletters.runs import consistency
 from jaxletters.runtime.files import write_json
 
 
@@ -64,7 +64,7 @@ def finished(tmp_path):
     for name, records in (("one", RECORDS), ("two", RECORDS[:1])):
         config = Config(dataset=Mnist())
         result = {**RUN, "fingerprint": fingerprint(config)}
-        manifest.claim(tmp_path / name, config, pytest.fail, on_images("a"))
+        consistency.claim(tmp_path / name, config, pytest.fail, on_images("a"))
         write_json(tmp_path / name / "report" / "result.json", result)
         lines = "".join(f"{json.dumps(record)}\n" for record in records)
         (tmp_path / name / "metrics.jsonl").write_text(lines)

@@ -11,7 +11,7 @@ from jaxletters.config.sources import Arrays
 from jaxletters.core.errors import UserError
 from jaxletters.data import splits
 from jaxletters.data.datasets import DatasetSplits, Subset
-from jaxletters.runs import manifest
+from jaxletters.runs import data_description
 
 ONE_EACH = Split(validation_per_class=1)
 
@@ -89,5 +89,5 @@ def test_settings_can_be_chosen_without_a_look_at_the_test_split():
     tested = splits.test(source, config.split, seed=2)
     assert tested.split == validation.split == "train"
     np.testing.assert_array_equal(tested.indices, validation.indices)
-    about = manifest.describe_data(source, manifest.splits_used(config, source.names))
+    about = data_description.describe(source, data_description.splits_used(config, source.names))
     assert set(about["splits"]) == set(source._raw) == {"train"}

@@ -27,7 +27,7 @@ from jaxletters.data import stratified
 from jaxletters.data.synthetic import sketch
 from jaxletters.experiments import dispatch
 from jaxletters.reading import loader
-from jaxletters.runs import manifest, restore
+from jaxletters.runs import manifest, restore, seen_images
 from jaxletters.runtime import environment, preemption
 from jaxletters.runtime.preemption import Interrupted
 from jaxletters.training import loop, train_step
@@ -197,21 +197,23 @@ def test_another_machine_is_told_of_and_stays_on_the_page(tmp_path, monkeypatch,
     interrupted(asked, folder, looks=2)
     expected = f"usable cores {here['cpus']} is now {here['cpus'] + 1}"
     (line,) = [
-        line for line in capsys.readouterr().out.splitlines() if "Not as at the last start" in line
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if "Changed since the last start" in line
     ]
     assert expected in line
     assert "same bits" in line
     capsys.readouterr()
     dispatch.run(asked, folder)
-    assert "Not as at the last start" not in capsys.readouterr().out, "said once"
-    about = manifest.read(folder)
+    assert "Changed since the last start" not in capsys.readouterr().out, "said once"
+    about = manifest.load(folder)
     assert about.changes == [expected]
     assert [found["cpus"] for found in about.earlier] == [here["cpus"]]
     assert expected in (folder / "report" / "index.html").read_text()
 
 
 def test_the_same_machine_is_nothing_to_tell(whole):
-    about = manifest.read(whole)
+    about = manifest.load(whole)
     assert (about.changes, about.earlier) == ([], [])
     assert "Between its starts" not in (whole / "report" / "index.html").read_text()
 
@@ -297,7 +299,7 @@ def test_a_base_s_own_examples_are_no_test(tmp_path, base):
     # What began with this run has seen what its base saw.
     asked = of_one_split(tmp_path, seed=1, **beginning(tmp_path / "run"))
     assert "of 52 test examples were trained on by the base" in refusal(asked, tmp_path / "third")
-    about = manifest.read(tmp_path / "run")
+    about = manifest.load(tmp_path / "run")
     assert [entry["examples"] for entry in about.trained_on] == [182, 182]
 
 
@@ -364,13 +366,13 @@ def test_a_base_retrained_under_an_interrupted_run_is_refused(tmp_path, base, ki
             **{**vars(config("", **beginning(folder))), "dataset": others}, folds=2
         )
     interrupted(asked, tmp_path / "run")
-    began_with = manifest.read(tmp_path / "run").base
+    began_with = manifest.load(tmp_path / "run").base
     shutil.rmtree(folder)
     # The same config on the same data, but for the rate.
     faster = OptimizerConfig(learning_rate=3e-3)
     dispatch.run(of_one_split(base.parent, seed=0, optimizer=faster), folder)
     line = refusal(asked, tmp_path / "run")
-    now = manifest.read(folder).fingerprint
+    now = manifest.load(folder).fingerprint
     for fingerprint in (began_with["fingerprint"], now):
         assert f"config {fingerprint[:12]}" in line
     shutil.rmtree(folder)
@@ -451,10 +453,10 @@ def test_seeds_of_stages_differ():
 
 
 def test_a_manifest_identifies_data_by_content_and_counts_what_was_seen(whole):
-    about = manifest.read(whole)
+    about = manifest.load(whole)
     splits = about.data["splits"]
     assert [splits[name]["examples"] for name in ("train", "test")] == [130, 26]
     assert about.data["image_shape"] == [28, 28]
     assert len(about.data["class_names"]) == 27
-    seen = manifest.read_seen(whole, about)
+    seen = seen_images.load(whole, about.examples)
     assert (len(seen.trained), len(seen.validated)) == (130, 0)

@@ -44,11 +44,11 @@ def run(args: argparse.Namespace) -> None:
     from jaxletters.config import validation
     from jaxletters.data import datasets
     from jaxletters.report import image_grids, style
-    from jaxletters.runs import manifest
+    from jaxletters.runs import data_description
 
     validation.check(config, device_count=1)
     dataset = datasets.DatasetSplits(source)
-    note = manifest.describe_data(dataset, dataset.names)["note"]
+    note = data_description.describe(dataset, dataset.names)["note"]
     splits = {name: dataset.take(dataset.whole(name)) for name in dataset.names}
     title = f"{source.name} ({note})" if note else source.name
     path = (args.output or Path(f"{source.name.replace('/', '_')}.png")).absolute()

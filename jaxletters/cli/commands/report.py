@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
         UserError: a run is not finished, or the page cannot be written.
     """
     from jaxletters.report import comparison, reports
-    from jaxletters.runs import journal, manifest, workdir
+    from jaxletters.runs import consistency, journal, manifest, workdir
 
     target = args.to.absolute()
     _check_target(target)
@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> None:
     folders: list[Path] = args.runs
     for name, folder in zip(_names(folders), folders, strict=True):
         result = workdir.require_result(folder)
-        manifests.append(manifest.read(folder))
-        manifest.check_config(folder, manifests[-1], files.load_json(folder / "config.json"))
+        manifests.append(manifest.load(folder))
+        consistency.check_config(folder, manifests[-1], files.load_json(folder / "config.json"))
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
         if history := journal.load(folder):
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     compared = reports.Comparison(
         title=target.name,
         remark="Accuracy on the test examples of each run; a difference that is smaller than the intervals "
-        f"may be chance.{manifest.warning(manifests)}",
+        f"may be chance.{consistency.comparison_warning(manifests)}",
         rows=rows,
         baseline=None,
         sheets={},

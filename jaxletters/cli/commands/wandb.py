@@ -77,7 +77,7 @@ def _copy(folder: Path, part: Path, project: str, group: str | None) -> None:
         resume="allow",
         name=str(part.relative_to(folder.parent)),
         group=group,
-        config=config | {"environment": manifest.read(run_folder).environment},
+        config=config | {"environment": manifest.load(run_folder).environment},
         # Nothing of this process, which does not train.
         settings=wandb.Settings(
             console="off", disable_code=True, disable_git=True, x_disable_stats=True, quiet=True

@@ -112,7 +112,7 @@ def trained(source, folder):
         model=MLPConfig(hidden=(8,)),
         training=TrainingConfig(batch_size=20, epochs=2),
     )
-    return dispatch.run(config, folder), manifest.read(folder)
+    return dispatch.run(config, folder), manifest.load(folder)
 
 
 @pytest.mark.parametrize("make", [as_idx, as_npz, as_csv, as_folder, as_tfds, in_memory])

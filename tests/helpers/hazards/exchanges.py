@@ -87,7 +87,7 @@ def another_machine(draw: random.Random, place: Place) -> Iterator[Trial]:
         _begin(draw, place, subject, workdir, ())
     process = machine.start(place, subject, workdir)
     printed, errors = process.communicate()
-    notices = [line for line in printed.splitlines() if "Not as at the last start" in line]
+    notices = [line for line in printed.splitlines() if "Changed since the last start" in line]
     page = workdir / "report" / "index.html"
     why = ""
     if process.returncode:

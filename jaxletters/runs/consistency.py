@@ -1,0 +1,253 @@
+"""Compares a run with its config, data, base and machine: at every start and wherever its result is used."""
+
+import hashlib
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxletters.config import fingerprints
+from jaxletters.config.schema import Config, Experiment, StudyConfig, ZeroShotConfig
+from jaxletters.config.slots import Source
+from jaxletters.config.sources import MEMORY_PREFIX
+from jaxletters.core.errors import UserError
+from jaxletters.evaluation.result import BaseRun
+from jaxletters.runs import data_description, manifest, seen_images, workdir
+from jaxletters.runs.data_description import DataDescription, SplitDescription
+from jaxletters.runs.manifest import Manifest, TrainedOn
+from jaxletters.runs.seen_images import SeenImages
+from jaxletters.runtime import environment
+from jaxletters.runtime.files import load_json
+
+_DIGITS = 12
+
+
+def claim(
+    folder: Path,
+    config: Experiment,
+    notice: Callable[[str], None],
+    data: DataDescription | None = None,
+    base: BaseRun | None = None,
+    trained_on: Iterable[TrainedOn] = (),
+    seen: SeenImages | None = None,
+) -> None:
+    """Writes a config and its manifest to a folder that `workdir.check` accepted.
+
+    Args:
+        folder: the run folder.
+        config: the experiment.
+        notice: called with one line about what changed since the last start, and what that means.
+        data: the data of the run.
+        base: the run that the weights come from.
+        trained_on: the datasets that the weights will have been trained on.
+        seen: the images that the weights will depend on; None where the run keeps no weights.
+
+    Raises:
+        UserError: the run was started with other data.
+    """
+    examples = seen.encode() if seen else b""
+    current = Manifest(
+        fingerprint=fingerprints.fingerprint(config),
+        data=data,
+        base=base,
+        trained_on=list(trained_on),
+        examples=hashlib.sha256(examples).hexdigest() if seen else "",
+        environment=environment.describe(),
+        earlier=[],
+        changes=[],
+    )
+    if workdir.has_checkpoints(folder):
+        current = _continue(folder, current, notice)
+    workdir.claim(folder, config)
+    if seen:
+        seen_images.write(folder, examples)
+    manifest.write(folder, current)
+
+
+def _continue(folder: Path, current: Manifest, notice: Callable[[str], None]) -> Manifest:
+    """Returns the manifest of another start of a run, with the differences between its starts."""
+    stored = manifest.load(folder)
+    _check_data(folder, stored.data, current.data)
+    _check_division(folder, stored.data, current.data)
+    changes = environment.differences(stored.environment, current.environment)
+    earlier = stored.earlier
+    if changes:
+        notice(
+            f"Changed since the last start: {', '.join(changes)}. The run continues, but may not end with "
+            "the same bits as an uninterrupted one"
+        )
+        earlier = [*earlier, stored.environment]
+    changes = list(dict.fromkeys([*stored.changes, *changes]))
+    return current._replace(earlier=earlier, changes=changes)
+
+
+def check_base(folder: Path, base: BaseRun) -> None:
+    """Compares the base that a run was started with, if it has a checkpoint, with the base as it is now.
+
+    Raises:
+        UserError: the base was trained again and has other weights.
+    """
+    if workdir.has_checkpoints(folder):
+        _check_base(folder, manifest.load(folder).base, base)
+
+
+def check_finished(
+    folder: Path,
+    config: Config | ZeroShotConfig | StudyConfig,
+    base: BaseRun | None = None,
+    find: Callable[[Source, tuple[str, ...]], DataDescription | None] = data_description.find,
+) -> None:
+    """Compares a finished run with its config, and with the data and the base as they are now.
+
+    Data that are gone are not compared, and nothing is downloaded. Where the config names archives, their
+    content is compared, after it was prepared if necessary.
+
+    Args:
+        folder: the run folder.
+        config: the experiment.
+        base: the base as it is now; None where it is gone, or without a base.
+        find: returns the description of some splits as they are now; None where they are gone.
+
+    Raises:
+        UserError: something differs.
+    """
+    stored = manifest.load(folder)
+    _check_fingerprint(folder, stored, fingerprints.fingerprint(config))
+    if base is not None:
+        _check_base(folder, stored.base, base)
+    if stored.data is not None and not isinstance(config, StudyConfig):
+        _check_data(folder, stored.data, find(config.dataset, tuple(stored.data["splits"])))
+
+
+def check_config(folder: Path, stored: Manifest, values: Mapping[str, Any]) -> None:
+    """Compares the content of a finished run's `config.json` with the config that the run finished with.
+
+    Raises:
+        UserError: the file was edited.
+    """
+    try:
+        fingerprint = fingerprints.fingerprint_of(values)
+    except (AttributeError, TypeError) as error:
+        raise UserError(
+            f"{folder / 'config.json'}: expected the config of a run, found something else; restore the file"
+        ) from error
+    _check_fingerprint(folder, stored, fingerprint)
+
+
+def check_same_run(folder: Path, other: Path) -> None:
+    """Compares the data and the bases of two folders with runs of the same config, if both have manifests.
+
+    Raises:
+        UserError: the runs are different.
+    """
+    if not (folder / manifest.FILE).exists() or not (other / manifest.FILE).exists():
+        return
+    stored, current = manifest.load(folder), manifest.load(other)
+    _check_data(folder, stored.data, current.data)
+    if current.base is not None:
+        _check_base(folder, stored.base, current.base)
+
+
+def comparison_warning(manifests: Iterable[Manifest]) -> str:
+    """Returns a warning for a page where runs on a dataset of one name have different data, or ""."""
+    digests: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for data in (stored.data for stored in manifests if stored.data is not None):
+        for split, digest in data["splits"].items():
+            key = data["dataset"], split
+            digests.setdefault(key, set()).add((digest["images"], digest["labels"]))
+    names = dict.fromkeys(name for (name, _), contents in digests.items() if len(contents) > 1)
+    if not names:
+        return ""
+    return (
+        f" The runs on {' and '.join(names)} do not all have the same images and labels, so their "
+        "accuracies cannot be compared."
+    )
+
+
+def _check_fingerprint(folder: Path, stored: Manifest, fingerprint: str) -> None:
+    result: Mapping[str, Any] = workdir.result(folder) or {}
+    finished = result.get("fingerprint", stored.fingerprint)
+    if not fingerprint == finished == stored.fingerprint:
+        raise UserError(
+            f"{folder / 'config.json'}: expected the config that this run finished with (fingerprint "
+            f"{str(finished)[:_DIGITS]} in result.json, {stored.fingerprint[:_DIGITS]} in {manifest.FILE}), "
+            f"found another ({fingerprint[:_DIGITS]}); restore the file that was changed, or run the changed "
+            "config in another folder (--workdir)"
+        )
+
+
+def _check_data(folder: Path, old: DataDescription | None, new: DataDescription | None) -> None:
+    if old is None or new is None:
+        return
+    differences = [
+        difference
+        for split in dict.fromkeys([*old["splits"], *new["splits"]])
+        if (difference := _split_difference(split, old["splits"], new["splits"]))
+    ]
+    differences += [
+        f"{name.replace('_', ' ')}: {old[name]} there, {new[name]} here"
+        for name in ("class_names", "image_shape")
+        if old[name] != new[name]
+    ]
+    if differences:
+        raise UserError(
+            f"{folder}: expected the data that this run began with, found others ({'; '.join(differences)}); "
+            f"{_data_advice(folder)}, or choose another folder with --workdir"
+        )
+
+
+def _check_division(folder: Path, old: DataDescription | None, new: DataDescription | None) -> None:
+    if old is None or new is None or old["division"] == new["division"]:
+        return
+    raise UserError(
+        f"{folder}: expected the examples to be divided as when this run began, found other examples for "
+        "training, validation or test, as another version of jaxletters may choose; continue with the "
+        "version that began the run, or choose another folder with --workdir"
+    )
+
+
+def _split_difference(
+    split: str,
+    old_splits: Mapping[str, SplitDescription],
+    new_splits: Mapping[str, SplitDescription],
+) -> str:
+    if split not in new_splits:
+        return f"{split}: none here"
+    if split not in old_splits:
+        return f"{split}: none there"
+    old, new = old_splits[split], new_splits[split]
+    if old == new:
+        return ""
+    if old["examples"] != new["examples"]:
+        return f"{split}: {old['examples']:,} examples there, {new['examples']:,} here"
+    names = [name for name in ("images", "labels") if old[name] != new[name]]
+    return f"{split}: other {' and '.join(names)}, {new['examples']:,} examples in both"
+
+
+def _data_advice(folder: Path) -> str:
+    """Returns advice that names the data of a run, as far as its config does."""
+    dataset = load_json(folder / "config.json")["dataset"]
+    flags = [
+        f"--config.dataset.{name}={shlex.quote(str(dataset[name]))}"
+        for name in fingerprints.excluded_settings(dataset)
+        if dataset[name] and not str(dataset[name]).startswith(MEMORY_PREFIX)
+    ]
+    return f"restore them ({' '.join(flags)})" if flags else "give those that it began with"
+
+
+def _check_base(folder: Path, stored: BaseRun | None, current: BaseRun) -> None:
+    old, new = _base_digests(stored), _base_digests(current)
+    if old == new:
+        return
+    raise UserError(
+        f"{folder}: expected the base that this run began with ({_base_name(*old)}), found another in "
+        f"{current['folder']} ({_base_name(*new)}); restore that run, or choose another folder with --workdir"
+    )
+
+
+def _base_digests(base: BaseRun | None) -> tuple[str | None, str | None]:
+    return (base.get("fingerprint"), base.get("weights")) if base else (None, None)
+
+
+def _base_name(fingerprint: str | None, weights: str | None) -> str:
+    return f"config {str(fingerprint)[:_DIGITS]}, weights {str(weights)[:_DIGITS]}"
