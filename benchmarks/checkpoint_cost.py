@@ -29,7 +29,8 @@ from jaxletters.config.schema import Config  # noqa: E402
 from jaxletters.core.types import Examples, Progress  # noqa: E402
 from jaxletters.evaluation import metrics  # noqa: E402
 from jaxletters.models import networks  # noqa: E402
-from jaxletters.runs.checkpoint import Checkpoints, Snapshot  # noqa: E402
+from jaxletters.runs.checkpoint import Checkpoints  # noqa: E402
+from jaxletters.runs.snapshot import Snapshot  # noqa: E402
 from jaxletters.runtime import sharding  # noqa: E402
 from jaxletters.training import optimizers, train_step  # noqa: E402
 

@@ -20,9 +20,9 @@ from jaxletters.experiments import base, user_parts
 from jaxletters.experiments.base import Base
 from jaxletters.models import networks, summary
 from jaxletters.models.params import trainable_mask
-from jaxletters.runs import checkpoint, journal
-from jaxletters.runs.checkpoint import Snapshot
+from jaxletters.runs import journal
 from jaxletters.runs.journal import Record
+from jaxletters.runs.snapshot import Snapshot, digest
 from jaxletters.runtime import console, xla
 from jaxletters.training import loop, optimizers, pretrained, recorder
 from jaxletters.training.plan import Plan
@@ -263,6 +263,6 @@ def _facts(
         "skipped_steps": sum(stage.skipped_steps for stage in stages),
         "training_seconds": sum(stage.training_seconds for stage in stages),
         "best_step": best_step,
-        "weights": checkpoint.digest(variables),
+        "weights": digest(variables),
         "validation_accuracy": best[0]["accuracy"] if best else None,
     }

@@ -12,7 +12,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.core.types import Model, Variables
 from jaxletters.evaluation.result import TrainResult
 from jaxletters.models import networks
-from jaxletters.runs import checkpoint, consistency, manifest, workdir
+from jaxletters.runs import consistency, manifest, snapshot, workdir
 from jaxletters.runtime import console, files
 from jaxletters.runtime.files import load_json
 
@@ -66,7 +66,7 @@ def load(folder: Path) -> Trained:
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder / 'config.json'}: expected the config of a run of this version, found none of "
-            f"{error}; train it anew in another folder"
+            f"{error}; train it again in another folder"
         ) from error
     assert about.data is not None, "a run that trains a network has data"
     names, shape = tuple(about.data["class_names"]), tuple(about.data["image_shape"])
@@ -75,14 +75,14 @@ def load(folder: Path) -> Trained:
         lambda x: np.zeros(x.shape, x.dtype), jax.eval_shape(model.init, jax.random.key(0))
     )
     last = folder / f"stage{stages}" if stages else folder
-    variables = checkpoint.restore_best(last, like, console.notice)
+    variables = snapshot.load_best(last, like, console.notice)
     if variables is None:
         raise UserError(
             f"{last / 'steps'}: expected a sound checkpoint, found none; remove {folder} and train it "
-            "anew"
+            "again"
         )
     # A base or a network is what its result was measured with, not an older checkpoint or another run's.
-    found, expected = checkpoint.digest(variables), str(result.get("weights"))
+    found, expected = snapshot.digest(variables), str(result.get("weights"))
     if found != expected:
         raise UserError(
             f"{last / 'steps'}: expected the weights that this run finished with (SHA-256 {expected[:12]}), "

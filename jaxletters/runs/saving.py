@@ -9,9 +9,10 @@ from typing import NamedTuple, Self, TypeVar
 import jax
 import numpy as np
 
-from jaxletters.runs.checkpoint import Checkpoints, Snapshot
+from jaxletters.runs.checkpoint import Checkpoints
 from jaxletters.runs.disk import Disk
 from jaxletters.runs.journal import Journal
+from jaxletters.runs.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -87,7 +88,9 @@ class Saver:
         Raises:
             Interrupted: the disk was away for too long.
         """
-        done = self._checkpoints is not None and self._in_flight and not self._checkpoints.busy()
+        done = (
+            self._checkpoints is not None and self._in_flight and not self._checkpoints.is_saving()
+        )
         if done or self._disk.why is not None:
             self._disk.attempt(self._settle if done else self._begin)
         self._disk.give_up_if_late(lambda: f"{said()}; {self.kept()}")

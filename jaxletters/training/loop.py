@@ -15,10 +15,10 @@ from jaxletters.config.schema import Config
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset, Examples, Progress, Rollback, TrainState, Variables
 from jaxletters.evaluation import inference, metrics
-from jaxletters.runs.checkpoint import Snapshot
 from jaxletters.runs.disk import Disk
 from jaxletters.runs.journal import Journal
 from jaxletters.runs.saving import Saver
+from jaxletters.runs.snapshot import Snapshot
 from jaxletters.runtime import preemption, sharding
 from jaxletters.runtime.console import Console
 from jaxletters.runtime.preemption import Interrupted

@@ -13,7 +13,8 @@ import pytest
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Counts, Progress, Rollback, TrainState, Variables
 from jaxletters.runs import checkpoint
-from jaxletters.runs.checkpoint import Checkpoints, Snapshot, digests
+from jaxletters.runs.checkpoint import Checkpoints
+from jaxletters.runs.snapshot import Snapshot, digests
 
 
 def snapshot(step: int, seed: int = 0, ema: bool = True) -> Snapshot:
@@ -156,7 +157,7 @@ def test_no_sound_step_is_an_error_and_nothing_is_lost(tmp_path):
     saved(tmp_path, 1, 2)
     for step in (1, 2):
         max(files_of(tmp_path, step), key=lambda p: p.stat().st_size).write_bytes(b"gone")
-    with pytest.raises(UserError, match="expected a sound checkpoint, found none"):
+    with pytest.raises(UserError, match="expected a sound checkpoint, found only damaged ones"):
         restored(tmp_path)
     assert {p.name for p in (tmp_path / "damaged").iterdir()} == {"1", "2"}
     # Nor does the next start train anew over it.

@@ -18,7 +18,8 @@ from jaxletters.core.errors import UserError
 from jaxletters.core.types import Progress
 from jaxletters.evaluation import metrics
 from jaxletters.models import networks
-from jaxletters.runs.checkpoint import Checkpoints, Snapshot
+from jaxletters.runs.checkpoint import Checkpoints
+from jaxletters.runs.snapshot import Snapshot
 from jaxletters.runtime import sharding
 from jaxletters.training import optimizers, train_step
 
