@@ -200,4 +200,4 @@ def test_the_caller_s_process_is_left_as_it_was(finished_run, tmp_path):
 def test_the_package_has_no_other_names():
     with pytest.raises(AttributeError, match="has no attribute 'train'"):
         _ = jl.train
-    assert all(callable(getattr(jl, name)) for name in (*jl._LATER, "Config", "Source"))
+    assert all(callable(getattr(jl, name)) for name in (*jl._LAZY, "Config", "Source"))
