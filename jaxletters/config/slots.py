@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """The slots of a config: the base classes of datasets, networks, augmentations, losses and so on."""
 
 import dataclasses

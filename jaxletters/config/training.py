@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """The settings of training: augmentation, loss, optimizer, learning rate, epochs and checkpoints."""
 
 import dataclasses

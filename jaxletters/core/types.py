@@ -4,7 +4,6 @@ Importing this module does not import JAX.
 """
 
 # Optax has no stubs.
-# pyright: reportMissingTypeStubs=false
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage  # pyright: ignore[reportMissingTypeStubs]  # SciPy has none
+from scipy import ndimage
 
 from jaxletters.config import sources
 from jaxletters.data import canvas, orientation

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """A network as a function of images, with its weights inside, and as a serialized StableHLO program."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# pyright: standard
 """Convolution, pooling and normalisation with one entry point each, fast on every backend.
 
 Accelerators use XLA's operations. CPUs use other algorithms for the same sums, chosen by the sizes of the

@@ -1,3 +1,4 @@
+# pyright: standard
 """A barrier against XLA's fusion."""
 
 import jax

@@ -1,3 +1,4 @@
+# pyright: standard
 """Processes a batch in parts, so that intermediate results stay in the cache."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# pyright: standard
 """Convolution on CPUs: for each layer the fastest of several algorithms for the same sum."""
 
 import functools

@@ -1,3 +1,4 @@
+# pyright: standard
 """XLA's convolution: the reference, used on accelerators and often the fastest on CPUs too."""
 
 import jax

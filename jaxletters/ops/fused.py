@@ -1,3 +1,4 @@
+# pyright: standard
 """The convolution and max-pooling of a first layer in one pass, without storing the convolution."""
 
 import functools

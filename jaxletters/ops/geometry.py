@@ -1,3 +1,4 @@
+# pyright: standard
 """The sizes of a convolution, and its sliding windows."""
 
 from typing import NamedTuple

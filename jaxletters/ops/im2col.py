@@ -1,3 +1,4 @@
+# pyright: standard
 """Convolution as matrix products: one over patches forward, one per tap backward."""
 
 import jax

@@ -1,3 +1,4 @@
+# pyright: standard
 """Bias and batch normalisation, with fast sums over a batch on CPUs."""
 
 import jax

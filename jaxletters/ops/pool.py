@@ -1,3 +1,4 @@
+# pyright: standard
 """Max-pooling of 2x2 windows that stores the position of each maximum in one byte."""
 
 import functools

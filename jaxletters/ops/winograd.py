@@ -1,3 +1,4 @@
+# pyright: standard
 """Convolution with 3x3 kernels in fewer multiplications (Lavin and Gray 2016, after Winograd 1980).
 
 A tile of m outputs along an axis needs m + 2 products instead of 3 m: `y = A' [(G k) * (B' x)]`, where

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 """The file formats of a bundle, each loaded as a function from images to logits.
 
 Each loader imports what its format needs: Flax for the weights, ONNX Runtime for the graph.

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """A trained network as a classifier of images, and its predictions."""
 
 import dataclasses

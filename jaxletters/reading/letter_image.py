@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """The ink of a letter as an image of a dataset: its size, position and stroke width on the canvas."""
 
 from typing import Any, NamedTuple, cast

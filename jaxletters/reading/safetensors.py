@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """The variables of a network as a safetensors file, which any framework reads."""
 
 from typing import Any, cast

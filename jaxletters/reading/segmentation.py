@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """From a photograph or a scan of letters in a row to one image per letter, as in EMNIST or MNIST.
 
 The steps: the colour of the paper, ink as the difference from it, connected strokes, their boxes, and groups

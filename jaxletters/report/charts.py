@@ -1,3 +1,4 @@
+# pyright: standard
 """Charts of a run's records and results."""
 
 import itertools

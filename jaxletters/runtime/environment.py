@@ -1,7 +1,7 @@
 """The environment of a run: code, machine and versions, on which its numbers depend."""
 
 # JAX leaves parts of these functions unannotated.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownVariableType=false
 
 import functools
 import hashlib

@@ -1,7 +1,7 @@
 """Data parallelism: replicated state and dataset, batches sharded over all devices."""
 
 # JAX leaves parts of these functions unannotated.
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownArgumentType=false
 
 from typing import TypeVar
 

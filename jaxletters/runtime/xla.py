@@ -1,7 +1,6 @@
 """Everything that depends on the backend: compiler options, the compilation cache, the loop over steps."""
 
 # JAX leaves parts of these functions unannotated.
-# pyright: reportUnknownMemberType=false
 
 import functools
 import os

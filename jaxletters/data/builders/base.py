@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """The base class of the builders: whole arrays, prepared as one array_record example per image."""
 
 import abc

@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """Generated letters: drawn by `jaxletters.data.synthetic.sketch`, without files."""
 
 import dataclasses

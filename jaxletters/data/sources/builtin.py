@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """This package's own datasets, prepared once by their TFDS builders."""
 
 import contextlib

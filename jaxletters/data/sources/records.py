@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """The array_record files of a dataset that TFDS prepared, read without TensorFlow."""
 
 import contextlib

@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """The folders of the datasets that TFDS has prepared, by name, config and version."""
 
 import fnmatch

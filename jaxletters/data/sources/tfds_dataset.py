@@ -1,4 +1,3 @@
-# pyright: reportMissingTypeStubs=false
 """A dataset that TFDS has prepared, read without its builder's code and without TensorFlow."""
 
 import contextlib

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline  # pyright: ignore[reportMissingTypeStubs]  # SciPy has none
+from scipy.interpolate import CubicSpline
 
 from jaxletters.data.synthetic.strokes import LETTERS
 

@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """An ONNX graph under construction: its nodes and constants, and the removal of unused ones."""
 
 from collections.abc import Mapping, Sequence

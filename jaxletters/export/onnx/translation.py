@@ -1,4 +1,3 @@
-# pyright: reportUnknownMemberType=false
 """Translating a function of images to an ONNX model: JAX traces it, and each primitive becomes nodes."""
 
 import json
