@@ -20,7 +20,7 @@ def get_config(epochs: int = 10, groups: tuple[tuple[str, ...], ...] = _GROUPS) 
     short = jl.load_config(Path(__file__).with_name("emnist_letternet_ablation.py"))
     assert isinstance(short, jl.SweepConfig)
     overrides = {v.technique: v.overrides for v in short.variations if v.name.endswith("seed 0")}
-    variations = []
+    variations: list[jl.VariationConfig] = []
     for names in groups:
         words = [word for name in names for word in overrides[f"without {name}"]]
         *others, last = names

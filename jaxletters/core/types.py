@@ -3,8 +3,6 @@
 Importing this module does not import JAX.
 """
 
-# Optax has no stubs.
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -2,7 +2,9 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jaxletters.config import user_code, validation
 from jaxletters.config.schema import (
@@ -21,7 +23,7 @@ from jaxletters.runs import lock, mirror, workdir
 from jaxletters.runs.disk import Disk
 from jaxletters.runtime import console, sharding
 
-_RUN = {
+_RUN: dict[type[Experiment], Callable[[Any, Path], Result]] = {
     Config: train.run,
     CrossvalConfig: crossval.run,
     SweepConfig: sweep.run,

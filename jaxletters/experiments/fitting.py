@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 from jax.sharding import Mesh
@@ -137,7 +137,7 @@ def load_base(config: Config, info: DatasetInfo, folder: Path) -> Transfer | Non
     origin = base.load(config.base, folder)
     model = networks.build(config.model, len(info.class_names), info.image_shape)
     init = jax.jit(model.init, compiler_options=xla.one_time_options())
-    fresh = init(rng.key(config.seed, rng.Stream.INIT))
+    fresh = cast(Variables, init(rng.key(config.seed, rng.Stream.INIT)))
     variables, report = pretrained.transfer(fresh, origin.run.variables, config.base.take)
     for line in pretrained.report_lines(report):
         console.notice(line)

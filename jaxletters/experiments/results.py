@@ -108,7 +108,8 @@ def _augmented(config: Config, sample: Dataset) -> tuple[np.ndarray, np.ndarray]
     images = sample.images[first[:_AUGMENTED]]
     repeated = jnp.repeat(images.astype(np.float32) / 255, _VARIANTS, axis=0)
     apply = jax.jit(augment.augment, static_argnums=2, compiler_options=xla.one_time_options())
-    augmented = apply(rng.key(config.seed, rng.Stream.AUGMENT), repeated, config.augment)
+    key = rng.key(config.seed, rng.Stream.AUGMENT)
+    augmented = cast(jax.Array, apply(key, repeated, config.augment))
     variants = np.rint(255 * np.clip(augmented, 0, 1)).astype(np.uint8)
     return images, variants.reshape(len(images), _VARIANTS, *images.shape[1:])
 

@@ -32,7 +32,7 @@ def check(config: Config, num_classes: int, shape: tuple[int, ...]) -> None:
     Raises:
         UserError: parts fail or return a wrong type; the message has a line for each.
     """
-    lines = []
+    lines: list[str] = []
     for key, part, action in _checks(config, num_classes, shape):
         name = type(part).__name__
         try:
@@ -98,8 +98,8 @@ def _model(part: ModelConfig, num_classes: int, shape: tuple[int, ...]) -> str |
     variables = jax.eval_shape(model.init, jax.random.key(0))
     images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     logits, _ = jax.eval_shape(functools.partial(model.apply, train=False), variables, images)
-    train = functools.partial(model.apply, train=True)
-    jax.eval_shape(lambda v, x: train(v, x, key=jax.random.key(0)), variables, images)
+    train = functools.partial(model.apply, train=True, key=jax.random.key(0))
+    jax.eval_shape(train, variables, images)
     size = "x".join(map(str, shape))
     return _array_problem(f"the logits of an image of {size} pixels,", (1, num_classes), logits)
 
@@ -147,6 +147,8 @@ def _optimizer(part: Optimizer) -> str | None:
     updates, _ = jax.eval_shape(found.update, params, state, params)
     jax.eval_shape(optax.apply_updates, params, updates)
     rate = part.rate(steps)
-    return _array_problem(
-        "a learning rate,", (), jax.eval_shape(lambda t: jnp.float32(rate(t)), jnp.int32(0))
-    )
+
+    def rate_at(step: jax.Array) -> jax.Array:
+        return jnp.float32(rate(step))
+
+    return _array_problem("a learning rate,", (), jax.eval_shape(rate_at, jnp.int32(0)))

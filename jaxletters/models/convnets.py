@@ -1,3 +1,4 @@
+# pyright: standard
 """Convolutional networks: Keras's and Chollet's as published, and a configurable deeper one."""
 
 import jax

@@ -1,3 +1,4 @@
+# pyright: standard
 """Flax layers on top of `jaxletters.ops`."""
 
 import jax

@@ -1,3 +1,4 @@
+# pyright: standard
 """Builds the network that a config describes, as two pure functions."""
 
 import functools

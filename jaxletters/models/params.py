@@ -1,3 +1,4 @@
+# pyright: standard
 """Parameters by path: their names, the kernels among them, and which of them are trained."""
 
 import re

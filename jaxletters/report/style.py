@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def style() -> Iterator[None]:
+def style() -> Generator[None]:
     """The context to make and render figures in, whatever style the caller has set."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()

@@ -5,7 +5,7 @@ import errno
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import IO, Any, Generic, Self, TypedDict, TypeVar, cast
 
@@ -118,7 +118,7 @@ class Journal:
         return self._metrics, self._timings, self._scalars
 
     @contextlib.contextmanager
-    def _naming_folder(self) -> Iterator[None]:
+    def _naming_folder(self) -> Generator[None]:
         """Names the run folder where a file cannot be read or written, such as on a full disk."""
         try:
             yield

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxletters.core.errors import UserError
+from jaxletters.core.types import Json
 from jaxletters.evaluation.result import Result
 from jaxletters.runs import lock, workdir
 from jaxletters.runtime.files import load_json
@@ -47,10 +48,10 @@ def of(folder: Path) -> Run:
     """
     load_json(folder / "config.json")  # so that a damaged one is told of
     file, result = folder / "manifest.json", workdir.result(folder)
-    about = load_json(file) if file.exists() else None
+    about: Json = load_json(file) if file.exists() else None
     data = about.get("data") if isinstance(about, dict) else None
-    name = data.get("dataset", "") if isinstance(data, dict) else ""
-    return Run(folder, _state(folder, result), name, result)
+    name = data.get("dataset") if isinstance(data, dict) else None
+    return Run(folder, _state(folder, result), name if isinstance(name, str) else "", result)
 
 
 def _state(folder: Path, result: Result | None) -> str:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TextIO
 
@@ -23,7 +23,7 @@ _ATTEMPTS, _PAUSE_SECONDS = 50, 0.01
 
 
 @contextlib.contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path) -> Generator[None]:
     """Locks a run folder while entered, so that no other process runs in it.
 
     The block runs without a lock where the file system has no locks or nothing may be written, and in a

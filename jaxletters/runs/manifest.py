@@ -1,7 +1,7 @@
 """What a run depends on besides its config, in `manifest.json`: data, base, code and machine."""
 
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, cast
 
 from jaxletters.config.slots import FITS, SplitDigest
 from jaxletters.core.errors import UserError
@@ -61,8 +61,9 @@ def load(folder: Path) -> Manifest:
             f"{folder}: expected a run with {FILE}, found no such file: an earlier version of jaxletters "
             "wrote the run, or the file was removed; run it again in another folder (--workdir)"
         )
-    content: Any = load_json(file)
-    schema = content.get("schema") if isinstance(content, dict) else None
+    loaded: object = load_json(file)
+    content = cast(dict[str, Any], loaded) if isinstance(loaded, dict) else {}
+    schema = content.get("schema")
     if schema != _SCHEMA:
         raise UserError(
             f"{file}: expected a manifest of schema {_SCHEMA}, found schema {schema!r}; use the version of "

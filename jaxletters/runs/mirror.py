@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from jaxletters.config.schema import Experiment
@@ -26,7 +26,7 @@ _PATIENCE = 5.0
 @contextlib.contextmanager
 def kept(
     folder: Path, config: Experiment, saving: CheckpointConfig, notice: Callable[[str], None]
-) -> Iterator[None]:
+) -> Generator[None]:
     """Keeps a mirror of a run folder while entered, if one is wanted; brings back what only it has.
 
     A mirror that is away stops nothing but the end, which waits for it.

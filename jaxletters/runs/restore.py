@@ -71,11 +71,10 @@ def load(folder: Path) -> Trained:
     assert about.data is not None, "a run that trains a network has data"
     names, shape = tuple(about.data["class_names"]), tuple(about.data["image_shape"])
     model = networks.build(network, len(names), shape)
-    like = jax.tree.map(
-        lambda x: np.zeros(x.shape, x.dtype), jax.eval_shape(model.init, jax.random.key(0))
-    )
+    shapes: Variables = jax.eval_shape(model.init, jax.random.key(0))
+    template: Variables = jax.tree.map(_zeros, shapes)
     last = folder / f"stage{stages}" if stages else folder
-    variables = snapshot.load_best(last, like, console.notice)
+    variables = snapshot.load_best(last, template, console.notice)
     if variables is None:
         raise UserError(
             f"{last / 'steps'}: expected a sound checkpoint, found none; remove {folder} and train it "
@@ -92,3 +91,7 @@ def load(folder: Path) -> Trained:
     return Trained(
         folder, cast(TrainResult, result), names, shape, fit, inverted, network, model, variables
     )
+
+
+def _zeros(array: jax.ShapeDtypeStruct) -> np.ndarray:
+    return cast(np.ndarray, np.zeros(array.shape, array.dtype))

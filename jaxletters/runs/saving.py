@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
@@ -183,7 +183,7 @@ class Saver:
         del self._waiting[0]
 
     @contextlib.contextmanager
-    def _abandoned_on_error(self) -> Iterator[Checkpoints]:
+    def _abandoned_on_error(self) -> Generator[Checkpoints]:
         if self._checkpoints is None:
             self._checkpoints = self._open()
         try:

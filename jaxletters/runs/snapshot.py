@@ -53,7 +53,8 @@ class Damaged(Exception):  # noqa: N818, a finding
 def digests(tree: Tree) -> dict[str, str]:
     """Returns the SHA-256 of every leaf's dtype, shape and bytes, by its path in the tree."""
     result: dict[str, str] = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+    leaves = cast(list[tuple[Any, Any]], jax.tree_util.tree_leaves_with_path(tree))
+    for path, leaf in leaves:
         array = np.ascontiguousarray(leaf)
         head = f"{array.dtype.str}{array.shape}".encode()
         result[jax.tree_util.keystr(path)] = hashlib.sha256(head + array.tobytes()).hexdigest()
@@ -89,8 +90,9 @@ def load_best(
         notice: called with one line about each damaged checkpoint.
     """
     options = ocp.CheckpointManagerOptions(read_only=True)
-    with ocp.CheckpointManager(workdir.absolute() / FOLDER, options=options) as manager:
-        for step in sorted(manager.all_steps(), reverse=True):
+    with cast(Any, ocp.CheckpointManager(workdir.absolute() / FOLDER, options=options)) as manager:
+        steps: list[int] = sorted(manager.all_steps(), reverse=True)
+        for step in steps:
             try:
                 tree = {"best": jax.tree.map(np.asarray, template)}
                 return load_trees(manager, step, load_metadata(manager, step), tree)["best"]

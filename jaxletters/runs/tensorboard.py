@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jaxletters.runtime.files import write_error
 
@@ -111,10 +111,9 @@ class EventFile:
 
     def add_text(self, step: int, tag: str, markdown: str) -> None:
         """Writes a text in Markdown."""
-        from tensorboardX.summary import text
+        from tensorboardX import summary
 
-        summary: Any = text(tag, markdown)
-        self._write(step=step, summary=summary)
+        self._write(step=step, summary=cast(Any, summary).text(tag, markdown))
 
     def flush(self) -> None:
         """Writes what is in the buffer of the file."""

@@ -8,6 +8,7 @@ from jaxletters.config import serialization, user_code
 from jaxletters.config.fingerprints import fingerprint, identifying_settings
 from jaxletters.config.schema import Experiment
 from jaxletters.core.errors import UserError
+from jaxletters.core.types import Json
 from jaxletters.evaluation.result import Result
 from jaxletters.runs import lock
 from jaxletters.runtime import files
@@ -36,7 +37,7 @@ def check(folder: Path, config: Experiment) -> None:
                 "config.json; choose another with --workdir"
             )
         return
-    stored = load_json(file)
+    stored: Json = load_json(file)
     if not isinstance(stored, dict):
         raise UserError(
             f"{file}: expected the config of a run, found {type(stored).__name__}; "

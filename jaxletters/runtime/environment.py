@@ -1,6 +1,5 @@
 """The environment of a run: code, machine and versions, on which its numbers depend."""
 
-# JAX leaves parts of these functions unannotated.
 # pyright: reportUnknownVariableType=false
 
 import functools

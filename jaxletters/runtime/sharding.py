@@ -1,6 +1,5 @@
 """Data parallelism: replicated state and dataset, batches sharded over all devices."""
 
-# JAX leaves parts of these functions unannotated.
 # pyright: reportUnknownArgumentType=false
 
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Everything that depends on the backend: compiler options, the compilation cache, the loop over steps."""
 
-# JAX leaves parts of these functions unannotated.
-
 import functools
 import os
 import warnings

@@ -1,6 +1,7 @@
 """Random augmentation of training images, on the device inside the step; pure functions of a key."""
 
 import functools
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +48,10 @@ def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
     source_y = cos * y - sin * x
     source_x = sin * y + cos * x + shear * source_y
     coordinates = [source_y + (height - 1) / 2, source_x + (width - 1) / 2]
-    resample = functools.partial(map_coordinates, order=1, mode="constant")
+
+    def resample(plane: jax.Array, places: list[jax.Array]) -> jax.Array:
+        return cast(jax.Array, map_coordinates(plane, places, order=1, mode="constant"))
+
     if image.ndim == 2:
         return resample(image, coordinates)
     return jax.vmap(resample, in_axes=(2, None), out_axes=2)(image, coordinates)

@@ -1,7 +1,8 @@
 """The training step, and the compiled programs that initialise the state and repeat the step."""
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -70,7 +71,8 @@ def init_state(task: Task, initial: Variables | None = None) -> TrainState:
             halvings=jnp.int32(0),
         )
 
-    state = jax.jit(create, compiler_options=xla.one_time_options())(initial)
+    create_once = jax.jit(create, compiler_options=xla.one_time_options())
+    state = cast(TrainState, create_once(initial))
     # The average starts as a copy of the variables, because both are donated to the step.
     return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
 
@@ -167,7 +169,7 @@ def _step(
 
 
 @functools.cache
-def _program(looping: bool):  # noqa: ANN202, a jitted function's type is private to JAX
+def _program(looping: bool) -> Callable[..., tuple[TrainState, Counts]]:
     """Returns the compiled training program: a loop of steps on the device, or one step.
 
     The results of the two differ in the last bits.
