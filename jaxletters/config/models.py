@@ -125,7 +125,7 @@ class LetterNetConfig(ModelConfig):
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""
         if not self.widths:
-            yield "widths: expected one for the stem and one for each stage, found none; add one"
+            yield "widths: expected one for the stem and one for each stage, found no width; add one"
 
     def build(self, num_classes: int) -> "nn.Module":
         """Returns the network."""

@@ -219,7 +219,7 @@ class ZeroShotConfig(Part):
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""
         if not self.base.config:
-            yield "base.config: expected the config file of a finished run, found none; name one"
+            yield "base.config: expected the config file of a finished run, found no file; name one"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,7 +252,7 @@ class StudyConfig(Part):
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""
         if not self.experiments:
-            yield "experiments: expected at least one, found none; add one to the config file"
+            yield "experiments: expected at least one, found no experiment; add one to the config file"
 
 
 Experiment = Config | ZeroShotConfig | StudyConfig

@@ -46,7 +46,7 @@ def in_folder(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: cannot be read ({error.strerror}); check the path") from error
     if not pictures:
         raise UserError(
-            f"{folder}: expected pictures in the folder ({', '.join(SUFFIXES)}), found none; name them"
+            f"{folder}: expected pictures in the folder ({', '.join(SUFFIXES)}), found no picture; name them"
         )
     return pictures
 

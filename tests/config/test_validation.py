@@ -81,7 +81,7 @@ def test_sound_configs_pass(config):
         (mnist(training=TrainingConfig(monitor="f1")), "training.monitor", "accuracy"),
         (mnist(seed=-1), "seed", "expected 0 to 4294967295, found -1"),
         (mnist(time_limit="0s"), "time_limit", "a time such as 5h"),
-        (mnist(model=LetterNetConfig(widths=())), "model.widths", "found none"),
+        (mnist(model=LetterNetConfig(widths=())), "model.widths", "found no width"),
         (mnist(seed=2**32), "seed", "found 4294967296"),
         (mnist(log_every_steps=0), "log_every_steps", "found 0"),
         (mnist(training=TrainingConfig(batch_size=0)), "training.batch_size", "found 0"),
@@ -112,7 +112,7 @@ def test_sound_configs_pass(config):
         (Config(dataset=Tfds()), "dataset.dataset", "name one"),
         (Config(dataset=Arrays()), "dataset.images", "an empty text"),
         (CrossvalConfig(dataset=MNIST, folds=1), "folds", "found 1"),
-        (ZeroShotConfig(dataset=MNIST), "base.config", "found none"),
+        (ZeroShotConfig(dataset=MNIST), "base.config", "found no file"),
         (StudyConfig(), "experiments", "at least one"),
         (
             mnist(stages=(StageConfig(trainable="(stage"),)),

@@ -34,7 +34,7 @@ def fit(names: tuple[str, ...], shape: tuple[int, ...], emnist: bool = False) ->
 
 
 def of_file(name: str) -> tuple[str, ...]:
-    """Returns the classes of the EMNIST dataset in the name of a file; () if there is none."""
+    """Returns the classes of the EMNIST dataset in the name of a file; () if the name has no dataset."""
     start, *rest = name.lower().split("-")
     return EMNIST.get(rest[0].partition(".")[0], ()) if start == "emnist" and rest else ()
 
