@@ -21,7 +21,7 @@ def check_test(dataset: str, names: Collection[str], split: Split) -> None:
         split: the config's.
 
     Raises:
-        UserError: the dataset has no test examples, or `test_share` would replace the dataset's own test split.
+        UserError: the dataset has no test examples, or `test_share` would replace its own test split.
     """
     if split.test_on == "validation":
         return
