@@ -149,5 +149,7 @@ def test_a_folder_is_its_pictures(tmp_path):
     with pytest.raises(UserError, match="expected a picture, found a folder"):
         images.read(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"empty: expected pictures in the folder .*, found no picture"):
+    with pytest.raises(
+        UserError, match=r"empty: expected pictures in the folder .*, found no picture"
+    ):
         images.in_folder(tmp_path / "empty")
