@@ -242,7 +242,7 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
         ),
         ("crossval", ["--config.folds=11"], "the examples of the smallest class"),
         ("crossval", ["--config.split.test_share=0.2"], "tests on every example"),
-        ("crossval", ["--config.test_shift=1"], "tests images as they are"),
+        ("crossval", ["--config.test_shift=1"], "config.test_shift: cross-validation"),
         ("zero_shot", ["--config.split.limit=9"], "config.split.limit: no such setting"),
         ("study", ["--config.budget=tiny"], "one of full, quick"),
         ("zero_shot", ["--config.dataset=mnist"], "the classes 0, 1"),

@@ -26,7 +26,7 @@ from jaxletters.evaluation import inference
 from jaxletters.evaluation import metrics
 from jaxletters.runtime import sharding
 from jaxletters.training import train_step
-from jaxletters.data import sampling
+from jaxletters.training import sampling
 
 task, examples = tiny.task(), tiny.examples()
 found = {{"devices": task.mesh.size}}
