@@ -1,4 +1,4 @@
 """Pages, charts and image grids of finished runs.
 
-The figures come from `evaluation`; nothing here computes an accuracy.
+All numbers come from `evaluation`; this folder computes no accuracy.
 """

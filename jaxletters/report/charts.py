@@ -15,7 +15,6 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from jaxletters.evaluation import analysis
 from jaxletters.evaluation.history import join_short_records
 from jaxletters.report import style
-from jaxletters.report.comparison import Row, accuracy
 from jaxletters.runs.journal import Record
 
 _RING = {
@@ -25,63 +24,35 @@ _RING = {
     "markerfacecolor": "none",
     "markeredgecolor": style.INK,
 }
+# The confusion matrix writes smaller shares into its cells on the diagonal only.
 _NOTABLE_SHARE = 0.01
 # Okabe and Ito's colours without the palest.
-_SEVERAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-
-
-# Where there are more runs than colours.
-_LINES = ("-", "--", "-.")
+_RUN_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+# The line styles distinguish runs of the same colour.
+_RUN_LINE_STYLES = ("-", "--", "-.")
 
 
 def learning_curves(history: Sequence[Record], best_step: int) -> Figure:
-    """Draws loss and accuracy of both splits against the epoch, the best validation ringed.
+    """Draws loss and accuracy of both splits against the epoch, with a ring at the best validation.
 
     Args:
-        history: records with "step", "epoch" (passes over the training examples so far), "split"
-            ("train" or "validation"), and "loss" in nats and "accuracy" in [0, 1] where known; with
-            "stage" where the run has several, whose ends get a line.
-        best_step: the step of the best validation.
+        history: the records of one run; if it has several stages, a line marks the end of each stage
+            but the last. NaN and infinite values are not drawn.
+        best_step: the step of the best validation; -1 for none.
     """
     figure = Figure(figsize=(9, 3.8), dpi=style.DPI, layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     history = join_short_records(history)
-    ends = _stage_ends(history)
+    stage_ends = _stage_ends(history)
     for axes, quantity in ((losses, "loss"), (accuracies, "accuracy")):
-        training = _series(history, "train", quantity)
-        validation = _series(history, "validation", quantity)
-        best = _series([r for r in history if r["step"] == best_step], "validation", quantity)
-        best_label = f"best, epoch {best[0, 0]:.3g}" if len(best) else ""
-        for series, label, look in (
-            (
-                training,
-                "training",
-                {"color": style.TRAINING, "marker": "o" * (len(training) == 1)},
-            ),
-            (
-                validation,
-                "validation",
-                {"color": style.VALIDATION, "marker": "o", "markersize": 4},
-            ),
-            (best, best_label, _RING),
-        ):
-            if len(series):
-                axes.plot(series[:, 0], series[:, 1], label=label, **look)
-        if not (len(training) or len(validation)):
-            axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center")
-            axes.set_yticks([])
-        axes.set_xlabel("epoch; dotted: a stage ends" if ends else "epoch")
+        _plot_splits(axes, history, quantity, best_step)
+        axes.set_xlabel("epoch; dotted: a stage ends" if stage_ends else "epoch")
         axes.set_xlim(0, 1.03 * max([1.0, *(record["epoch"] for record in history)]))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _grid(axes)
-
+        style.grid(axes)
     losses.set_title("Loss")
     losses.set_ylabel("cross-entropy (nats)")
-    if any(line.get_ydata().max() > 0 for line in losses.lines):
-        losses.set_yscale("log")
-        losses.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
-        losses.yaxis.set_minor_locator(NullLocator())
-        losses.yaxis.set_major_formatter("{x:g}")
+    _use_log_scale(losses)
     if losses.lines:
         losses.legend()
     accuracies.set_title("Accuracy")
@@ -89,13 +60,43 @@ def learning_curves(history: Sequence[Record], best_step: int) -> Figure:
     accuracies.yaxis.set_major_formatter(style.percent)
     _leave_out_the_start(accuracies, history)
     for axes in (losses, accuracies):
-        for end in ends:
-            axes.axvline(end, color=style.FAINT, linewidth=0.8, linestyle=":", zorder=0)
+        for epoch in stage_ends:
+            axes.axvline(epoch, color=style.FAINT, linewidth=0.8, linestyle=":", zorder=0)
     return figure
 
 
+def _plot_splits(axes: Axes, history: Sequence[Record], quantity: str, best_step: int) -> None:
+    """Plots a quantity of the training and the validation split, and rings its value at `best_step`."""
+    training = _series(history, "train", quantity)
+    validation = _series(history, "validation", quantity)
+    best = _series([r for r in history if r["step"] == best_step], "validation", quantity)
+    if len(training):
+        # A line through a single point is invisible without a marker.
+        marker = "o" if len(training) == 1 else ""
+        axes.plot(*training.T, label="training", color=style.TRAINING, marker=marker)
+    if len(validation):
+        colour = style.VALIDATION
+        axes.plot(*validation.T, label="validation", color=colour, marker="o", markersize=4)
+    if len(best):
+        axes.plot(*best.T, label=f"best, epoch {best[0, 0]:.3g}", **_RING)
+    if not (len(training) or len(validation)):
+        axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center")
+        axes.set_yticks([])
+
+
+def _use_log_scale(axes: Axes) -> None:
+    """Makes the y axis logarithmic, unless no line has a positive value."""
+    if any(np.asarray(line.get_ydata()).max() > 0 for line in axes.lines):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter("{x:g}")
+
+
 def several_curves(histories: Mapping[str, Sequence[Record]]) -> Figure:
-    """Draws several runs' accuracy against the epoch: on validation where there is any, else in training.
+    """Draws the accuracy of several runs against the epoch.
+
+    The accuracy is that of the validation split; the training split replaces it in a run without validation.
 
     Args:
         histories: records as for `learning_curves`, by the name of the run.
@@ -103,223 +104,195 @@ def several_curves(histories: Mapping[str, Sequence[Record]]) -> Figure:
     figure = Figure(figsize=(9, 4.2), dpi=style.DPI, layout="constrained")
     axes = figure.subplots()
     for i, (name, history) in enumerate(histories.items()):
-        colour = _SEVERAL[i % len(_SEVERAL)]
-        series, label = _series(history, "validation", "accuracy"), name
-        line = _LINES[i // len(_SEVERAL) % len(_LINES)]
-        if not len(series):
+        colour = _RUN_COLOURS[i % len(_RUN_COLOURS)]
+        series = _series(history, "validation", "accuracy")
+        if len(series):
+            label, line_style = (
+                name,
+                _RUN_LINE_STYLES[i // len(_RUN_COLOURS) % len(_RUN_LINE_STYLES)],
+            )
+        else:
             series = _series(join_short_records(history), "train", "accuracy")
-            label, line = f"{name} (training)", ":"
-        axes.plot(series[:, 0], series[:, 1], line, color=colour, label=label)
+            label, line_style = f"{name} (training)", ":"
+        axes.plot(*series.T, line_style, color=colour, label=label)
     axes.set_xlabel("epoch")
     axes.set_ylabel("correct (%)")
     axes.yaxis.set_major_formatter(style.percent)
-    _fit(axes, [_later(np.asarray(line.get_xydata())) for line in axes.lines])
-    _grid(axes)
+    _fit_y_axis(axes, [_later_values(np.asarray(line.get_xydata())) for line in axes.lines])
+    style.grid(axes)
     axes.legend()
     return figure
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Figure:
-    """Draws each class's mistakes as shares of its examples, without classes that never occur.
+    """Draws the mistakes of each class as shares of its examples, without classes that never occur.
 
-    Of many classes, those are shown that most mistakes are made of or for.
+    If there are more than `style.MOST_CLASSES` classes, those in most mistakes are shown.
     """
-    shown = np.union1d(labels, predicted)
-    whole = analysis.confusion_matrix(labels, predicted, len(names))
-    wrong = int(whole.sum() - whole.trace())
-    left_out = 0
-    if len(shown) > style.MOST_CLASSES:
-        mistaken = whole.sum(0) + whole.sum(1) - 2 * whole.diagonal()
-        worst_first = shown[np.argsort(-mistaken[shown], kind="stable")]
-        several = max(int(np.count_nonzero(mistaken)), 2)
-        shown = np.sort(worst_first[: min(several, style.MOST_CLASSES)])
-        left_out = len(worst_first) - len(shown)
-    counts = whole[np.ix_(shown, shown)]
-    shares = analysis.row_shares(counts)
+    counts = analysis.confusion_matrix(labels, predicted, len(names))
+    occurring = np.union1d(labels, predicted)
+    classes = _most_confused_classes(counts, occurring)
+    shares = analysis.row_shares(counts[np.ix_(classes, classes)])
     mistakes = shares.copy()
     np.fill_diagonal(mistakes, np.nan)
 
-    size = len(shown)
-    side = min(7.5, max(3.4, 0.5 * size))
+    side = min(7.5, max(3.4, 0.5 * len(classes)))
     figure = Figure(figsize=(side + 1.6, side + 0.9), dpi=style.DPI, layout="constrained")
     axes = figure.subplots()
     axes.set_facecolor("#ececec")
-    worst = max(np.nanmax(mistakes, initial=0.0), 0.05)  # a good network's chart stays pale
-    image = axes.imshow(mistakes, cmap="Oranges", norm=PowerNorm(0.5, vmin=0, vmax=worst))
-    font_size = min(9.0, 0.32 * 72 * side / size)
-    for (row, column), share in np.ndenumerate(shares):
-        if row == column or share >= _NOTABLE_SHARE:
-            colour = "white" if row != column and math.sqrt(share / worst) > 0.6 else style.INK
-            text = "" if np.isnan(share) else f"{round(100 * share, 1):g}"
-            cell = axes.text(
-                column, row, text, size=font_size, color=colour, ha="center", va="center"
-            )
-            # All lie within the axes, and measuring hundreds of them takes as long as drawing them.
-            cell.set_in_layout(False)
-    shown_names = [style.class_name(names, int(label)) for label in shown]
-    style.turn_long_names(axes, shown_names)
-    axes.set_xticks(range(size), shown_names)
-    axes.set_yticks(range(size), shown_names)
+    # The lower limit keeps the chart of a good network pale.
+    darkest = max(np.nanmax(mistakes, initial=0.0), 0.05)
+    image = axes.imshow(mistakes, cmap="Oranges", norm=PowerNorm(0.5, vmin=0, vmax=darkest))
+    _write_shares(axes, shares, darkest, font_size=min(9.0, 0.32 * 72 * side / len(classes)))
+    class_names = [style.class_name(names, int(label)) for label in classes]
+    style.turn_long_names(axes, class_names)
+    axes.set_xticks(range(len(classes)), class_names)
+    axes.set_yticks(range(len(classes)), class_names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("taken for")
     axes.set_ylabel("true class")
-    rest = f"; {left_out:,} classes with fewer mistakes or none are not shown" * bool(left_out)
-    style.headline(figure, f"{wrong:,} of {whole.sum():,} test images are misread{rest}")
+    headline = f"{counts.sum() - counts.trace():,} of {counts.sum():,} test images are misread"
+    if left_out := len(occurring) - len(classes):
+        headline += f"; {left_out:,} classes with fewer mistakes or none are not shown"
+    style.headline(figure, headline)
     axes.set_title("% of the true class; grey: read correctly; blank: below 1%", fontsize=8)
-    ticks = [share for share in (0, 0.01, 0.05, 0.2, 0.5, 1) if share <= worst]
+    ticks = [share for share in (0, 0.01, 0.05, 0.2, 0.5, 1) if share <= darkest]
     bar = figure.colorbar(image, shrink=0.6, ticks=ticks, format=style.percent)
     bar.set_label("share of the true class misread so (%)")
     bar.outline.set_visible(False)
     return figure
 
 
+def _most_confused_classes(counts: np.ndarray, occurring: np.ndarray) -> np.ndarray:
+    """Returns those of the occurring classes that a confusion matrix shows, in ascending order."""
+    if len(occurring) <= style.MOST_CLASSES:
+        return occurring
+    # Mistakes count for both the true and the predicted class.
+    mistakes = counts.sum(0) + counts.sum(1) - 2 * counts.diagonal()
+    worst_first = occurring[np.argsort(-mistakes[occurring], kind="stable")]
+    # A matrix needs at least two classes, even without mistakes.
+    confused = max(int(np.count_nonzero(mistakes)), 2)
+    return np.sort(worst_first[: min(confused, style.MOST_CLASSES)])
+
+
+def _write_shares(axes: Axes, shares: np.ndarray, darkest: float, font_size: float) -> None:
+    """Writes percentages into the cells of a confusion matrix, on the diagonal and where they are notable.
+
+    Args:
+        axes: the axes of the matrix.
+        shares: float `[n, n]`, of the examples of each row's class; NaN for a class without examples.
+        darkest: the share that has the darkest colour.
+        font_size: in points.
+    """
+    for (row, column), share in np.ndenumerate(shares):
+        if row == column or share >= _NOTABLE_SHARE:
+            is_dark = row != column and math.sqrt(share / darkest) > 0.6
+            text = "" if np.isnan(share) else f"{round(100 * share, 1):g}"
+            colour = "white" if is_dark else style.INK
+            cell = axes.text(column, row, text, size=font_size, color=colour, ha="center")
+            cell.set_verticalalignment("center")
+            # Every text is inside the axes; measuring hundreds of them takes as long as drawing them.
+            cell.set_in_layout(False)
+
+
 def class_accuracy(labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Figure:
-    """Draws the share of each class's examples that is read right, with its 95% interval, worst first."""
-    confusion = analysis.confusion_matrix(labels, predicted, len(names))
-    shown = np.flatnonzero(confusion.sum(axis=1))
-    right, total = confusion.diagonal()[shown], confusion.sum(axis=1)[shown]
-    order = np.argsort(right / total, kind="stable")[: style.MOST_CLASSES]
-    figure = Figure(
-        figsize=(max(4.0, 1.4 + 0.3 * len(order)), 3.2), dpi=style.DPI, layout="constrained"
-    )
+    """Draws the accuracy of each class with its 95% interval, the worst class first."""
+    counts = analysis.confusion_matrix(labels, predicted, len(names))
+    occurring = np.flatnonzero(counts.sum(axis=1))
+    correct, examples = counts.diagonal()[occurring], counts.sum(axis=1)[occurring]
+    worst_first = np.argsort(correct / examples, kind="stable")[: style.MOST_CLASSES]
+    count = len(worst_first)
+    width = max(4.0, 1.4 + 0.3 * count)
+    figure = Figure(figsize=(width, 3.2), dpi=style.DPI, layout="constrained")
     axes = figure.subplots()
-    for place, i in enumerate(order):
-        low, high = analysis.wilson_interval(int(right[i]), int(total[i]))
-        axes.plot([place, place], [low, high], "-", color=style.VALIDATION, linewidth=1.2)
-        axes.plot([place], [right[i] / total[i]], "o", color=style.VALIDATION, markersize=4.5)
-    shown_names = [style.class_name(names, int(shown[i])) for i in order]
-    style.turn_long_names(axes, shown_names)
-    axes.set_xticks(range(len(order)), shown_names)
-    if len(order) < len(shown):
-        axes.set_title(f"the worst {len(order)} of {len(shown):,} classes", fontsize=8)
-    axes.set_xlim(-0.7, len(order) - 0.3)
+    for x, i in enumerate(worst_first):
+        low, high = analysis.wilson_interval(int(correct[i]), int(examples[i]))
+        axes.plot([x, x], [low, high], "-", color=style.VALIDATION, linewidth=1.2)
+        axes.plot([x], [correct[i] / examples[i]], "o", color=style.VALIDATION, markersize=4.5)
+    class_names = [style.class_name(names, int(occurring[i])) for i in worst_first]
+    style.turn_long_names(axes, class_names)
+    axes.set_xticks(range(count), class_names)
+    if count < len(occurring):
+        axes.set_title(f"the worst {count} of {len(occurring):,} classes", fontsize=8)
+    axes.set_xlim(-0.7, count - 0.3)
     axes.set_ylabel("correct (%), 95% interval")
     axes.yaxis.set_major_formatter(style.percent)
-    _grid(axes)
+    style.grid(axes)
     axes.tick_params(axis="x", length=0)
     return figure
 
 
 def reliability(labels: np.ndarray, logits: np.ndarray) -> Figure:
-    """Draws how often predictions of a probability are right, and how many there are of each.
+    """Draws the accuracy of predictions against their probability, and the number of predictions below.
 
     The reliability diagram of DeGroot and Fienberg (The Comparison and Evaluation of Forecasters, 1983).
     """
-    found = analysis.reliability(labels, logits)
+    bins = analysis.reliability(labels, logits)
+    confidences = [b.confidence for b in bins]
     figure = Figure(figsize=(4.6, 4.6), dpi=style.DPI, layout="constrained")
-    shares, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    shares.plot([0, 1], [0, 1], "--", color=style.FAINT, linewidth=0.8)
-    for one in found:
-        low, high = analysis.wilson_interval(one.right, one.examples)
-        shares.plot([one.confidence] * 2, [low, high], "-", color=style.VALIDATION, linewidth=1.2)
-    places = [one.confidence for one in found]
-    right = [one.right / one.examples for one in found]
-    shares.plot(places, right, "o-", color=style.VALIDATION, markersize=4.5)
-    shares.set_ylim(0, 1.02)
-    shares.set_ylabel("of them correct (%), 95% interval")
-    shares.set_title("below the dashed line: too sure; above: not sure enough", fontsize=8)
-    counts.bar(places, [one.examples for one in found], width=0.04, color=style.VALIDATION)
+    accuracies, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    accuracies.plot([0, 1], [0, 1], "--", color=style.FAINT, linewidth=0.8)
+    for b in bins:
+        low, high = analysis.wilson_interval(b.right, b.examples)
+        x = [b.confidence, b.confidence]
+        accuracies.plot(x, [low, high], "-", color=style.VALIDATION, linewidth=1.2)
+    accuracy = [b.right / b.examples for b in bins]
+    accuracies.plot(confidences, accuracy, "o-", color=style.VALIDATION, markersize=4.5)
+    accuracies.set_ylim(0, 1.02)
+    accuracies.set_ylabel("of them correct (%), 95% interval")
+    accuracies.set_title("below the dashed line: too sure; above: not sure enough", fontsize=8)
+    counts.bar(confidences, [b.examples for b in bins], width=0.04, color=style.VALIDATION)
     counts.set_yscale("log")
     counts.set_ylabel("images")
     counts.set_xlabel("probability of the class predicted (%)")
     counts.set_xlim(0, 1.02)
-    for axes in (shares, counts):
+    for axes in (accuracies, counts):
         axes.xaxis.set_major_formatter(style.percent)
-        _grid(axes)
-    shares.yaxis.set_major_formatter(style.percent)
+        style.grid(axes)
+    accuracies.yaxis.set_major_formatter(style.percent)
     return figure
 
 
-def comparison(rows: Sequence[Row], baseline: Row | None) -> Figure:
-    """Draws every row's accuracy with its 95% interval, or its folds, and a line at the baseline's.
-
-    Args:
-        rows: from top to bottom.
-        baseline: what the others are compared with, or None.
-    """
-    own, other = style.VALIDATION, style.TRAINING
-    height = 1.1 + 0.24 * len(rows)
-    drawn = Figure(figsize=(8, height), dpi=style.DPI, layout="constrained")
-    axes = drawn.subplots()
-    places = np.arange(len(rows))[::-1]
-    for place, row in zip(places, rows, strict=True):
-        value = 100 * accuracy(row)
-        folds = [100 * share for share in row.result.get("fold_accuracies", ())]
-        low, high = (100 * limit for limit in row.result["test_accuracy_interval"])
-        if folds:
-            axes.plot(folds, [place] * len(folds), "|", color=own, alpha=0.5)
-        else:
-            axes.plot([low, high], [place, place], "-", color=own, linewidth=1.2)
-        axes.plot([value], [place], "o", color=own, markersize=4.5)
-        if row.reference:
-            axes.plot(
-                [row.reference], [place], "D", markerfacecolor="none", color=other, markersize=5
-            )
-    if baseline is not None:
-        axes.axvline(100 * accuracy(baseline), color=other, linewidth=0.8, linestyle="--", zorder=0)
-    axes.set_yticks(places, [row.name for row in rows])
-    axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel(f"correct in the test (%); {'; '.join(_signs(rows, baseline))}")
-    _grid(axes)
-    axes.tick_params(axis="y", length=0)
-    return drawn
-
-
-def _signs(rows: Sequence[Row], baseline: Row | None) -> list[str]:
-    """Returns what those signs mean that a comparison has."""
-    folds = ["fold_accuracies" in row.result for row in rows]
-    signs = {
-        "line: 95% interval": not all(folds),
-        "ticks: folds": any(folds),
-        "diamond: reference": any(row.reference for row in rows),
-        "dashed: baseline": baseline is not None,
-    }
-    return [sign for sign, there in signs.items() if there]
-
-
-def _grid(axes: Axes) -> None:
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
-
-
 def _series(history: Sequence[Record], split: str, quantity: str) -> np.ndarray:
-    """Returns float64 `[n, 2]`: the epochs of one split and one quantity's finite values there."""
+    """Returns the finite values of a quantity in one split: float64 `[n, 2]`, each an epoch and a value."""
     pairs = [
-        (r["epoch"], r[quantity])
-        for r in cast("Sequence[Mapping[str, Any]]", history)
-        if r["split"] == split and quantity in r
+        (record["epoch"], record[quantity])
+        for record in cast("Sequence[Mapping[str, Any]]", history)
+        if record["split"] == split and quantity in record
     ]
     series = np.array(pairs, np.float64).reshape(-1, 2)
     return series[np.isfinite(series[:, 1])]
 
 
 def _stage_ends(history: Sequence[Record]) -> list[float]:
-    """Returns the epochs after which another stage follows."""
+    """Returns the last epoch of each stage but the last."""
     return [
-        before["epoch"]
-        for before, after in itertools.pairwise(history)
-        if before.get("stage") != after.get("stage")
+        record["epoch"]
+        for record, following in itertools.pairwise(history)
+        if record.get("stage") != following.get("stage")
     ]
 
 
 def _leave_out_the_start(axes: Axes, history: Sequence[Record]) -> None:
-    """Fits the axis to validation and later training: the first steps would squeeze the rest."""
+    """Fits the y axis to validation and later training, because the first steps would squeeze the rest."""
     training = _series(history, "train", "accuracy")
     validation = _series(history, "validation", "accuracy")
     if len(validation) > 1 or len(training) > 2:
-        _fit(axes, [validation[:, 1], _later(training)])
+        _fit_y_axis(axes, [validation[:, 1], _later_values(training)])
 
 
-def _later(series: np.ndarray) -> np.ndarray:
-    """Returns a series' values after its first epoch; of one that is shorter than two, the later half."""
+def _later_values(series: np.ndarray) -> np.ndarray:
+    """Returns the values after the first epoch, or the later half if the series ends before epoch 2."""
     epochs, values = series[:, 0], series[:, 1]
-    enough = len(epochs) and epochs[-1] >= 2
-    return values[epochs > 1] if enough else values[len(values) // 2 :]
+    if len(epochs) and epochs[-1] >= 2:
+        return values[epochs > 1]
+    return values[len(values) // 2 :]
 
 
-def _fit(axes: Axes, series: Sequence[np.ndarray]) -> None:
-    shown = np.concatenate([[], *series])
-    if len(shown):
-        margin = max(0.05 * np.ptp(shown), 0.002)
-        axes.set_ylim(shown.min() - margin, shown.max() + margin)
+def _fit_y_axis(axes: Axes, values: Sequence[np.ndarray]) -> None:
+    """Sets the limits of the y axis to the values, with a margin; without values, leaves them."""
+    joined = np.concatenate([[], *values])
+    if len(joined):
+        margin = max(0.05 * np.ptp(joined), 0.002)
+        axes.set_ylim(joined.min() - margin, joined.max() + margin)

@@ -9,18 +9,18 @@ HEADING = (
     *("experiment", "data", "parameters", "epochs", "training", "validation", "test"),
     *("95% interval, or folds", "reference", "difference"),
 )
-"""What the cells of a row are; "training" is m:ss, accuracies are percentages."""
+"""The columns of the table. "training" is a duration (m:ss); accuracies are percentages."""
 
 
 class Row(NamedTuple):
     """One experiment.
 
     Attributes:
-        name: what it is called.
-        group: those of one group stand together.
+        name: of the experiment.
+        group: the rows of one group are adjacent, below the group's name.
         result: the content of its `result.json`.
-        reference: an accuracy in percent to set beside its own, or 0.
-        page: where to read more, relative to the page of all; "" for nowhere.
+        reference: an accuracy in percent to compare with the test accuracy; 0 for none.
+        page: the experiment's page, relative to the page of the table; "" for none.
     """
 
     name: str
@@ -31,30 +31,38 @@ class Row(NamedTuple):
 
 
 def rows(name: str, page: str, result: Result, reference: float = 0.0) -> list[Row]:
-    """Returns the row of an experiment, or those of all its trials if it is a sweep or a study."""
-    if "rows" in result:
-        above = page.rpartition("/")[0]
-        pages = [f"{above}/{place}" if (place := row.get("page")) else "" for row in result["rows"]]
-        return [
-            Row(_trial(row), name, row, row.get("reference", 0.0), place)
-            for row, place in zip(result["rows"], pages, strict=True)
-        ]
-    return [Row(name, result["dataset"], result, reference, page)]
+    """Returns the row of an experiment, or the rows of all its trials if it is a sweep or a study.
+
+    Args:
+        name: of the experiment.
+        page: the experiment's page; the pages of trials are relative to its folder.
+        result: the content of its `result.json`.
+        reference: of a single experiment; each trial has its own reference.
+    """
+    if "rows" not in result:
+        return [Row(name, result["dataset"], result, reference, page)]
+    folder = page.rpartition("/")[0]
+    trials: list[Row] = []
+    for row in result["rows"]:
+        row_page = row.get("page")
+        trial_page = f"{folder}/{row_page}" if row_page else ""
+        trials.append(Row(_trial_name(row), name, row, row.get("reference", 0.0), trial_page))
+    return trials
 
 
-def _trial(row: SingleResult) -> str:
+def _trial_name(row: SingleResult) -> str:
     group, name = row.get("group", ""), row["name"]
     return name if group == name else f"{group}: {name}"
 
 
 def accuracy(row: Row) -> float:
-    """Returns the share of test examples read rightly; of a cross-validation, the mean over folds."""
+    """Returns the test accuracy in [0, 1]; of an experiment with folds, the mean over folds."""
     result = row.result
     return result["fold_mean"] if "fold_mean" in result else result["test_accuracy"]
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """Returns a row's cells under HEADING; what there is none of is blank."""
+    """Returns the cells of a row, one for each column of HEADING; an unknown value is an empty cell."""
     result = row.result
     low, high = result["test_accuracy_interval"]
     spread = f"{100 * low:.2f} to {100 * high:.2f}"

@@ -11,8 +11,9 @@ from jaxletters.evaluation import analysis
 from jaxletters.report import style
 
 _EXAMPLES_PER_CLASS = 16
-_SHEET_WIDTH = 1100  # in pixels of the images
-_EXAMPLE_HEIGHT = 56  # on screen, in pixels, as near as whole multiples come
+_SHEET_WIDTH = 1100  # in image pixels
+# Heights are in screen pixels, rounded to a multiple of the image's height.
+_EXAMPLE_HEIGHT = 56
 _KERNEL_HEIGHT = 48
 _MISTAKES = 32
 _MISTAKES_PER_ROW = 8
@@ -20,7 +21,7 @@ _MISTAKE_HEIGHT = 112
 
 
 def contact_sheet(data: Dataset) -> Figure:
-    """Draws the first examples of each class that occurs, a row per class."""
+    """Draws the first examples of each class that occurs, one row per class."""
     occurring = np.unique(data.labels)
     labels = occurring[: style.MOST_CLASSES]
     columns = min(_EXAMPLES_PER_CLASS, max(4, _SHEET_WIDTH // data.images.shape[2]))
@@ -41,7 +42,7 @@ def contact_sheet(data: Dataset) -> Figure:
 
 
 def augmented(originals: np.ndarray, variants: np.ndarray) -> Figure:
-    """Draws images, a row each, and at their right what augmentation made of them.
+    """Draws one row for each image: the image, then its augmented variants.
 
     Args:
         originals: uint8 `[n, h, w]` or `[n, h, w, 3]`.
@@ -59,15 +60,16 @@ def augmented(originals: np.ndarray, variants: np.ndarray) -> Figure:
 
 
 def kernels(weights: np.ndarray) -> Figure:
-    """Draws the kernels of a first layer, dark where ink counts for, light where it counts against.
+    """Draws the kernels of a first layer: positive weights dark, negative weights light.
 
     Args:
         weights: float32 `[kh, kw, n]`.
     """
     height, width, count = weights.shape
-    each = np.moveaxis(weights, 2, 0)
-    largest = np.maximum(np.abs(each).max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
-    shades = np.rint(127.5 + 127.5 * each / largest).astype(np.uint8)
+    kernels_first = np.moveaxis(weights, 2, 0)
+    largest = np.abs(kernels_first).max(axis=(1, 2), keepdims=True)
+    largest = np.maximum(largest, np.finfo(np.float32).tiny)  # a kernel may be all zeros
+    shades = np.rint(127.5 + 127.5 * kernels_first / largest).astype(np.uint8)
     columns = min(_EXAMPLES_PER_CLASS, count)
     figure, _, _ = _mosaic(
         f"The first layer's {count} kernels of {height}x{width}, each to its own scale",
@@ -80,7 +82,7 @@ def kernels(weights: np.ndarray) -> Figure:
 
 
 def worst_mistakes(test: Dataset, logits: np.ndarray) -> Figure:
-    """Draws the most confident mistakes with true class, predicted class and its probability."""
+    """Draws the most confident mistakes with their true class, predicted class and its probability."""
     mistakes = analysis.worst_mistakes(test.labels, logits, _MISTAKES)
     if not mistakes:
         figure = Figure(figsize=(8, 0.6), dpi=style.DPI)
@@ -128,16 +130,16 @@ def _mosaic(
     """Draws rows of at most `columns` images, each image pixel as a square of whole screen pixels.
 
     Args:
-        headline: what is seen.
+        headline: the text above the images.
         rows: uint8 images of one size: `[h, w]`, 0 = paper, 255 = ink, or in colour `[h, w, 3]`.
-        columns: images that a row has room for.
-        height: about how many screen pixels an image is to measure.
-        gap: image pixels of paper above each image, and at its right.
-        left_margin: screen pixels at the left, for names.
+        columns: the number of images in a full row.
+        height: the approximate height of an image, in screen pixels.
+        gap: the blank space above each image and at its right, in image pixels.
+        left_margin: the space for names at the left, in screen pixels.
 
     Returns:
-        The figure, its axes in units of image pixels, and each place's top left corner (x, y) in
-        them: int `[rows, columns, 2]`.
+        The figure, its axes in units of image pixels, and the top left corner (x, y) of each image in
+        these units: int `[rows, columns, 2]`.
     """
     h, w, *channels = rows[0][0].shape
     places = np.indices((len(rows), columns))

@@ -1,9 +1,10 @@
-"""The HTML pages of a run and of several, each one file that needs nothing but its pictures."""
+"""The HTML pages of one run and of several; each page is one file, with its pictures beside it."""
 
 import functools
 import itertools
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jinja2
 
@@ -16,7 +17,7 @@ from jaxletters.runtime.environment import Environment
 
 
 class Section(NamedTuple):
-    """A part of a run's page: a title, a sentence, a picture, a table; all but the title may lack.
+    """A part of a run's page: a title, and optionally a sentence, a picture and a table.
 
     Attributes:
         title: its heading.
@@ -25,7 +26,7 @@ class Section(NamedTuple):
         width: of its picture, in CSS pixels.
         heading: of the table's columns.
         rows: of the table.
-        pictures: whether its picture shows images in colour, which a dark page must not invert.
+        pictures: whether its picture shows images in colour, which the page's dark style must not invert.
     """
 
     title: str
@@ -38,7 +39,7 @@ class Section(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """One of the figures at the head of a page."""
+    """One of the numbers at the top of a page."""
 
     label: str
     value: str
@@ -56,7 +57,7 @@ class Picture(NamedTuple):
 def of_run(
     result: SingleResult,
     sections: Sequence[Section],
-    config: dict[str, Any],
+    config: Mapping[str, object],
     environment: Environment,
     changes: Sequence[str],
 ) -> str:
@@ -64,16 +65,16 @@ def of_run(
 
     Args:
         result: the content of its `result.json`.
-        sections: what follows the headline figures.
+        sections: the parts of the page below its facts.
         config: its settings, nested.
-        environment: what its numbers depend on besides its settings, nested.
-        changes: what of that changed while it ran.
+        environment: what its numbers depend on besides its settings.
+        changes: the parts of the environment that changed while it ran.
     """
     note = f" ({result['dataset_note']})" if result["dataset_note"] else ""
     commit = environment.get("commit") or ""
     return _template("run.html").render(
         title=result["name"],
-        subtitle=f"{result['experiment']} on {result['dataset']}{note}{_reads(result)}",
+        subtitle=f"{result['experiment']} on {result['dataset']}{note}{_test_split_reads(result)}",
         facts=_facts(result),
         sections=sections,
         command=environment.get("command", ""),
@@ -85,19 +86,20 @@ def of_run(
             {"title": "Settings", "rows": serialization.flatten(config).items()},
             {"title": "Environment", "rows": serialization.flatten(environment).items()},
         ],
-        above=_above(result, config),
+        above=_run_folder_content(result, config),
     )
 
 
-def _above(result: SingleResult, config: dict[str, Any]) -> str:
-    """Returns what lies in the run folder beside the folder of the page."""
+def _run_folder_content(result: SingleResult, config: Mapping[str, object]) -> str:
+    """Returns a description of what the run folder contains besides the report."""
     kept = "metrics.jsonl, timings.jsonl, checkpoints"
     if "fold_accuracies" in result:
         return f"for each fold a folder with {kept}" if "training_seconds" in result else ""
     return f"for each stage a folder with {kept}" if config.get("stages") else kept
 
 
-def _reads(result: SingleResult) -> str:
+def _test_split_reads(result: SingleResult) -> str:
+    """Returns a clause about how often the run read the test split, or ""."""
     if "test_split_reads" not in result:
         return ""
     times = {0: "was not read", 1: "was read once"}
@@ -110,32 +112,36 @@ def of_several(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[
 
     Args:
         title: of the page.
-        remark: a sentence about how the figures came about.
-        rows: each change of group or data has a line of its own.
-        pictures: what stands below.
+        remark: a sentence about how the numbers were measured.
+        rows: of the table, in order; each change of group or dataset starts with a separate line.
+        pictures: below the table.
     """
     table = [comparison.cells(row) for row in rows]
-    # The data are those of a whole group, and named in its line; what no row has is not shown.
-    data = comparison.HEADING.index("data")
-    shown = [
-        i for i in range(len(comparison.HEADING)) if i != data and any(line[i] for line in table)
+    # The line above each group names its dataset, so the table has no column for it. Columns that are empty
+    # in every row are left out, too.
+    data_column = comparison.HEADING.index("data")
+    columns = [
+        i
+        for i in range(len(comparison.HEADING))
+        if i != data_column and any(line[i] for line in table)
     ]
 
     def label(entry: tuple[Row, tuple[str, ...]]) -> str:
-        group, name = entry[0].group, entry[1][data]
-        return name if not group or name.startswith(group) else f"{group}: {name}"
+        row, line = entry
+        group, data = row.group, line[data_column]
+        return data if not group or data.startswith(group) else f"{group}: {data}"
 
     groups = [
         {
             "label": key,
             "rows": [
-                {"name": row.name, "page": row.page, "cells": [line[i] for i in shown[1:]]}
+                {"name": row.name, "page": row.page, "cells": [line[i] for i in columns[1:]]}
                 for row, line in members
             ],
         }
         for key, members in itertools.groupby(zip(rows, table, strict=True), key=label)
     ]
-    heading = [comparison.HEADING[i] for i in shown]
+    heading = [comparison.HEADING[i] for i in columns]
     return _template("comparison.html").render(
         title=title, remark=remark, heading=heading, groups=groups, pictures=pictures
     )
@@ -149,8 +155,8 @@ def _facts(result: SingleResult) -> list[Fact]:
         Fact("misread", f"{result['test_errors']:,}", f"of {result['test_examples']:,} images"),
     ]
     for name, value in result.get("metrics", {}).items():
-        shown = "not a number" if value is None or value != value else f"{value:.4g}"
-        facts.append(Fact(f"test {name.replace('_', ' ')}", shown))
+        text = "not a number" if value is None or math.isnan(value) else f"{value:.4g}"
+        facts.append(Fact(f"test {name.replace('_', ' ')}", text))
     if "fold_mean" in result:
         spread = (
             f"sd {100 * result['fold_deviation']:.2f} over {len(result['fold_accuracies'])} folds"
@@ -161,13 +167,15 @@ def _facts(result: SingleResult) -> list[Fact]:
         chosen = f"best, at step {result['best_step']:,}"
         facts.append(Fact("validation accuracy", f"{validated:.2%}", chosen))
     error = result["test_calibration_error"]
-    # What is not finite has no place in JSON.
-    if error is not None and error == error:
+    # JSON has no NaN, so a result that was read from a file has None instead.
+    if error is not None and not math.isnan(error):
         facts.append(Fact("calibration error", f"{error:.2%}", "expected, 15 bins"))
     facts.append(Fact("parameters", f"{result['parameters']:,}"))
     if "train_examples" in result:
-        others = result["validation_examples"]
-        held_out = f"{others:,} others held out to validate" if others else "all, nothing held out"
+        validation = result["validation_examples"]
+        held_out = "all, nothing held out"
+        if validation:
+            held_out = f"{validation:,} others held out to validate"
         facts.append(Fact("trained on", f"{result['train_examples']:,}", held_out))
     if "training_seconds" in result:
         epochs = f"{result['epochs']:.3g} epochs, {result['steps']:,} steps"

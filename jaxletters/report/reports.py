@@ -1,9 +1,9 @@
-"""What a finished run leaves for its reader: a page with pictures, the result as JSON and as text."""
+"""The report of a finished run: a page with pictures, and the result as JSON and as text."""
 
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,21 +17,21 @@ from jaxletters.runtime.files import encode_utf8, to_json, write_bytes
 
 
 class RunReport(NamedTuple):
-    """All that a report shows.
+    """The content of a run's report.
 
     Attributes:
-        history: the records of `metrics.jsonl`, as `charts.learning_curves` wants them; none where
-            there was no one training to draw.
+        history: the records of `metrics.jsonl`, as `charts.learning_curves` takes them; empty unless
+            there was exactly one training.
         train_sample: some training examples, for the contact sheet.
         test: the test split.
         test_logits: float32 `[n, classes]`, of the test split.
         result: the content of `result.json`.
         config: the run's settings, nested.
-        environment: what its numbers depend on besides its settings, nested.
-        changes: what of that changed while it ran, and may have changed the last bits.
-        augmented: training images uint8 `[n, h, w]` and what augmentation makes of them, uint8
+        environment: what its numbers depend on besides its settings.
+        changes: the parts of the environment that changed while it ran, which may affect the last bits.
+        augmented: training images, uint8 `[n, h, w]`, and k augmented variants of each, uint8
             `[n, k, h, w]`; None without augmentation.
-        kernels: float32 `[kh, kw, n]`, of the first convolution; None without one.
+        kernels: float32 `[kh, kw, n]`, of the first convolution; None without a convolution.
     """
 
     history: list[Record]
@@ -39,7 +39,7 @@ class RunReport(NamedTuple):
     test: Dataset
     test_logits: np.ndarray
     result: SingleResult
-    config: dict[str, Any]
+    config: Mapping[str, object]
     environment: Environment
     changes: list[str]
     augmented: tuple[np.ndarray, np.ndarray] | None = None
@@ -49,18 +49,18 @@ class RunReport(NamedTuple):
 def of_run(run: RunReport) -> dict[str, bytes]:
     """Returns the files of a run's report, by their names; equal runs give equal bytes."""
     result = run.result
-    files, sections = _shown(run)
-    shown = page.of_run(result, sections, run.config, run.environment, run.changes)
-    files["index.html"] = encode_utf8(shown)
+    files, sections = _draw(run)
+    html = page.of_run(result, sections, run.config, run.environment, run.changes)
+    files["index.html"] = encode_utf8(html)
     predictions = io.BytesIO()
     np.savez(predictions, labels=run.test.labels, logits=run.test_logits)
     files["predictions.npz"] = predictions.getvalue()
     files["result.txt"] = encode_utf8("".join(f"{line}\n" for line in text.lines(result)))
-    return _ended(files, result)
+    return _with_result(files, result)
 
 
-def _shown(run: RunReport) -> tuple[dict[str, bytes], list[page.Section]]:
-    """Returns the PNG files of a report, and the parts of its page, in their order."""
+def _draw(run: RunReport) -> tuple[dict[str, bytes], list[page.Section]]:
+    """Returns the PNG files of a report by name, and the sections of its page, in order."""
     # Matplotlib takes half a second to import.
     from jaxletters.report import charts, image_grids, style
 
@@ -93,16 +93,18 @@ def _shown(run: RunReport) -> tuple[dict[str, bytes], list[page.Section]]:
         name, note = run.result["name"], run.result["dataset_note"]
         caption = f"{name} ({note})" if note else name
         files = {f"{name}.png": style.png(figure, caption) for name, figure, _ in drawn}
-    colour = _IMAGES if run.test.images.ndim > 3 else ()
+    in_colour = _IMAGE_FIGURES if run.test.images.ndim > 3 else ()
     sections = [
-        section._replace(file=f"{name}.png", width=style.css_width(figure), pictures=name in colour)
+        section._replace(
+            file=f"{name}.png", width=style.css_width(figure), pictures=name in in_colour
+        )
         for name, figure, section in drawn
     ]
     return files, sections
 
 
-# The figures that are made of the data's own images.
-_IMAGES = ("worst_mistakes", "contact_sheet", "augmentation")
+# The figures that consist of images of the dataset.
+_IMAGE_FIGURES = ("worst_mistakes", "contact_sheet", "augmentation")
 
 
 _CLASSES = page.Section("Class by class")
@@ -125,34 +127,34 @@ _KERNELS = page.Section(
 
 
 def _confusions(result: SingleResult) -> page.Section:
+    """Returns the section of the confusion matrix, with a table of the most frequent confusions."""
     if not (most_confused := result["most_confused"]):
         return page.Section("Confusions")
     rows = [
         (f"{c['label']} taken for {c['predicted']}", f"{c['times']:,}", f"{c['share']:.1%}")
         for c in result["confusions"]
     ]
-    one, other = most_confused["pair"]
-    as_one = most_confused["test_accuracy_as_one"]
+    first, second = most_confused["pair"]
+    accuracy = most_confused["test_accuracy_as_one"]
     return page.Section(
         "Confusions",
-        f"If {one} and {other} counted as one, the test accuracy would be {as_one:.2%}.",
+        f"If {first} and {second} counted as one, the test accuracy would be {accuracy:.2%}.",
         heading=("", "times", "of the class"),
         rows=rows,
     )
 
 
 class Comparison(NamedTuple):
-    """All that a report of several experiments shows.
+    """The content of a report of several experiments.
 
     Attributes:
         title: of its page.
-        remark: how the figures came about, in a sentence.
+        remark: a sentence about how the numbers were measured.
         rows: the experiments, in the order of the table.
         baseline: the row that the others are compared with, or None.
-        sheets: some examples of every dataset, for contact sheets.
-        result: further facts, ready for JSON.
-        histories: the records of runs' `metrics.jsonl` by their names, for learning
-            curves; None for none.
+        sheets: some examples of each dataset by title, for contact sheets.
+        result: further keys of `result.json`.
+        histories: the records of `metrics.jsonl` by run, for learning curves; None for no curves.
     """
 
     title: str
@@ -168,16 +170,16 @@ _ACCURACY = "Accuracy in the test"
 
 
 def of_several(compared: Comparison) -> dict[str, bytes]:
-    """Returns the files of a report of several experiments as `of_run` does those of one."""
-    from jaxletters.report import charts, image_grids, style
+    """Returns the files of a report of several experiments, by their names."""
+    from jaxletters.report import charts, comparison_chart, image_grids, style
 
     with style.style():
-        drawn = {"comparison": (charts.comparison(compared.rows, compared.baseline), _ACCURACY)}
+        drawn = {"comparison": (comparison_chart.draw(compared.rows, compared.baseline), _ACCURACY)}
         if compared.histories:
             drawn["learning_curves"] = charts.several_curves(compared.histories), "Learning curves"
         for i, (name, dataset) in enumerate(compared.sheets.items(), 1):
             caption = f"{name}: each row must show the class at its left"
-            # Not called as the dataset, whose name may be that of no file.
+            # The file has a number, because the name of a dataset may not be valid as a file name.
             drawn[f"contact_sheet{i}"] = image_grids.contact_sheet(dataset), caption
         files = {
             f"{name}.png": style.png(figure, compared.title) for name, (figure, _) in drawn.items()
@@ -186,8 +188,8 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         page.Picture(f"{name}.png", style.css_width(figure), caption)
         for name, (figure, caption) in drawn.items()
     ]
-    shown = page.of_several(compared.title, compared.remark, compared.rows, pictures)
-    files["index.html"] = encode_utf8(shown)
+    html = page.of_several(compared.title, compared.remark, compared.rows, pictures)
+    files["index.html"] = encode_utf8(html)
     rows = [
         {
             **row.result,
@@ -195,18 +197,18 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         }
         for row in compared.rows
     ]
-    return _ended(files, {"name": compared.title, **compared.result, "rows": rows})
+    return _with_result(files, {"name": compared.title, **compared.result, "rows": rows})
 
 
-def _ended(files: dict[str, bytes], result: Mapping[str, object]) -> dict[str, bytes]:
-    # Last, because it is what says that a run is finished.
+def _with_result(files: dict[str, bytes], result: Mapping[str, object]) -> dict[str, bytes]:
+    """Returns the files of a report with `result.json` as the last one: it marks the run as finished."""
     return {**files, "result.json": encode_utf8(f"{to_json(result, indent=2)}\n")}
 
 
 def write(folder: Path, files: dict[str, bytes]) -> list[Path]:
-    """Writes the files of a report, in their order, over those of an earlier one; returns their paths.
+    """Writes the files of a report in order, over those of an earlier report; returns their paths.
 
-    Each is either the old one or the new one, whole.
+    An interruption leaves no partial file: each file is complete, and either old or new.
 
     Raises:
         UserError: a file cannot be written.

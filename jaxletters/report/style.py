@@ -1,4 +1,4 @@
-"""How all figures of a report look, and a figure as a PNG file."""
+"""The style of all figures of a report, and their PNG files."""
 
 import functools
 import io
@@ -13,9 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 DPI = 150
-# A figure of more classes could be neither read nor opened.
+# A figure with more classes would be too large to open and to read.
 MOST_CLASSES = 62
-# Beside DejaVu Sans, which comes with Matplotlib: fonts of other scripts that systems have.
+# Parts of the names of system fonts for scripts that DejaVu Sans, Matplotlib's own font, lacks.
 _SCRIPTS = ("CJK", "Gothic", "Hiragino", "Devanagari", "Bengali", "Tamil", "Thai", "Ethiopic")
 _LONGEST_NAME = 14
 # Two of Okabe and Ito's colours: they differ for every kind of colour vision, and in lightness.
@@ -40,7 +40,7 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def style() -> Generator[None]:
-    """The context to make and render figures in, whatever style the caller has set."""
+    """The context in which figures are drawn and rendered, independent of the caller's style."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
@@ -50,31 +50,34 @@ def style() -> Generator[None]:
 
 @functools.cache
 def _families() -> tuple[str, ...]:
-    """Returns the fonts that figures are set in: for each character the first that has it."""
+    """Returns the fonts of figures; Matplotlib sets each character in the first font that has it."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     others = sorted(name for name in installed if any(script in name for script in _SCRIPTS))
     return ("DejaVu Sans", *others)
 
 
 @functools.cache
-def _paths() -> tuple[str, ...]:
+def _font_files() -> tuple[str, ...]:
     return tuple(font_manager.findfont(family) for family in _families())
 
 
-def _has(path: str, character: str) -> bool:
-    return bool(font_manager.get_font(path).get_char_index(ord(character)))
+def _has_character(font_file: str, character: str) -> bool:
+    return bool(font_manager.get_font(font_file).get_char_index(ord(character)))
 
 
 def font_of(text: str) -> str:
-    """Returns the file of the first font that has a whole text, or else of the first."""
-    whole = (path for path in _paths() if all(_has(path, character) for character in text))
-    return next(whole, _paths()[0])
+    """Returns the file of the first font that has every character of a text, else of the first font."""
+    for font_file in _font_files():
+        if all(_has_character(font_file, character) for character in text):
+            return font_file
+    return _font_files()[0]
 
 
 def class_name(names: Sequence[str], label: int) -> str:
-    """Returns a class's name as a figure can show it: shortened; its number where no font has its script."""
+    """Returns the name of a class, shortened, for a figure; "#" and its label if no font can show it."""
     name = names[label]
-    if not all(any(_has(path, character) for path in _paths()) for character in name):
+    font_files = _font_files()
+    if not all(any(_has_character(file, character) for file in font_files) for character in name):
         return f"#{label}"
     if len(name) <= _LONGEST_NAME:
         return name
@@ -83,27 +86,24 @@ def class_name(names: Sequence[str], label: int) -> str:
 
 
 def legend(names: Sequence[str]) -> str:
-    """Returns which classes figures call by their numbers, "" for none."""
-    numbered = {f"#{i}": i for i in range(len(names))}
-    found = [
-        f"{number} is {names[i]}"
-        for number, i in numbered.items()
-        if class_name(names, i) == number
+    """Returns a sentence with the names of the classes that figures show as numbers; "" for no such class."""
+    numbered = [
+        f"#{i} is {name}" for i, name in enumerate(names) if class_name(names, i) == f"#{i}"
     ]
-    if not found:
+    if not numbered:
         return ""
-    more = " ..." if len(found) > MOST_CLASSES else ""
-    return f"In figures, for want of a font: {', '.join(found[:MOST_CLASSES])}{more}."
+    ellipsis = " ..." if len(numbered) > MOST_CLASSES else ""
+    return f"In figures, for want of a font: {', '.join(numbered[:MOST_CLASSES])}{ellipsis}."
 
 
 def turn_long_names(axes: Axes, names: Sequence[str]) -> None:
-    """Turns the class names below a chart upright where they would run into each other."""
+    """Turns the class names below a chart by 90 degrees if one is long, because they would overlap."""
     if max(map(len, names), default=0) > 2:
         axes.tick_params(axis="x", labelrotation=90)
 
 
 def png(figure: Figure, caption: str) -> bytes:
-    """Returns a figure with `caption` at its foot as a PNG file; equal figures give equal bytes."""
+    """Returns a figure as a PNG file, with a caption at the bottom; equal figures give equal bytes."""
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color=FAINT)
     file = io.BytesIO()
     FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
@@ -111,8 +111,14 @@ def png(figure: Figure, caption: str) -> bytes:
 
 
 def css_width(figure: Figure) -> int:
-    """Returns how wide, in CSS pixels, a figure is on a page where its text has the size it was set in."""
+    """Returns the width of a figure on a page, in CSS pixels, that keeps the font sizes of its text."""
     return round(96 * figure.get_size_inches()[0])
+
+
+def grid(axes: Axes) -> None:
+    """Draws pale horizontal lines behind a chart."""
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def headline(figure: Figure, text: str) -> None:
@@ -121,5 +127,5 @@ def headline(figure: Figure, text: str) -> None:
 
 
 def percent(share: float, position: float) -> str:  # noqa: ARG001
-    """Returns a share as a number of percent; Matplotlib calls it for every tick."""
+    """Formats a share in [0, 1] as a percentage without the sign, for Matplotlib's axes."""
     return f"{100 * share:.6g}"

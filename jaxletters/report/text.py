@@ -1,11 +1,12 @@
 """A result as lines of text."""
 
-from typing import Any
+from typing import cast
 
 from jaxletters.evaluation.result import Confusion, MostConfused, SingleResult
 
 _CLASSES_PER_LINE = 6
-_APART = (
+# The keys of a result that have a line or a table of another form.
+_NOT_FACTS = (
     *("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions"),
     *("base", "most_confused", "metrics"),
 )
@@ -14,7 +15,7 @@ _APART = (
 def lines(result: SingleResult) -> list[str]:
     """Returns the content of `result.json` as lines: its facts, its classes, its confusions."""
     low, high = result["test_accuracy_interval"]
-    facts = {key: _value(key, value) for key, value in result.items() if key not in _APART}
+    facts = {key: _value(key, value) for key, value in result.items() if key not in _NOT_FACTS}
     for name, value in result.get("metrics", {}).items():
         facts[f"test_{name}"] = _value("", value)
     facts["test_accuracy"] += f" (95% interval {low:.2%} to {high:.2%})"
@@ -26,48 +27,50 @@ def lines(result: SingleResult) -> list[str]:
         *(f"{key.replace('_', ' '):{width}}  {text}" for key, text in facts.items()),
         "",
         "accuracy by class",
-        *_classes(result["class_accuracy"]),
+        *_class_lines(result["class_accuracy"]),
         "",
         "most frequent confusions" if result["confusions"] else "no confusions",
         *map(_confusion, result["confusions"]),
-        *_as_one(result.get("most_confused")),
+        *_most_confused(result.get("most_confused")),
     ]
 
 
-def _value(key: str, value: Any) -> str:
+def _value(key: str, value: object) -> str:
     if value is None:
         return "unknown"
     if key == "fold_accuracies":
-        return "  ".join(f"{share:.2%}" for share in value)
+        return "  ".join(f"{share:.2%}" for share in cast(list[float], value))
     if key.endswith(("accuracy", "accuracy_over_shifts", "calibration_error")) or key.startswith(
         "fold_"
     ):
-        return f"{value:.2%}"
+        return f"{cast(float, value):.2%}"
     if key.endswith("seconds"):
-        return f"{value:,.1f}"
+        return f"{cast(float, value):,.1f}"
     if isinstance(value, float):
         return f"{value:,.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _classes(accuracy: dict[str, float]) -> list[str]:
+def _class_lines(accuracy: dict[str, float]) -> list[str]:
+    """Returns lines of several classes each, with their accuracies."""
     width = max(map(len, accuracy))
     cells = [f"{name:>{width}} {value:7.2%}" for name, value in accuracy.items()]
     rows = range(0, len(cells), _CLASSES_PER_LINE)
     return ["  " + "   ".join(cells[i : i + _CLASSES_PER_LINE]) for i in rows]
 
 
-def _confusion(found: Confusion) -> str:
+def _confusion(confusion: Confusion) -> str:
+    label = confusion["label"]
     return (
-        f"  {found['label']} taken for {found['predicted']}"
-        f"  {found['times']:6,} times, {found['share']:.1%} of {found['label']}"
+        f"  {label} taken for {confusion['predicted']}"
+        f"  {confusion['times']:6,} times, {confusion['share']:.1%} of {label}"
     )
 
 
-def _as_one(found: MostConfused | None) -> list[str]:
-    if found is None:
+def _most_confused(confused: MostConfused | None) -> list[str]:
+    """Returns a line about the two classes most often confused, or no line."""
+    if confused is None:
         return []
-    one, other = found["pair"]
-    return [
-        f"  if {one} and {other} counted as one: test accuracy {found['test_accuracy_as_one']:.2%}"
-    ]
+    first, second = confused["pair"]
+    accuracy = confused["test_accuracy_as_one"]
+    return [f"  if {first} and {second} counted as one: test accuracy {accuracy:.2%}"]

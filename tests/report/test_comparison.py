@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from results import FOLDS, RUN
 
-from jaxletters.report import charts, comparison, style
+from jaxletters.report import comparison, comparison_chart, style
 from jaxletters.report.comparison import Row
 
 
@@ -58,7 +58,7 @@ def test_the_rows_of_a_sweep_keep_their_references_and_pages():
 def test_the_figure_has_a_point_for_every_row_in_its_order(baseline):
     rows = [Row("one", "", RUN, reference=93.69), Row("two", "", FOLDS)]
     with style.style():
-        axes = charts.comparison(rows, baseline).axes[0]
+        axes = comparison_chart.draw(rows, baseline).axes[0]
     names = {
         text.get_text(): y
         for text, y in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
@@ -92,5 +92,5 @@ RUN_ROW, FOLDS_ROW = Row("one", "", RUN), Row("two", "", FOLDS)
 )
 def test_the_figure_says_what_its_signs_mean_and_of_no_others(rows, baseline, signs):
     with style.style():
-        axes = charts.comparison(rows, baseline).axes[0]
+        axes = comparison_chart.draw(rows, baseline).axes[0]
     assert axes.get_xlabel() == f"correct in the test (%); {signs}"
