@@ -54,7 +54,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Returns int64 `[classes, classes]`: examples of the row's class predicted as the column's."""
-    cells = labels.astype(np.int64) * classes + predicted
+    cells = labels.astype(np.int64) * classes + predicted  # indices into the flattened matrix
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
@@ -76,6 +76,7 @@ def top_confusions(confusion: np.ndarray, limit: int) -> list[Confusion]:
 
 def most_confused_pair(confusion: np.ndarray) -> tuple[int, int] | None:
     """Returns the two classes most often confused with one another, in order; None without a mistake."""
+    # Above the diagonal: the confusions of each pair in both directions.
     mutual = np.triu(confusion + confusion.T, 1)
     first, second = np.unravel_index(mutual.argmax(), mutual.shape)
     return (int(first), int(second)) if mutual.any() else None
@@ -101,7 +102,7 @@ def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[M
 
 
 def reliability(labels: np.ndarray, logits: np.ndarray) -> list[Reliability]:
-    """Returns the predictions of each of 15 equal bins of probability.
+    """Returns the predictions, grouped by the probability of their class into 15 equal bins.
 
     Args:
         labels: int32 `[n]`.
@@ -115,10 +116,12 @@ def reliability(labels: np.ndarray, logits: np.ndarray) -> list[Reliability]:
         return []
     correct = metrics.correct(logits, labels)
     bins = np.minimum(_CALIBRATION_BINS - 1, np.int64(confidence * _CALIBRATION_BINS))
-    return [
-        Reliability(int(inside.sum()), int(correct[inside].sum()), float(confidence[inside].mean()))
-        for inside in (bins == i for i in np.unique(bins))
-    ]
+    result: list[Reliability] = []
+    for i in np.unique(bins):
+        inside = bins == i
+        right = int(correct[inside].sum())
+        result.append(Reliability(int(inside.sum()), right, float(confidence[inside].mean())))
+    return result
 
 
 def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
@@ -164,7 +167,9 @@ def score(test: Dataset, logits: np.ndarray) -> Evaluation:
         "test_examples": count,
         "test_loss": -float(metrics.label_log_probabilities(logits, test.labels).mean()),
         "test_calibration_error": calibration_error(test.labels, logits),
-        "class_accuracy": {n: float(r) for n, r in zip(names, recall, strict=True) if r == r},
+        "class_accuracy": {
+            n: float(r) for n, r in zip(names, recall, strict=True) if not np.isnan(r)
+        },
         "confusions": [
             {
                 "label": names[confused.label],
@@ -174,8 +179,9 @@ def score(test: Dataset, logits: np.ndarray) -> Evaluation:
             }
             for confused in top_confusions(confusion, _LISTED_CONFUSIONS)
         ],
-        "most_confused": pair
-        and {
+        "most_confused": None
+        if pair is None
+        else {
             "pair": [names[i] for i in pair],
             "test_accuracy_as_one": accuracy_as_one(confusion, pair),
         },

@@ -1,6 +1,7 @@
 """The logits of a trained network, computed in batches by one compiled program."""
 
 import functools
+import math
 from collections.abc import Callable
 
 import jax
@@ -46,7 +47,8 @@ def logits(
     def call(batch: np.ndarray) -> jax.Array:
         return compiled_forward()(model, variables, sharding.shard(batch, mesh))
 
-    return in_batches(call, images, batch_size + -batch_size % mesh.size)
+    divisible_size = math.ceil(batch_size / mesh.size) * mesh.size
+    return in_batches(call, images, divisible_size)
 
 
 def in_batches(

@@ -21,7 +21,7 @@ def zero() -> Counts:
 
 def count(logits: jax.Array, labels: jax.Array) -> Counts:
     """Returns the counts of one batch of logits `[b, classes]` and labels `[b]`."""
-    # Imports Optax, which reading does not need.
+    # Imported here because it imports Optax, which `reading` does not need.
     from jaxletters.evaluation import losses
 
     return Counts(
@@ -100,7 +100,7 @@ def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Returns the share of examples with the label's logit, or probability, as the largest."""
+    """Returns the share of examples for which the largest logit, or probability, is the label's."""
     return float(correct(logits, labels).mean())
 
 

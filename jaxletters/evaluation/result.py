@@ -1,6 +1,6 @@
 """The content of `report/result.json`, one type for each kind of experiment.
 
-Accuracies, shares and limits of intervals are in [0, 1], losses in nats; what was not finite is null.
+Accuracies, shares and limits of intervals are in [0, 1], losses in nats; values that are not finite are null.
 """
 
 from typing import Literal, NotRequired, TypedDict, final
@@ -54,7 +54,7 @@ class BaseRun(TypedDict):
 
 
 class InitialWeights(BaseRun):
-    """The base of a run that was trained further, and what became of its arrays, by path."""
+    """The base of a run, and by path the arrays that were taken, initialised, or left unused."""
 
     taken: list[str]
     new: list[str]
@@ -62,7 +62,7 @@ class InitialWeights(BaseRun):
 
 
 class TrainingFacts(TypedDict):
-    """What is known of a network after training, before it is tested."""
+    """The outcome of training, before the test."""
 
     train_examples: int
     validation_examples: int
@@ -118,7 +118,7 @@ Facts = TrainFacts | CrossvalFacts | ZeroShotFacts
 
 
 class _Tested(Evaluation):
-    """The other keys of an experiment on one dataset.
+    """The keys that all experiments on one dataset share.
 
     The rows of a comparison have "group", "reference" (an accuracy in percent, or 0) and "page" (a path
     relative to the comparison's page, or "") as well.

@@ -94,7 +94,7 @@ class Deeper(nn.Module):
         norm_before = c.batch_norm and c.norm_position == "before_activation"
         norm_after = c.batch_norm and not norm_before and last
         max_pool = last and c.pooling == "max"
-        # Pooling earlier leaves a quarter of the work to what follows.
+        # Pooling before the activation leaves a quarter of the values to the activation.
         pool_first = max_pool and c.activation in _MONOTONE
         x = Conv(
             width,

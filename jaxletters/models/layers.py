@@ -15,8 +15,8 @@ class Conv(nn.Module):
     Arguments and parameters have the meaning and names of `nn.Conv`'s. Square kernels with one stride
     and one group use `jaxletters.ops`; all others use XLA's convolution.
 
-    The pooling precedes the bias, and in the networks the activation: neither changes which of four
-    numbers is the largest, and both then process a quarter of them.
+    The pooling precedes the bias, and in the networks the activation. Neither changes which of four
+    values is the largest, and after the pooling both process a quarter of the values.
 
     Attributes:
         features: output channels.
@@ -49,7 +49,8 @@ class Conv(nn.Module):
 
     def _convolve(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
         strides = self.strides if isinstance(self.strides, tuple) else (self.strides, self.strides)
-        square = len(set(self.kernel_size)) == len(set(strides)) == 1
+        kernel_height, kernel_width = self.kernel_size
+        square = kernel_height == kernel_width and strides[0] == strides[1]
         if not square or self.feature_group_count > 1 or (self.pool and strides != (1, 1)):
             x = jax.lax.conv_general_dilated(
                 x,
@@ -61,7 +62,7 @@ class Conv(nn.Module):
             )
             return ops.max_pool(x) if self.pool else x
         if self.is_initializing():
-            # Parameters depend on shapes alone, and tracing the CPU's algorithms takes seconds.
+            # Initialisation needs only the output's shape, and tracing the CPU's algorithms takes seconds.
             shape = ops.output_shape(x, kernel, strides[0], self.padding, self.pool)
             return jnp.zeros(shape, x.dtype)
         if self.pool:
@@ -96,8 +97,8 @@ class BatchNorm(nn.Module):
         if not train:
             slope = scale * jax.lax.rsqrt(variance.value + self.epsilon)
             return (x - mean.value) * slope + offset
-        y, *statistics = ops.batch_norm(x, scale, offset, self.epsilon)
+        y, batch_mean, batch_variance = ops.batch_norm(x, scale, offset, self.epsilon)
         if not self.is_initializing():
-            for running, new in zip((mean, variance), statistics, strict=True):
+            for running, new in ((mean, batch_mean), (variance, batch_variance)):
                 running.value = self.momentum * running.value + (1 - self.momentum) * new
         return y

@@ -31,7 +31,7 @@ def build_module(config: ModelConfig, num_classes: int) -> nn.Module:
 
 
 def mode_arguments(net: nn.Module, train: bool) -> dict[str, bool]:
-    """Returns the keyword argument that tells a network's `__call__` whether it trains, if it has one."""
+    """Returns those of `train`, `training` and `deterministic` that a network's `__call__` accepts."""
     values = {"train": train, "training": train, "deterministic": not train}
     accepted = inspect.signature(type(net).__call__).parameters
     return {name: value for name, value in values.items() if name in accepted}
@@ -98,7 +98,8 @@ def _freeze_norms(
 ) -> Any:
     """Makes each BatchNorm that is not trainable compute as in evaluation."""
     layer = context.module
-    frozen = not is_trainable("/".join((*layer.path, "")), trainable)
+    prefix = "".join(f"{name}/" for name in layer.path)
+    frozen = not is_trainable(prefix, trainable)
     if frozen and isinstance(layer, BatchNorm):
         return call(args[0], False)
     if frozen and isinstance(layer, nn.BatchNorm) and context.method_name == "__call__":

@@ -20,7 +20,7 @@ def by_name(tree: Tree) -> dict[str, jax.Array]:
 
 
 def is_kernel(parameter: jax.Array) -> bool:
-    """Whether a parameter is a kernel, which decays, rather than a bias or a scale: by its axes."""
+    """Whether a parameter is a kernel: more than one axis, unlike a bias or a scale."""
     return parameter.ndim > 1
 
 
@@ -59,7 +59,7 @@ def trainable_mask(params: Tree, pattern: str, setting: str = "trainable") -> Tr
 
 
 def stop_frozen_gradients(params: Tree, pattern: str) -> Tree:
-    """Returns equal parameters; no gradient flows to those that are not trainable."""
+    """Returns the parameters unchanged, with gradients stopped at those that are not trainable."""
 
     def stop(parameter: jax.Array, trainable: bool) -> jax.Array:
         return parameter if trainable else jax.lax.stop_gradient(parameter)

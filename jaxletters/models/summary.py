@@ -94,9 +94,9 @@ def _macs(
     if (kernel := arrays.get("kernel")) is None:
         return 0
     features: int | Sequence[int] = getattr(layer, "features", kernel.shape[-1])
-    per_position = math.prod(features if isinstance(features, Sequence) else (features,))
-    before_pooling = 4 if isinstance(layer, Conv) and layer.pool else 1
-    return math.prod(output_shape) * before_pooling * kernel.size // per_position
+    features_per_position = math.prod(features if isinstance(features, Sequence) else (features,))
+    outputs_per_pooled = 4 if isinstance(layer, Conv) and layer.pool else 1
+    return math.prod(output_shape) * outputs_per_pooled * kernel.size // features_per_position
 
 
 def table(layers: Sequence[LayerRow]) -> Table:

@@ -35,22 +35,22 @@ def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
         float32, of the shape of the image.
     """
     height, width = image.shape[:2]
-    angle, shear, scale, down, right = jax.random.uniform(key, (5,), minval=-1.0) * jnp.array(
+    angle, shear, scale, shift_y, shift_x = jax.random.uniform(key, (5,), minval=-1.0) * jnp.array(
         [jnp.deg2rad(config.rotation), config.shear, config.scale, config.shift, config.shift]
     )
-    y = jnp.arange(height, dtype=jnp.float32)[:, None] - (height - 1) / 2 - down
-    x = jnp.arange(width, dtype=jnp.float32)[None, :] - (width - 1) / 2 - right
+    y = jnp.arange(height, dtype=jnp.float32)[:, None] - (height - 1) / 2 - shift_y
+    x = jnp.arange(width, dtype=jnp.float32)[None, :] - (width - 1) / 2 - shift_x
     if config.elastic:
         noise = jax.random.normal(jax.random.fold_in(key, 1), (2, height, width))
-        smooth = _smoothing(height) @ noise @ _smoothing(width).T
-        y, x = y + config.elastic * smooth[0], x + config.elastic * smooth[1]
+        smooth_noise = _smoothing(height) @ noise @ _smoothing(width).T
+        y, x = y + config.elastic * smooth_noise[0], x + config.elastic * smooth_noise[1]
     cos, sin = jnp.cos(angle) / (1 + scale), jnp.sin(angle) / (1 + scale)
     source_y = cos * y - sin * x
     source_x = sin * y + cos * x + shear * source_y
     coordinates = [source_y + (height - 1) / 2, source_x + (width - 1) / 2]
 
-    def resample(plane: jax.Array, places: list[jax.Array]) -> jax.Array:
-        return cast(jax.Array, map_coordinates(plane, places, order=1, mode="constant"))
+    def resample(channel: jax.Array, positions: list[jax.Array]) -> jax.Array:
+        return cast(jax.Array, map_coordinates(channel, positions, order=1, mode="constant"))
 
     if image.ndim == 2:
         return resample(image, coordinates)
@@ -59,9 +59,9 @@ def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
 
 @functools.cache
 def _smoothing(size: int) -> np.ndarray:
-    """Returns a Gaussian filter that preserves the variance of white noise: float32 `[n, n]`."""
-    places = np.arange(size)
-    weights = np.exp(-(((places[:, None] - places) / _ELASTIC_SIGMA) ** 2) / 2)
+    """Returns a Gaussian filter as a matrix that keeps the variance of white noise: float32 `[n, n]`."""
+    positions = np.arange(size)
+    weights = np.exp(-(((positions[:, None] - positions) / _ELASTIC_SIGMA) ** 2) / 2)
     return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -94,22 +94,27 @@ def low_resolution(image: jax.Array) -> jax.Array:
         float32 `[h, w]` in [0, 1].
     """
     ink = image > 0.5
-    down = _reduction(ink.any(1), _LOW_RESOLUTION[0])
-    right = _reduction(ink.any(0), _LOW_RESOLUTION[1])
-    bits = jnp.float32(down @ image @ right.T > 0.5)
-    up, along = canvas.weights(_LOW_RESOLUTION, image.shape, _LOW_RESOLUTION_MARGIN, "bilinear")
-    return up @ bits @ along.T
+    reduce_rows = _reduction(ink.any(1), _LOW_RESOLUTION[0])
+    reduce_columns = _reduction(ink.any(0), _LOW_RESOLUTION[1])
+    bits = jnp.float32(reduce_rows @ image @ reduce_columns.T > 0.5)
+    enlarge_rows, enlarge_columns = canvas.weights(
+        _LOW_RESOLUTION, image.shape, _LOW_RESOLUTION_MARGIN, "bilinear"
+    )
+    return enlarge_rows @ bits @ enlarge_columns.T
 
 
 def _reduction(occupied: jax.Array, size: int) -> jax.Array:
-    """Returns the matrix of means over `size` equal parts of the occupied range: float32 `[size, n]`."""
+    """Returns the matrix that averages pixels over equal parts of the occupied range: float32 `[size, n]`.
+
+    The range extends from the first to the last true value of `occupied`, bool `[n]`.
+    """
     n = len(occupied)
     first, last = jnp.argmax(occupied), n - jnp.argmax(occupied[::-1])
     part = (last - first) / size
     starts = first + part * jnp.arange(size)[:, None]
-    places = jnp.arange(n)
-    shared = jnp.minimum(starts + part, places + 1) - jnp.maximum(starts, places)
-    return jnp.clip(shared, 0, None) / part
+    pixels = jnp.arange(n)
+    overlap = jnp.minimum(starts + part, pixels + 1) - jnp.maximum(starts, pixels)
+    return jnp.clip(overlap, 0, None) / part
 
 
 def erase(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
@@ -123,9 +128,11 @@ def erase(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
     Returns:
         float32 `[h, w]`.
     """
-    place, edge = jax.random.split(key)
-    size = jax.random.randint(edge, (), 0, config.erase + 1)
-    top, left = jnp.floor(jax.random.uniform(place, (2,)) * (jnp.array(image.shape[:2]) - size + 1))
+    position_key, size_key = jax.random.split(key)
+    size = jax.random.randint(size_key, (), 0, config.erase + 1)
+    top, left = jnp.floor(
+        jax.random.uniform(position_key, (2,)) * (jnp.array(image.shape[:2]) - size + 1)
+    )
     rows = jnp.arange(image.shape[0])[:, None] - top
     columns = jnp.arange(image.shape[1])[None, :] - left
     inside = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
@@ -142,7 +149,8 @@ def augment(
     for i, part in enumerate(parts if isinstance(parts, tuple) else (parts,)):
         if part == AugmentConfig():
             continue
-        # Far from the indices of the images, from which the keys of one part are derived.
+        # The key of image j is fold_in(part_key, j), with small j. Numbers counted down from 2**32 keep
+        # the keys of later augmentations different from those of the first one's images.
         part_key = jax.random.fold_in(key, 2**32 - i) if i else key
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(part_key, jnp.arange(len(images)))
         with part.import_context():

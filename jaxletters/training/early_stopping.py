@@ -7,9 +7,9 @@ from jaxletters.core.types import Progress, Scores
 
 
 def monitored(scores: Scores, name: str, metrics: Sequence[Metric]) -> float:
-    """Returns the score `name`, negated if smaller is better, as for the loss."""
-    minimised = {"loss", *(metric.name for metric in metrics if not metric.maximize)}
-    return -scores[name] if name in minimised else scores[name]
+    """Returns the score `name`, negated if smaller is better, so that larger is always better."""
+    smaller_is_better = {"loss", *(metric.name for metric in metrics if not metric.maximize)}
+    return -scores[name] if name in smaller_is_better else scores[name]
 
 
 def update(progress: Progress, metric: float, step: int, min_delta: float) -> Progress:
@@ -28,5 +28,5 @@ def update(progress: Progress, metric: float, step: int, min_delta: float) -> Pr
 
 
 def exhausted(progress: Progress, patience: int) -> bool:
-    """Whether patience restarted `patience` evaluations ago; a patience of 0 never ends."""
+    """Whether `patience` evaluations have passed since patience restarted; 0 disables early stopping."""
     return 0 < patience <= progress.evals_since_level

@@ -22,7 +22,7 @@ from jaxletters.runs.snapshot import Snapshot
 from jaxletters.runtime import preemption, sharding
 from jaxletters.runtime.console import Console
 from jaxletters.runtime.preemption import Interrupted
-from jaxletters.training import early_stopping, rollback, train_step
+from jaxletters.training import early_stopping, rollback, start, train_step
 from jaxletters.training.plan import Plan
 from jaxletters.training.recorder import Recorder
 from jaxletters.training.train_step import Task
@@ -51,8 +51,7 @@ def fit(
         task: the network, its loss and its optimizer.
         plan: the length of the run and its boundaries.
         train: the training examples.
-        validation: the examples for early stopping and for choosing the best weights; without examples
-            the newest weights are the best.
+        validation: for early stopping and the best weights; if it is empty, the newest are the best.
         workdir: the run folder.
         initial: the initial weights; None to draw them.
         brief: whether to print no line per epoch.
@@ -63,51 +62,39 @@ def fit(
     """
     console = Console(plan.total_steps, plan.examples / plan.batch_size, brief)
     disk = Disk(workdir, config.checkpoint.give_up_after, console.notice)
-    disk.look()
-    # One anchor more than roll-backs, in case one is damaged.
-    kept = config.checkpoint.max_to_keep, config.training.max_rollbacks + 1
-    checkpoints = Saver(workdir, *kept, console.notice, disk)
-    fresh = functools.partial(_initial_snapshot, task, initial)
+    checkpoints = _open_checkpoints(config, workdir, console, disk)
+    make_initial = functools.partial(start.initial_snapshot, task, initial)
     with preemption.polling(), checkpoints, console:
         with preemption.saving_on_request(lambda: "Interrupted before training"):
-            snapshot = _start(fresh, task, checkpoints, console)
-        step, evaluated_step = int(snapshot.state.step), snapshot.progress.evaluated_step
-        with Journal(workdir, step, evaluated_step, disk.attempt) as journal:
+            snapshot = start.restore_or_initialise(make_initial, task, checkpoints, console)
+        with _open_journal(workdir, snapshot, disk) as journal:
             checkpoints.records = journal
-            with config.optimizer.import_context():
-                rate = config.optimizer.rate(plan.total_steps)
-            recorder = Recorder(config, plan, rate, workdir, journal, console)
-            examples = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
-            examples = sharding.replicate(examples, task.mesh)
-            run = _Run(config, task, plan, examples, validation, fresh, disk, checkpoints, recorder)
+            recorder = Recorder.of(config, plan, workdir, journal, console)
+            examples = _replicated_examples(train, task)
+            run = _Run(
+                config, task, plan, examples, validation, make_initial, disk, checkpoints, recorder
+            )
             snapshot = run.train(snapshot)
             checkpoints.finish()
             return snapshot
 
 
-def _initial_snapshot(task: Task, initial: Variables | None) -> Snapshot:
-    state = train_step.init_state(task, initial)
-    # A copy, because the first step reuses the state's memory.
-    best = jax.tree.map(jnp.copy, train_step.eval_variables(state))
-    return Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
+def _open_checkpoints(config: Config, workdir: Path, console: Console, disk: Disk) -> Saver:
+    disk.look()
+    # One anchor more than roll-backs, in case one is damaged.
+    anchors_to_keep = config.training.max_rollbacks + 1
+    max_to_keep = config.checkpoint.max_to_keep
+    return Saver(workdir, max_to_keep, anchors_to_keep, console.notice, disk)
 
 
-def _start(
-    fresh: Callable[[], Snapshot], task: Task, checkpoints: Saver, console: Console
-) -> Snapshot:
-    """Returns the newest intact snapshot, or else the initial one."""
-    first = fresh()
-    restored = checkpoints.restore(first)
-    if restored is None:
-        return first
-    console.notice(f"Resumed from step {int(restored.state.step):,}")
-    return _on_devices(restored, task)
+def _open_journal(workdir: Path, snapshot: Snapshot, disk: Disk) -> Journal:
+    step, evaluated_step = int(snapshot.state.step), snapshot.progress.evaluated_step
+    return Journal(workdir, step, evaluated_step, disk.attempt)
 
 
-def _on_devices(snapshot: Snapshot, task: Task) -> Snapshot:
-    arrays = (snapshot.state, snapshot.counts, snapshot.best)
-    state, counts, best = sharding.replicate(arrays, task.mesh)
-    return snapshot._replace(state=state, counts=counts, best=best)
+def _replicated_examples(train: Dataset, task: Task) -> Examples:
+    examples = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
+    return sharding.replicate(examples, task.mesh)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +106,7 @@ class _Run:
     plan: Plan
     examples: Examples
     validation: Dataset
-    fresh: Callable[[], Snapshot]
+    make_initial: Callable[[], Snapshot]
     disk: Disk
     checkpoints: Saver
     recorder: Recorder
@@ -156,13 +143,16 @@ class _Run:
         return stopped or int(snapshot.state.step) >= self.plan.total_steps
 
     def _compile(self, snapshot: Snapshot) -> None:
-        """Takes a step on copies, so that a signal can stop the process while the program compiles."""
+        """Compiles the training program by taking one step on copies of the state.
+
+        The snapshot stays intact, so that a signal during compilation can save it and stop the process.
+        """
         state, counts = jax.tree.map(jnp.copy, (snapshot.state, snapshot.counts))
         with preemption.saving_on_request(lambda: self._save_and_describe(snapshot)):
             train_step.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
 
     def _trace(self, snapshot: Snapshot) -> Snapshot:
-        """Takes some steps under JAX's profiler."""
+        """Trains a few steps, at most to the next boundary, under JAX's profiler."""
         folder, step = self.recorder.workdir / "profile", int(snapshot.state.step)
         with jax.profiler.trace(str(folder), create_perfetto_trace=True):
             last = min(step + _TRACED_STEPS, self.plan.next_boundary(step))
@@ -171,10 +161,15 @@ class _Run:
         return snapshot
 
     def _advance(self, snapshot: Snapshot, boundary: int) -> Snapshot:
-        """Trains up to the boundary and records there; the result does not depend on the calls' lengths."""
+        """Trains to the boundary, or until a signal or a divergence, and records at the boundary.
+
+        Each call of the compiled program takes about `_CALL_SECONDS`. The number of steps per call does
+        not affect the result.
+        """
         state, counts = snapshot.state, snapshot.counts
-        step = first = int(state.step)
-        start = time.perf_counter()
+        first = int(state.step)
+        step = first
+        began = time.perf_counter()
         call_steps = 1
         while step < boundary and not preemption.requested():
             stop = min(step + call_steps, boundary)
@@ -182,14 +177,14 @@ class _Run:
             if self._diverged(state):
                 break
             step = int(state.step)
-            self.checkpoints.tend(functools.partial(self._position, "left", step))
-            seconds_per_step = (time.perf_counter() - start) / (step - first)
+            self.checkpoints.tend(functools.partial(self._describe_position, "left", step))
+            seconds_per_step = (time.perf_counter() - began) / (step - first)
             call_steps = max(1, int(_CALL_SECONDS / seconds_per_step))
             self.recorder.progress(state, counts, seconds_per_step)
         if step > first:
-            self.recorder.training_time(first, step, time.perf_counter() - start)
-            due = self.plan.ends_epoch(step) or step % self.plan.log_every == 0
-            if step == boundary and due:
+            self.recorder.training_time(first, step, time.perf_counter() - began)
+            must_record = self.plan.ends_epoch(step) or step % self.plan.log_every == 0
+            if step == boundary and must_record:
                 self.recorder.training(state, counts)
                 counts = sharding.replicate(metrics.zero(), self.task.mesh)
         return snapshot._replace(state=state, counts=counts)
@@ -201,12 +196,12 @@ class _Run:
             self.recorder.epoch(step, validation=None, best=False)
             progress = Progress(best_step=step, evaluated_step=step)
             return snapshot._replace(progress=progress, best=jax.tree.map(jnp.copy, variables))
-        start = time.perf_counter()
+        began = time.perf_counter()
         with preemption.saving_on_request(lambda: self._save_and_describe(snapshot)):
             model, mesh = self.task.model, self.task.mesh
             logits = inference.logits(model, variables, self.validation.images, mesh)
             scores = metrics.evaluate(logits, self.validation.labels, self.config.metrics)
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - began
         training = self.config.training
         score = early_stopping.monitored(scores, training.monitor, self.config.metrics)
         progress = early_stopping.update(snapshot.progress, score, step, training.min_delta)
@@ -218,15 +213,16 @@ class _Run:
 
     def _must_save(self, snapshot: Snapshot) -> bool:
         step = int(snapshot.state.step)
-        # Without validation the newest weights are the best at every epoch; they need no checkpoint.
+        # Without validation examples the newest weights are the best at every epoch; they need no checkpoint.
         improved = len(self.validation.labels) > 0 and snapshot.progress.best_step == step
-        due = step > 0 and step % self.plan.save_every == 0
-        return due or improved or self._is_anchor(snapshot) or self._is_last(snapshot)
+        scheduled = step > 0 and step % self.plan.save_every == 0
+        return scheduled or improved or self._is_anchor(snapshot) or self._is_last(snapshot)
 
     def _is_anchor(self, snapshot: Snapshot) -> bool:
         """Whether a roll-back may return to this snapshot; depends on the run's fingerprint alone.
 
-        A snapshot that no roll-back would choose is no anchor, because it would displace an earlier one.
+        A snapshot that no roll-back would choose is not an anchor, because the number of anchors kept is
+        limited and it would displace an earlier one.
         """
         step = int(snapshot.state.step)
         return (
@@ -245,9 +241,9 @@ class _Run:
         if step:
             self._save(snapshot)
             remark = self.checkpoints.leave()
-        return f"{self._position('Interrupted', step)}{remark}"
+        return f"{self._describe_position('Interrupted', step)}{remark}"
 
-    def _position(self, event: str, step: int) -> str:
+    def _describe_position(self, event: str, step: int) -> str:
         return f"{event} at step {step:,} of {self.plan.total_steps:,}"
 
     def _roll_back(self, snapshot: Snapshot) -> Snapshot:
@@ -258,33 +254,33 @@ class _Run:
         and this roll-back again, so damage changes no bit of the result.
 
         Raises:
-            UserError: the run has no roll-back left.
+            UserError: `training.max_rollbacks` roll-backs were not enough.
         """
         step, halvings = int(snapshot.state.step), int(snapshot.state.halvings)
         max_rollbacks, notice = self.config.training.max_rollbacks, self.recorder.console.notice
         if halvings >= max_rollbacks:
             self._give_up(snapshot)
-        fresh = self.fresh()
+        initial = self.make_initial()
         last_finite = step - int(snapshot.state.in_a_row)
         target = rollback.target(self.checkpoints.anchors(), snapshot.rollback, last_finite)
-        restored = self.checkpoints.roll_back(fresh, target) or fresh
+        restored = self.checkpoints.roll_back(initial, target) or initial
         restored_step = int(restored.state.step)
-        go_back = functools.partial(
+        rewind_journal = functools.partial(
             self.recorder.journal.rewind, restored_step, restored.progress.evaluated_step
         )
-        self.disk.insist(go_back, self.checkpoints.kept)
+        self.disk.insist(rewind_journal, self.checkpoints.kept)
         cause = f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}"
         if restored_step != target:
             damage = f"the checkpoint of step {target:,} is damaged"
             notice(f"{cause}: {damage}, resumed from step {restored_step:,}")
-            return _on_devices(restored, self.task)
+            return start.replicate(restored, self.task)
         notice(
             f"{cause}: back to step {restored_step:,}, learning rate halved ({halvings + 1} of "
             f"{max_rollbacks} times at most)"
         )
         state = restored.state._replace(halvings=np.int32(halvings + 1))
         restored = restored._replace(state=state, rollback=Rollback(target, last_finite))
-        return _on_devices(restored, self.task)
+        return start.replicate(restored, self.task)
 
     def _give_up(self, snapshot: Snapshot) -> NoReturn:
         self._save(snapshot)

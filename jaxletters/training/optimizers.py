@@ -19,17 +19,19 @@ from jaxletters.models.params import kernel_mask, trainable_mask
 def schedule(peak: float, config: ScheduleConfig, total_steps: int) -> optax.Schedule:
     """Returns the learning rate as a function of the step, for a run of `total_steps`."""
     warmup = round(config.warmup * total_steps)
-    rest = max(total_steps - warmup, 1)
+    remaining = max(total_steps - warmup, 1)
     if config.name == "constant":
         after = optax.constant_schedule(peak)
     elif config.name == "cosine":
-        after = optax.cosine_decay_schedule(peak, rest)
+        after = optax.cosine_decay_schedule(peak, remaining)
     elif config.name == "one_cycle":
-        after = optax.linear_schedule(peak, 0.0, rest)
+        after = optax.linear_schedule(peak, 0.0, remaining)
     else:
-        # Counted, because two milestones of a short run may round to the same step.
-        steps = collections.Counter(round(m * total_steps) - warmup for m in config.milestones)
-        drops = {step: config.factor**times for step, times in steps.items()}
+        # In a short run, milestones may round to the same step; then the factor applies once for each.
+        milestones_at = collections.Counter(
+            round(m * total_steps) - warmup for m in config.milestones
+        )
+        drops = {step: config.factor**times for step, times in milestones_at.items()}
         after = optax.piecewise_constant_schedule(peak, drops)
     if not warmup:
         return after
@@ -63,11 +65,14 @@ def _muon(decay: optax.GradientTransformation) -> optax.GradientTransformation:
 def _partition(
     mask: Callable[[Tree], Tree], transforms: dict[Hashable, optax.GradientTransformation]
 ) -> optax.GradientTransformation:
-    """Applies the first transformation where a mask of the parameters holds, the second elsewhere."""
-    first, second = transforms
+    """Applies the first of two named transformations where a mask is true, the second elsewhere.
 
-    def label(holds: bool) -> Hashable:
-        return first if holds else second
+    The names are keys of the optimizer's state.
+    """
+    if_true, if_false = transforms.keys()
+
+    def label(selected: bool) -> Hashable:
+        return if_true if selected else if_false
 
     return optax.partition(transforms, lambda params: jax.tree.map(label, mask(params)))
 

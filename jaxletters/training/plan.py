@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 from jaxletters.config.schema import Config
 from jaxletters.core.errors import UserError
 
-# Saving a checkpoint of a small network takes as long as a few steps, and so may an epoch.
+# Limited, because an epoch may be a few steps, which take no longer than saving a checkpoint.
 _MAX_ANCHORS = 20
 
 
@@ -63,7 +63,7 @@ class Plan(NamedTuple):
 
     def epoch_end(self, epoch: int) -> int:
         """The step at which the first `epoch` epochs are complete."""
-        return -(-self.examples * epoch // self.batch_size)
+        return -(-self.examples * epoch // self.batch_size)  # rounded up
 
     def epochs_done(self, step: int) -> int:
         """The number of complete epochs after `step` steps."""
@@ -75,7 +75,7 @@ class Plan(NamedTuple):
 
     def is_anchor(self, step: int) -> bool:
         """Whether a diverging run may return to `step`: the end of an epoch, at most 20 per run."""
-        every = -(-self.epochs // _MAX_ANCHORS)
+        every = -(-self.epochs // _MAX_ANCHORS)  # epochs between anchors, rounded up
         return self.ends_epoch(step) and self.epochs_done(step) % every == 0
 
     def next_boundary(self, step: int) -> int:

@@ -26,7 +26,9 @@ class TransferReport(NamedTuple):
 
 
 def transfer(fresh: Variables, base: Variables, pattern: str) -> tuple[Variables, TransferReport]:
-    """Returns `fresh` with those arrays of `base` whose path `pattern` matches from its beginning.
+    """Returns `fresh` with arrays replaced by those of `base`, and a report.
+
+    An array is replaced if `pattern` matches its path from the beginning.
 
     Args:
         fresh: the variables of an initialised network.
@@ -36,12 +38,12 @@ def transfer(fresh: Variables, base: Variables, pattern: str) -> tuple[Variables
     Raises:
         UserError: the pattern matches no array, or a matching array has another shape in `base`.
     """
-    offered = {**by_name(base.params), **by_name(base.batch_stats)}
-    matching = {name: array for name, array in offered.items() if re.match(pattern, name)}
+    base_arrays = {**by_name(base.params), **by_name(base.batch_stats)}
+    matching = {name: array for name, array in base_arrays.items() if re.match(pattern, name)}
     if not matching:
         raise UserError(
             f"config.base.take: {pattern!r} matches none of the base's arrays; there are: "
-            f"{', '.join(offered)}"
+            f"{', '.join(base_arrays)}"
         )
     report = TransferReport([], [], [])
 
@@ -61,7 +63,7 @@ def transfer(fresh: Variables, base: Variables, pattern: str) -> tuple[Variables
 
     params = jax.tree_util.tree_map_with_path(choose, fresh.params)
     batch_stats = jax.tree_util.tree_map_with_path(choose, fresh.batch_stats)
-    report.left.extend(name for name in offered if name not in report.taken)
+    report.left.extend(name for name in base_arrays if name not in report.taken)
     return Variables(params, batch_stats), report
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Self
 
 import jax.numpy as jnp
 import optax
@@ -21,11 +22,11 @@ class Recorder:
 
     Attributes:
         config: the experiment.
-        plan: of the run.
+        plan: the length of the run and its boundaries.
         rate: the learning rate by step.
         workdir: the run folder.
-        journal: its records.
-        console: the terminal.
+        journal: the writer of `metrics.jsonl` and `timings.jsonl`.
+        console: the output on the terminal.
     """
 
     config: Config
@@ -34,6 +35,15 @@ class Recorder:
     workdir: Path
     journal: Journal
     console: Console
+
+    @classmethod
+    def of(
+        cls, config: Config, plan: Plan, workdir: Path, journal: Journal, console: Console
+    ) -> Self:
+        """Returns a recorder with the learning rate that the config's optimizer describes."""
+        with config.optimizer.import_context():
+            rate = config.optimizer.rate(plan.total_steps)
+        return cls(config, plan, rate, workdir, journal, console)
 
     def progress(self, state: TrainState, counts: Counts, seconds_per_step: float) -> None:
         """Updates the progress bar."""
@@ -45,7 +55,7 @@ class Recorder:
         )
 
     def training(self, state: TrainState, counts: Counts) -> None:
-        """Records the training metrics of the examples counted."""
+        """Records the means of `counts`, the training metrics since the last record."""
         step, means = int(state.step), metrics.means(counts)
         self._record(
             step,
@@ -89,9 +99,10 @@ class Recorder:
 
     def _learning_rate(self, state: TrainState) -> float:
         """Returns the learning rate of the newest step, whether it was taken or skipped."""
-        # The optimizer counts the steps that were taken, and its rate depends on the count before the step.
-        taken = int(state.step) - int(state.skipped)
-        count = taken if int(state.in_a_row) else taken - 1
+        # The rate depends on the number of updates before the step; a skipped step is no update.
+        updates = int(state.step) - int(state.skipped)
+        newest_skipped = int(state.in_a_row) > 0
+        count = updates if newest_skipped else updates - 1
         return float(jnp.asarray(self.rate(count))) / 2 ** int(state.halvings)
 
 

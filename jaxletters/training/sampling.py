@@ -40,12 +40,14 @@ def _permute(round_keys: jax.Array, n: int, x: jax.Array) -> jax.Array:
     """Returns the image of each x in [0, n) under one permutation of [0, n)."""
     half_bits = max(1, ((n - 1).bit_length() + 1) // 2)
     encrypt = functools.partial(_encrypt, round_keys, half_bits)
+    # Cycle walking: values outside [0, n) are encrypted again until all are inside.
     return jax.lax.while_loop(
         lambda y: jnp.any(y >= n), lambda y: jnp.where(y >= n, encrypt(y), y), encrypt(x)
     )
 
 
 def _round_keys(seed: int, epoch: int | jax.Array) -> jax.Array:
+    """Returns the cipher's keys, which choose the permutation of an epoch: uint32 `[rounds]`."""
     return jax.random.bits(rng.key(seed, rng.Stream.SHUFFLE, epoch), (_ROUNDS,), jnp.uint32)
 
 

@@ -28,7 +28,7 @@ class Task(NamedTuple):
         optimizer: the Optax transformation.
         loss: the loss function and its penalty.
         augment: random transformations of the images.
-        seed: of all random numbers.
+        seed: the seed of all random numbers.
         batch_size: examples per step, over all devices of `mesh`.
         ema_decay: decay of the moving average of the variables; 0 for no average.
         mesh: the devices, along one axis named "data".
@@ -103,11 +103,11 @@ def _update_ema(
         return None
     # (1 + t) / (10 + t) is the ramp of TensorFlow's ExponentialMovingAverage with `num_updates`.
     ramp = (1 + step.astype(jnp.float32)) / (10 + step.astype(jnp.float32))
-    share = 1 - jnp.minimum(decay, ramp)
+    new_share = 1 - jnp.minimum(decay, ramp)
 
     def average(mean: jax.Array, new: jax.Array) -> jax.Array:
-        # In this form a constant, such as a frozen layer, keeps every bit.
-        return mean + share * (new - mean)
+        # In this form the average of a constant, such as a frozen layer, equals it bit for bit.
+        return mean + new_share * (new - mean)
 
     return jax.tree.map(average, ema, variables)
 
@@ -123,9 +123,9 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
     def objective(params: Tree) -> tuple[jax.Array, tuple[jax.Array, Tree]]:
         variables = state.variables._replace(params=stop_frozen_gradients(params, task.trainable))
         logits, batch_stats = task.model.apply(variables, batch.images, train=True, key=key)
-        shifted = logits + jnp.asarray(task.prior) if task.prior else logits
+        adjusted = logits + jnp.asarray(task.prior) if task.prior else logits
         with task.loss.import_context():
-            loss = task.loss.per_example(shifted, batch.labels)
+            loss = task.loss.per_example(adjusted, batch.labels)
             penalty = task.loss.penalty(variables.params)
         return jnp.mean(loss) + penalty, (logits, batch_stats)
 
@@ -137,8 +137,9 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
     scale = jnp.ldexp(jnp.float32(1), -state.halvings)
     updates = optax.tree.scale(scale, updates)
     variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
+    # False after `max_skips` consecutive skips; then nothing changes any more.
     running = state.in_a_row < task.max_skips
-    taken = TrainState(
+    updated = TrainState(
         step=state.step + 1,
         variables=variables,
         ema=_update_ema(state.ema, variables, state.step, task.ema_decay),
@@ -147,17 +148,19 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
         in_a_row=jnp.zeros_like(state.in_a_row),
         halvings=state.halvings,
     )
-    not_taken = state._replace(
+    not_updated = state._replace(
         step=state.step + running,
         skipped=state.skipped + running,
         in_a_row=state.in_a_row + running,
     )
     accepted = running & jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
-    choose = functools.partial(jax.tree.map, functools.partial(jnp.where, accepted))
-    return (
-        choose(taken, not_taken),
-        choose(metrics.count(logits, batch.labels), metrics.zero()),
-    )
+
+    def where_accepted(new: Tree, otherwise: Tree) -> Tree:
+        return jax.tree.map(functools.partial(jnp.where, accepted), new, otherwise)
+
+    new_state = where_accepted(updated, not_updated)
+    counts = where_accepted(metrics.count(logits, batch.labels), metrics.zero())
+    return new_state, counts
 
 
 def _step(
