@@ -20,9 +20,9 @@ class Base(NamedTuple):
 
     Attributes:
         run: the run, with its weights.
-        identity: identifies the run in results and manifests.
+        identity: the run's folder and fingerprints, as results and manifests store them.
         trained_on: the datasets that the weights were trained on.
-        seen: the images that the weights depend on.
+        seen: the images that the weights depend on, by training or by the choice of the best weights.
     """
 
     run: Trained
@@ -74,15 +74,14 @@ def check_unseen(base: Base, split: str, hashes: np.ndarray, also_validated: boo
         base: the run that provides the weights.
         split: the name of the examples in the message: "test", "validation".
         hashes: uint64 `[n]`, of their images.
-        also_validated: whether the choice of the base's best weights must not depend on them either.
+        also_validated: whether the base's validation examples count as seen, besides its training examples.
     """
 
-    def count(used: np.ndarray) -> int:
-        return int(np.isin(hashes, used, kind="sort").sum())
+    def count_seen(seen: np.ndarray) -> int:
+        return int(np.isin(hashes, seen, kind="sort").sum())
 
-    trained, validated = count(base.seen.trained), 0
-    if also_validated:
-        validated = count(base.seen.validated)
+    trained = count_seen(base.seen.trained)
+    validated = count_seen(base.seen.validated) if also_validated else 0
     if not trained and not validated:
         return
     uses: list[str] = []

@@ -1,4 +1,4 @@
-"""The claim of a run folder by an experiment on one dataset."""
+"""The claim of a run folder: its manifest records the config, the data and the base of an experiment."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from jaxletters.runtime import console
 
 
 def earlier_result(config: Config | ZeroShotConfig, folder: Path) -> Result | None:
-    """Returns the result of an experiment that is finished already, else None.
+    """Returns the result of an experiment that finished earlier; None if it is not finished.
 
     Raises:
         UserError: the folder contains another run, or the data or the base changed since.
@@ -38,7 +38,7 @@ def describe_data(
     Args:
         config: the experiment.
         source: its dataset.
-        parts: identify the examples of each use, as `manifest.describe_data` takes them.
+        parts: arrays that identify the examples of each use, as `data_description.describe` takes them.
     """
     data = data_description.describe(
         source, data_description.splits_used(config, source.names), parts
@@ -55,7 +55,7 @@ def claim(
     trained_on: Sequence[TrainedOn] = (),
     seen: SeenImages | None = None,
 ) -> None:
-    """Claims a run folder for an experiment.
+    """Claims a run folder: writes the manifest, or checks that the experiment agrees with it.
 
     Args:
         config: the experiment.
@@ -68,6 +68,6 @@ def claim(
     Raises:
         UserError: the run started with other data.
     """
-    before = origin.trained_on if origin else []
+    all_trained_on = [*(origin.trained_on if origin else ()), *trained_on]
     identity = origin.identity if origin else None
-    consistency.claim(folder, config, console.notice, data, identity, [*before, *trained_on], seen)
+    consistency.claim(folder, config, console.notice, data, identity, all_trained_on, seen)

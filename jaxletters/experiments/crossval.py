@@ -49,56 +49,70 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
     source = DatasetSplits(config.dataset)
     layers = fitting.check(config, source.info)
     transfer = fitting.load_base(config, source.info, folder)
-    part = splits.training_pool(source, config.split, config.seed)
-    dataset = source.take(part)
+    pool = splits.training_pool(source, config.split, config.seed)
+    dataset = source.take(pool)
     fold_of = stratified.folds(dataset.labels, config.folds, config.seed)
     origin = transfer.base if transfer else None
     if origin:
-        base.check_unseen(origin, "test", source.hashes(part))
-    data = claims.describe_data(config, source, (source.hashes(part), fold_of))
+        base.check_unseen(origin, "test", source.hashes(pool))
+    data = claims.describe_data(config, source, (source.hashes(pool), fold_of))
     claims.claim(config, folder, data, origin)
     console.print_table_with_total(*summary.table(layers))
     logits = np.empty((len(dataset.labels), len(dataset.class_names)), np.float32)
     folds: list[FoldFacts] = []
     for fold in range(config.folds):
-        tested = fold_of == fold
-        place = folder / f"fold{fold + 1:02}"
-        logits[tested], facts = _fold(config, transfer, dataset, tested, place, mesh)
+        is_tested = fold_of == fold
+        fold_folder = folder / f"fold{fold + 1:02}"
+        logits[is_tested], facts = _run_fold(
+            config, transfer, dataset, is_tested, fold_folder, mesh
+        )
         folds.append(facts)
     result = results.write(config, folder, _facts(folds), [], dataset, dataset, logits)
     terminal.show(result, folder)
     return result
 
 
-def _fold(
+def _run_fold(
     config: CrossvalConfig,
     transfer: Transfer | None,
     dataset: Dataset,
-    tested: np.ndarray,
+    is_tested: np.ndarray,
     folder: Path,
     mesh: Mesh,
 ) -> tuple[np.ndarray, FoldFacts]:
-    """Returns the logits of the tested examples, and facts about the training on all others."""
-    record, predictions = folder / "fold.json", folder / "logits.npy"
-    if record.exists():
-        if not predictions.exists():
+    """Trains on the other folds and tests on this one, unless the fold is finished.
+
+    Args:
+        config: the experiment.
+        transfer: the initial weights; None to draw them.
+        dataset: the examples of all folds.
+        is_tested: bool `[n]`, true for the examples of this fold.
+        folder: of this fold.
+        mesh: the devices.
+
+    Returns:
+        The logits of the fold's examples, and facts about the training and the test.
+    """
+    facts_file, logits_file = folder / "fold.json", folder / "logits.npy"
+    if facts_file.exists():
+        if not logits_file.exists():
             raise UserError(
-                f"{predictions}: expected the logits of a finished fold, found none; restore the file, or "
+                f"{logits_file}: expected the logits of a finished fold, found none; restore the file, or "
                 f"remove {folder} to train the fold again"
             )
-        return np.load(predictions), load_json(record)
-    others = datasets.take(dataset, np.flatnonzero(~tested))
-    kept, held_out = stratified.hold_out(
+        return np.load(logits_file), load_json(facts_file)
+    others = datasets.take(dataset, np.flatnonzero(~is_tested))
+    training, held_out = stratified.hold_out(
         others.labels, config.split.validation_per_class, config.seed
     )
-    train, validation = datasets.take(others, kept), datasets.take(others, held_out)
+    train, validation = datasets.take(others, training), datasets.take(others, held_out)
     fitted = fitting.fit(config, transfer, train, validation, folder, mesh, brief=True)
-    logits, facts = _test(fitted, datasets.take(dataset, np.flatnonzero(tested)), folder)
+    logits, facts = _test(fitted, datasets.take(dataset, np.flatnonzero(is_tested)), folder)
     content = io.BytesIO()
     np.save(content, logits)
-    write_bytes(predictions, content.getvalue())
+    write_bytes(logits_file, content.getvalue())
     # The last file, because its existence means that the fold is finished.
-    write_json(record, facts)
+    write_json(facts_file, facts)
     accuracy = facts["right"] / facts["examples"]
     console.notice(
         f"{folder.name} of {config.folds}: {accuracy:.2%} of {facts['examples']} examples"
@@ -107,6 +121,7 @@ def _fold(
 
 
 def _test(fitted: Fitted, examples: Dataset, folder: Path) -> tuple[np.ndarray, FoldFacts]:
+    """Returns the logits of a fold's examples, and facts about its training and test."""
     reads = workdir.count_test_read(folder)
     logits = inference.logits(fitted.model, fitted.variables, examples.images, fitted.mesh)
     facts: FoldFacts = {
@@ -119,6 +134,7 @@ def _test(fitted: Fitted, examples: Dataset, folder: Path) -> tuple[np.ndarray, 
 
 
 def _facts(folds: list[FoldFacts]) -> CrossvalFacts:
+    """Returns the experiment's part of the result, from the facts of its folds."""
     return {
         "experiment": "cross-validation",
         "parameters": folds[0]["parameters"],

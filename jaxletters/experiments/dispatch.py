@@ -51,8 +51,8 @@ def check(config: Experiment) -> None:
 def run(config: Experiment, folder: Path) -> Result:
     """Runs an experiment in a folder, or continues it; returns the content of its `result.json`.
 
-    Training continues while the disk is away. All other work that fails for this reason is repeated when
-    the disk is back, as the same command would do.
+    Training continues while the disk is away. Other work that fails because of the disk starts again when
+    the disk is back, as if the user repeated the command.
 
     Raises:
         UserError: a problem that the user can correct.
@@ -61,12 +61,12 @@ def run(config: Experiment, folder: Path) -> Result:
     """
     validation.check_types(config)
     user_code.attach_code(config)
-    saving = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
-    with lock.hold(folder), mirror.kept(folder, config, saving, console.notice):
+    checkpoint = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
+    with lock.hold(folder), mirror.kept(folder, config, checkpoint, console.notice):
         if lock.held_file(folder) is None:
             # The folder is read-only or not a run folder; waiting would not change that.
             return _run(config, folder)
-        disk = Disk(folder, saving.give_up_after, console.notice)
+        disk = Disk(folder, checkpoint.give_up_after, console.notice)
         return disk.insist(lambda: _run(config, folder), lambda: "all checkpoints there are kept")
 
 
@@ -76,5 +76,6 @@ def _run(config: Experiment, folder: Path) -> Result:
     else:
         result = _RUN[type(config)](config, folder)
     if workdir.result(folder) is None:
+        # The experiment finished, so only a disk that went away explains a missing result.
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(folder))
     return result

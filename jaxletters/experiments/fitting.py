@@ -37,7 +37,7 @@ class Fitted(NamedTuple):
         variables: its best weights, on the devices of `mesh`.
         mesh: the devices.
         history: the records of all stages with consecutive steps and epochs, each with its "stage", from 1.
-        facts: the training's part of the result.
+        facts: the part of the result that describes the training.
     """
 
     model: Model
@@ -79,8 +79,9 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
 
 
 def _check_augmentation(config: Config, shape: tuple[int, ...]) -> None:
-    augment = config.augment if isinstance(config.augment, tuple) else (config.augment,)
-    for part in augment:
+    """Raises a UserError if an augmentation is only for grey images and the images are in colour."""
+    augmentations = config.augment if isinstance(config.augment, tuple) else (config.augment,)
+    for part in augmentations:
         if isinstance(part, AugmentConfig) and len(shape) > 2:
             for name in ("stroke", "low_resolution"):
                 if value := getattr(part, name):
@@ -97,6 +98,7 @@ def check_lengths(config: Config, examples: int) -> None:
 
 
 def _stages(config: Config) -> tuple[StageConfig, ...]:
+    """Returns the stages of a run; the settings of a run without stages are those of its only stage."""
     only_stage = StageConfig(epochs=config.training.epochs, optimizer=config.optimizer)
     return config.stages or (only_stage,)
 
@@ -113,7 +115,7 @@ class Transfer(NamedTuple):
     Attributes:
         variables: the initial weights.
         base: the run that they come from.
-        facts: the base's part of the result.
+        facts: the part of the result that describes the base.
     """
 
     variables: Variables
@@ -137,8 +139,8 @@ def load_base(config: Config, info: DatasetInfo, folder: Path) -> Transfer | Non
     origin = base.load(config.base, folder)
     model = networks.build(config.model, len(info.class_names), info.image_shape)
     init = jax.jit(model.init, compiler_options=xla.one_time_options())
-    fresh = cast(Variables, init(rng.key(config.seed, rng.Stream.INIT)))
-    variables, report = pretrained.transfer(fresh, origin.run.variables, config.base.take)
+    initial = cast(Variables, init(rng.key(config.seed, rng.Stream.INIT)))
+    variables, report = pretrained.transfer(initial, origin.run.variables, config.base.take)
     for line in pretrained.report_lines(report):
         console.notice(line)
     facts: InitialWeights = {
@@ -177,16 +179,18 @@ def fit(
     variables = transfer.variables if transfer else None
     history, stages = list[Record](), list[_StageFacts]()
     for i, stage in enumerate(_stages(config)):
-        place = folder / f"stage{i + 1}" if config.stages else folder
+        stage_folder = folder / f"stage{i + 1}" if config.stages else folder
         if config.stages and not brief:
             console.notice(f"Stage {i + 1} of {len(config.stages)}: trains {stage.trainable}")
         stage_config = _stage_config(config, stage)
         plan = Plan.of(stage_config, len(train.labels))
         task = _task(config, stage, i, plan, mesh, train)
-        snapshot = loop.fit(stage_config, task, plan, train, held_out, place, variables, brief)
+        snapshot = loop.fit(
+            stage_config, task, plan, train, held_out, stage_folder, variables, brief
+        )
         variables = snapshot.best
-        history += _continued(history, journal.load(place), i + 1)
-        stages.append(_stage_facts(plan, snapshot, place))
+        history += _consecutive(journal.load(stage_folder), history, i + 1)
+        stages.append(_stage_facts(plan, snapshot, stage_folder))
     assert variables is not None, "there is at least one stage"
     model = networks.build(config.model, len(train.class_names), train.images.shape[1:])
     facts = _facts(stages, history, train, held_out, variables)
@@ -198,6 +202,7 @@ def fit(
 def _task(
     config: Config, stage: StageConfig, index: int, plan: Plan, mesh: Mesh, train: Dataset
 ) -> Task:
+    """Returns what the training step of a stage needs; `index` is the number of the stage, from 0."""
     num_classes, shape = len(train.class_names), train.images.shape[1:]
     strength = config.loss.prior if isinstance(config.loss, LossConfig) else 0.0
     prior = losses.prior(train.labels, num_classes) if strength else ()
@@ -235,12 +240,23 @@ def _stage_facts(plan: Plan, snapshot: Snapshot, folder: Path) -> _StageFacts:
     )
 
 
-def _continued(history: list[Record], records: list[Record], stage: int) -> list[Record]:
-    """Returns the records of a stage with steps and epochs that continue those of the earlier stages."""
-    step, epoch = (history[-1]["step"], history[-1]["epoch"]) if history else (0, 0.0)
+def _consecutive(records: list[Record], history: list[Record], stage: int) -> list[Record]:
+    """Returns the records of a stage, with its number, and steps and epochs that follow the earlier stages.
+
+    Args:
+        records: of the stage; steps and epochs start at its beginning.
+        history: the records of the earlier stages.
+        stage: the number of the stage, from 1.
+    """
+    first_step, first_epoch = (history[-1]["step"], history[-1]["epoch"]) if history else (0, 0.0)
     return [
-        {**r, "stage": stage, "step": r["step"] + step, "epoch": r["epoch"] + epoch}
-        for r in records
+        {
+            **record,
+            "stage": stage,
+            "step": record["step"] + first_step,
+            "epoch": record["epoch"] + first_epoch,
+        }
+        for record in records
     ]
 
 

@@ -42,7 +42,7 @@ def write(
     Args:
         config: the experiment.
         folder: its run folder.
-        facts: the experiment's part of the result.
+        facts: the part of the result that depends on the kind of experiment.
         history: the records of its training; empty if there is not exactly one training.
         train_sample: images for the contact sheet, which shows the first images of every class.
         test: the test examples.
@@ -84,16 +84,17 @@ def _result(
     test: Dataset,
     logits: np.ndarray,
 ) -> SingleResult:
+    """Returns the content of `result.json`, before it is written; `name` is that of the run folder."""
     assert stored.data is not None, "an experiment on one dataset"
-    extra: dict[str, dict[str, float]] = {}
+    user_metrics: dict[str, dict[str, float]] = {}
     if isinstance(config, Config) and config.metrics:
-        extra["metrics"] = metrics.compute(config.metrics, logits, test.labels)
+        user_metrics["metrics"] = metrics.compute(config.metrics, logits, test.labels)
     result = {
         "name": name,
         "dataset_note": stored.data["note"],
         "dataset": stored.data["dataset"],
         **facts,
-        **extra,
+        **user_metrics,
         "fingerprint": fingerprints.fingerprint(config),
         **analysis.score(test, logits),
     }
@@ -101,7 +102,10 @@ def _result(
 
 
 def _augmented(config: Config, sample: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns one image of each of the first classes, and augmented variants of it."""
+    """Returns one image of each of the first classes, and its augmented variants; None without augmentation.
+
+    Shapes: uint8 `[n, h, w]` and `[n, k, h, w]`, with a last axis of size 3 for images in colour.
+    """
     if config.augment in (AugmentConfig(), ()):
         return None
     _, first = np.unique(sample.labels, return_index=True)

@@ -87,10 +87,11 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> Re
 
 def _rows(config: StudyConfig, result_of: dict[str, Result]) -> list[Row]:
     rows: list[Row] = []
-    above = "../.." if config.budget == "full" else ".."
+    # The path from the folder of the study's page to the folder of all experiments.
+    root = "../.." if config.budget == "full" else ".."
     for entry in config.experiments:
         name = Path(entry.file).stem
-        page = f"{above}/{name}/report/index.html"
+        page = f"{root}/{name}/report/index.html"
         rows += comparison.rows(name, page, result_of[entry.file], entry.reference)
     return rows
 
@@ -114,12 +115,12 @@ def _run_all(
     result_of: dict[str, Result] = {}
     find_data = functools.cache(data_description.find)
 
-    def ensure(file: str) -> None:
+    def run_after_base(file: str) -> None:
         if file in result_of:
             return
         experiment = experiments[file]
         if experiment.base.config:
-            ensure(experiment.base.config)
+            run_after_base(experiment.base.config)
         folder = _folder_of(file, root)
         if result := workdir.matching_result(folder, experiment):
             identity = base.current(experiment.base)
@@ -131,7 +132,7 @@ def _run_all(
             result_of[file] = run_one(experiment, folder)
 
     for entry in config.experiments:
-        ensure(entry.file)
+        run_after_base(entry.file)
     return result_of
 
 
@@ -145,7 +146,8 @@ def _load_all(config: StudyConfig, root: Path) -> dict[str, Single]:
 
     def add(file: str, dependents: tuple[str, ...]) -> None:
         if file in dependents:
-            circle = " starts from ".join((*dependents[dependents.index(file) :], file))
+            members = dependents[dependents.index(file) :]
+            circle = " starts from ".join((*members, file))
             raise UserError(
                 f"{file}: expected a base that can be trained first, found a circle: {circle}; "
                 "change base.config in one of them"
@@ -170,15 +172,16 @@ def _load(file: str, config: StudyConfig, root: Path) -> Single:
             f"{file}: expected an experiment, found a study; list its experiments instead"
         )
     if config.budget == "quick":
-        experiment = _shortened(experiment)
+        experiment = _shorten(experiment)
     if experiment.base.config:
         folder = _folder_of(experiment.base.config, root)
-        located = dataclasses.replace(experiment.base, workdir=str(folder))
-        experiment = dataclasses.replace(experiment, base=located)
+        base_config = dataclasses.replace(experiment.base, workdir=str(folder))
+        experiment = dataclasses.replace(experiment, base=base_config)
     return experiment
 
 
-def _shortened(experiment: Single) -> Single:
+def _shorten(experiment: Single) -> Single:
+    """Returns an experiment within the limits of a quick study."""
     if not isinstance(experiment, Config):
         return experiment
     training = experiment.training
@@ -199,14 +202,14 @@ def _shortened(experiment: Single) -> Single:
 def _contact_sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
     """Returns sample images of every dataset in the study, as its networks see them, by title."""
     sheets: dict[str, Dataset] = {}
-    drawn: set[Source] = set()
+    sampled: set[Source] = set()
     for experiment in experiments:
         dataset = experiment.dataset
         # The data of a finished experiment may be gone.
-        if dataset in drawn or not dataset.is_here():
+        if dataset in sampled or not dataset.is_here():
             continue
-        drawn.add(dataset)
+        sampled.add(dataset)
         split = experiment.split if isinstance(experiment, Config) else Split()
-        title = dataset.name if dataset.name not in sheets else f"{dataset.name}, {len(drawn)}"
+        title = dataset.name if dataset.name not in sheets else f"{dataset.name}, {len(sampled)}"
         sheets[title] = splits.load_training_pool(dataset, split, experiment.seed)
     return sheets

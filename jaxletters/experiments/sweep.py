@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 from typing import cast
 
-from jaxletters.config import fingerprints, overrides, validation
-from jaxletters.config import schema as schema
+from jaxletters.config import fingerprints, overrides, schema, validation
 from jaxletters.config.schema import Config, SweepConfig, VariationConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets, splits
@@ -71,9 +70,9 @@ def _check_finished(config: SweepConfig, folder: Path, planned: list[Trial]) -> 
     consistency.check_finished(folder, config)
     find_data = functools.cache(data_description.find)
     for variation, trial in planned:
-        place = folder / _folder_name(variation)
-        if workdir.result(place) is not None:
-            consistency.check_finished(place, trial, base.current(trial.base), find_data)
+        trial_folder = folder / _folder_name(variation)
+        if workdir.result(trial_folder) is not None:
+            consistency.check_finished(trial_folder, trial, base.current(trial.base), find_data)
 
 
 def _run_all(planned: list[Trial], folder: Path) -> list[Row]:
@@ -82,14 +81,14 @@ def _run_all(planned: list[Trial], folder: Path) -> list[Row]:
     find_data = functools.cache(data_description.find)
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
-        place = folder / name
-        state = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
-        if result := cast(TrainResult | None, workdir.matching_result(place, trial)):
-            consistency.check_finished(place, trial, base.current(trial.base), find_data)
-            console.notice(f"{state}: finished earlier")
+        trial_folder = folder / name
+        title = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
+        if result := cast(TrainResult | None, workdir.matching_result(trial_folder, trial)):
+            consistency.check_finished(trial_folder, trial, base.current(trial.base), find_data)
+            console.notice(f"{title}: finished earlier")
         else:
-            console.notice(state)
-            result = train.run(trial, place, brief=True)
+            console.notice(title)
+            result = train.run(trial, trial_folder, brief=True)
         page = f"../{name}/report/index.html"
         rows.append(Row(variation.name, variation.technique, result, page=page))
     return rows
@@ -119,20 +118,21 @@ def trials(config: SweepConfig, check: bool = True) -> list[Trial]:
     planned: list[Trial] = []
     for i, variation in enumerate((_BASELINE, *config.variations)):
         try:
-            words = [f"--config.{override}" for override in variation.overrides]
-            trial = overrides.apply(baseline, words)
+            arguments = [f"--config.{override}" for override in variation.overrides]
+            trial = overrides.apply(baseline, arguments)
             if check:
                 validation.check(trial, mesh.size)
                 train.check(trial, datasets.info(trial.dataset))
         except UserError as error:
+            # The baseline is the first trial, but not one of `config.variations`.
             prefix = f"config.variations.{i - 1} ({variation.name}): " if i else ""
             raise UserError("\n".join(prefix + line for line in str(error).splitlines())) from error
         planned.append((variation, trial))
     names = [_folder_name(variation) for variation, _ in planned]
-    if twice := {name for name in names if names.count(name) > 1}:
+    if duplicates := {name for name in names if names.count(name) > 1}:
         raise UserError(
             f"config.variations: expected a different technique and name for each, found "
-            f"{', '.join(sorted(twice))} more than once; rename one"
+            f"{', '.join(sorted(duplicates))} more than once; rename one"
         )
     return planned
 

@@ -16,15 +16,15 @@ def show(result: Result, folder: Path, state: str = "finished") -> None:
     Args:
         result: the result.
         folder: the run folder.
-        state: how the run ended.
+        state: what the line "run" says: "finished", or `EARLIER`.
     """
     if "rows" in result:
         show_rows([Row(row["name"], row.get("group", ""), row) for row in result["rows"]])
         figures = {}
     else:
         figures = {"dataset": console.dataset_title(result), **_figures(result)}
-    places = {"run folder": str(folder), "report": str(folder / "report" / "index.html")}
-    console.print_results({"run": state, **figures, **places})
+    paths = {"run folder": str(folder), "report": str(folder / "report" / "index.html")}
+    console.print_results({"run": state, **figures, **paths})
 
 
 def show_rows(rows: list[Row]) -> None:
@@ -33,6 +33,7 @@ def show_rows(rows: list[Row]) -> None:
 
 
 def _figures(result: SingleResult) -> dict[str, str]:
+    """Returns the lines that depend on the kind of experiment, by their titles."""
     low, high = result["test_accuracy_interval"]
     accuracy = f"{result['test_accuracy']:.2%} (95% interval {low:.2%} to {high:.2%})"
     images = f"{result['test_examples']:,} images"

@@ -49,7 +49,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
     parts = splits.train_and_validation(source, config.split, config.seed)
     train, held_out = map(source.take, parts)
     fitting.check_lengths(config, len(train.labels))
-    _claim(config, transfer.base if transfer else None, source, parts, folder)
+    _claim_folder(config, transfer.base if transfer else None, source, parts, folder)
     if not brief:
         console.print_table_with_total(*summary.table(layers))
     fitted = fitting.fit(config, transfer, train, held_out, folder, mesh, brief)
@@ -72,14 +72,14 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
     return layers
 
 
-def _claim(
+def _claim_folder(
     config: Config,
     origin: Base | None,
     source: DatasetSplits,
     parts: tuple[Subset, Subset],
     folder: Path,
 ) -> None:
-    """Claims the run folder.
+    """Claims the run folder after checks of the base.
 
     Raises:
         UserError: the base has seen examples that the run evaluates, or the run started with other data.
@@ -87,15 +87,15 @@ def _claim(
     trained, validated = map(source.hashes, parts)
     tested = source.hashes(splits.test(source, config.split, config.seed))
     if origin is not None:
-        # An image that is also one of the run's own training examples is a duplicate in the data.
-        unseen = tested[~np.isin(tested, trained, kind="sort")]
-        only_validated = config.split.test_on == "validation"
-        base.check_unseen(origin, "test", unseen, also_validated=not only_validated)
+        # A test image that the run itself trains on is a duplicate in the data, not a fault of the base.
+        not_trained = tested[~np.isin(tested, trained, kind="sort")]
+        also_validated = config.split.test_on != "validation"
+        base.check_unseen(origin, "test", not_trained, also_validated)
         base.check_unseen(origin, "validation", validated, also_validated=False)
     data = claims.describe_data(config, source, (trained, validated, tested))
     if config.split.test_on == "validation":
-        notes = (data["note"], "tested on the validation examples")
-        data["note"] = ", ".join(filter(None, notes))
+        note = "tested on the validation examples"
+        data["note"] = f"{data['note']}, {note}" if data["note"] else note
     seen = origin.seen if origin else seen_images.NO_IMAGES
     trained_on: TrainedOn = {
         "dataset": data["dataset"],
@@ -141,16 +141,18 @@ def _accuracy_over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, shi
     total = np.exp(metrics.log_probabilities(logits))
     height, width = test.images.shape[1:3]
     padding = [(0, 0)] * test.images.ndim
-    padding[1:3] = [(shift, shift)] * 2
+    padding[1:3] = [(shift, shift), (shift, shift)]
     padded = np.pad(test.images, padding)
-    for top, left in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        rows, columns = slice(top * shift, None), slice(left * shift, None)
-        shifted = padded[:, rows, columns][:, :height, :width]
+    # The top left corners of the windows; (shift, shift) would be the image itself.
+    for top, left in ((0, shift), (2 * shift, shift), (shift, 0), (shift, 2 * shift)):
+        shifted = padded[:, top : top + height, left : left + width]
         total += np.exp(metrics.log_probabilities(_predict(fitted, shifted)))
+    # The sum has the same largest class as the mean.
     return metrics.accuracy(total, test.labels)
 
 
 def _brief_summary(config: Config, result: TrainResult) -> str:
+    """Returns the line about a result that a run with `brief` prints."""
     accuracies = f"{terminal.best_validation(result)} in validation"
     # A run that is tested on its validation examples has the same accuracy there.
     if config.split.test_on == "test":

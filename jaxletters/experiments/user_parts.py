@@ -22,11 +22,11 @@ _Check = Callable[[], str | None]
 
 
 def check(config: Config, num_classes: int, shape: tuple[int, ...]) -> None:
-    """Traces every part that is not one of this package's.
+    """Traces every part of a config that is defined outside this package, or contains such a part.
 
     Args:
         config: the run.
-        num_classes: the number of num_classes.
+        num_classes: the number of classes.
         shape: of the images.
 
     Raises:
@@ -38,7 +38,7 @@ def check(config: Config, num_classes: int, shape: tuple[int, ...]) -> None:
         try:
             with part.import_context():
                 problem = action()
-        except Exception as error:  # its type differs with what the part does
+        except Exception as error:  # a user's code may raise any exception
             problem = f"{name} fails: {user_modules.describe_error(error)}"
         if problem:
             lines.append(f"config.{key}: {problem}")
@@ -49,7 +49,7 @@ def check(config: Config, num_classes: int, shape: tuple[int, ...]) -> None:
 def _checks(
     config: Config, num_classes: int, shape: tuple[int, ...]
 ) -> Iterator[tuple[str, Slot, _Check]]:
-    """Yields each part that is not one of this package's: its key, the part, and its check."""
+    """Yields the key, the part and the check of each part that `check` traces."""
     augment = config.augment
     augmentations = (
         {f"augment.{i}": part for i, part in enumerate(augment)}
@@ -75,17 +75,18 @@ def _checks(
 
 
 def _has_user_part(part: Slot) -> bool:
+    """Returns whether a setting of a part is a part that is defined outside this package."""
     return any(isinstance(v, Slot) and v.defined_by is not None for v in vars(part).values())
 
 
 def _array_problem(what: str, shape: tuple[int, ...], output: object) -> str | None:
     """Returns the problem of a traced output that is not a float32 array of a shape, else None."""
-    found = type(output).__name__
+    description = type(output).__name__
     if isinstance(output, jax.ShapeDtypeStruct):
         if output.shape == shape and output.dtype == jnp.float32:
             return None
-        found = f"{output.dtype} {list(output.shape)}"
-    return f"expected {what} float32 {list(shape)}, found {found}; correct its code"
+        description = f"{output.dtype} {list(output.shape)}"
+    return f"expected {what} float32 {list(shape)}, found {description}; correct its code"
 
 
 def _model(part: ModelConfig, num_classes: int, shape: tuple[int, ...]) -> str | None:
@@ -105,6 +106,7 @@ def _model(part: ModelConfig, num_classes: int, shape: tuple[int, ...]) -> str |
 
 
 def _is_serializable(part: ModelConfig) -> bool:
+    """Returns whether a part equals its copy from JSON, as runs and bundles restore it."""
     values = json.loads(json.dumps(serialization.to_dict(part)))
     try:
         return serialization.instantiate(values, type(part)) == part
@@ -131,20 +133,21 @@ def _loss(part: Loss, num_classes: int) -> str | None:
 def _metric(part: Metric, num_classes: int) -> str | None:
     labels = np.arange(2 * num_classes, dtype=np.int32) % num_classes
     logits = np.random.default_rng(0).normal(size=(len(labels), num_classes)).astype(np.float32)
-    found: Any = part.value(labels, logits)
-    if np.ndim(found) == 0 and np.issubdtype(np.asarray(found).dtype, np.number):
+    value: Any = part.value(labels, logits)
+    if np.ndim(value) == 0 and np.issubdtype(np.asarray(value).dtype, np.number):
         return None
-    return f"expected a number, found {type(found).__name__}; correct its code"
+    return f"expected a number, found {type(value).__name__}; correct its code"
 
 
 def _optimizer(part: Optimizer) -> str | None:
-    steps = 100
-    found: Any = optimizers.build(part, steps)
-    if not isinstance(found, optax.GradientTransformation):
-        return f"expected build to return an Optax transformation, found {type(found).__name__}"
+    steps = 100  # any number
+    optimizer: Any = optimizers.build(part, steps)
+    if not isinstance(optimizer, optax.GradientTransformation):
+        type_name = type(optimizer).__name__
+        return f"expected build to return an Optax transformation, found {type_name}"
     params = {"w": jax.ShapeDtypeStruct((2, 3), jnp.float32)}
-    state = jax.eval_shape(found.init, params)
-    updates, _ = jax.eval_shape(found.update, params, state, params)
+    state = jax.eval_shape(optimizer.init, params)
+    updates, _ = jax.eval_shape(optimizer.update, params, state, params)
     jax.eval_shape(optax.apply_updates, params, updates)
     rate = part.rate(steps)
 

@@ -44,13 +44,13 @@ def run(config: ZeroShotConfig, folder: Path) -> Result:
     origin = base.load(config.base, folder)
     source = DatasetSplits(config.dataset)
     _check_fit(source.info, origin.run)
-    part = splits.zero_shot_test(source)
-    examples = source.take(part)
+    subset = splits.zero_shot_test(source)
+    examples = source.take(subset)
     _check_classes(examples, origin.run)
-    base.check_unseen(origin, "test", source.hashes(part))
-    data = claims.describe_data(config, source, (source.hashes(part),))
+    base.check_unseen(origin, "test", source.hashes(subset))
+    data = claims.describe_data(config, source, (source.hashes(subset),))
     claims.claim(config, folder, data, origin)
-    examples = _relabelled(examples, origin.run.class_names)
+    examples = _relabel(examples, origin.run.class_names)
     logits, facts = _test(config, origin, examples, folder, mesh)
     result = results.write(
         config, folder, facts, [], examples, examples, logits, origin.run.variables
@@ -106,8 +106,9 @@ def _check_classes(examples: Dataset, network: Trained) -> None:
         )
 
 
-def _relabelled(examples: Dataset, class_names: tuple[str, ...]) -> Dataset:
-    """Returns examples with the labels that `class_names` gives to the classes of the same names."""
+def _relabel(examples: Dataset, class_names: tuple[str, ...]) -> Dataset:
+    """Returns examples with the labels of a network that has the classes `class_names`."""
     label_of = {name: label for label, name in enumerate(class_names)}
+    # Unused classes get label 0, because no example has them: see `_check_classes`.
     new_labels = np.array([label_of.get(name, 0) for name in examples.class_names], np.int32)
     return examples._replace(labels=new_labels[examples.labels], class_names=class_names)
