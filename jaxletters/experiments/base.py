@@ -10,7 +10,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.evaluation.result import BaseRun, Result
 from jaxletters.runs import consistency, manifest, restore, seen_images, workdir
 from jaxletters.runs.manifest import TrainedOn
-from jaxletters.runs.restore import Trained
+from jaxletters.runs.restore import TrainedRun
 from jaxletters.runs.seen_images import SeenImages
 from jaxletters.runtime import files
 
@@ -25,7 +25,7 @@ class Base(NamedTuple):
         seen: the images that the weights depend on, by training or by the choice of the best weights.
     """
 
-    run: Trained
+    run: TrainedRun
     identity: BaseRun
     trained_on: list[TrainedOn]
     seen: SeenImages

@@ -62,12 +62,12 @@ def run(config: Experiment, folder: Path) -> Result:
     validation.check_types(config)
     user_code.attach_code(config)
     checkpoint = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
-    with lock.hold(folder), mirror.kept(folder, config, checkpoint, console.notice):
+    with lock.hold(folder), mirror.maintain(folder, config, checkpoint, console.notice):
         if lock.held_file(folder) is None:
             # The folder is read-only or not a run folder; waiting would not change that.
             return _run(config, folder)
         disk = Disk(folder, checkpoint.give_up_after, console.notice)
-        return disk.insist(lambda: _run(config, folder), lambda: "all checkpoints there are kept")
+        return disk.retry(lambda: _run(config, folder), lambda: "all checkpoints there are kept")
 
 
 def _run(config: Experiment, folder: Path) -> Result:

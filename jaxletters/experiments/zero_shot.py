@@ -18,7 +18,7 @@ from jaxletters.evaluation.result import Result, ZeroShotFacts
 from jaxletters.experiments import base, claims, results, terminal
 from jaxletters.experiments.base import Base
 from jaxletters.runs import workdir
-from jaxletters.runs.restore import Trained
+from jaxletters.runs.restore import TrainedRun
 from jaxletters.runtime import sharding
 
 
@@ -79,7 +79,7 @@ def _test(
     return logits, facts
 
 
-def _check_fit(info: DatasetInfo, network: Trained) -> None:
+def _check_fit(info: DatasetInfo, network: TrainedRun) -> None:
     """Raises a UserError unless a network accepts images of the dataset's size and knows all its classes."""
     if network.image_shape != info.image_shape:
         raise UserError(
@@ -96,7 +96,7 @@ def _check_fit(info: DatasetInfo, network: Trained) -> None:
         )
 
 
-def _check_classes(examples: Dataset, network: Trained) -> None:
+def _check_classes(examples: Dataset, network: TrainedRun) -> None:
     """Raises a UserError if examples have the label of an unused class that the network does not have."""
     unknown = [name not in network.class_names for name in examples.class_names]
     if wrong := int(np.asarray(unknown)[examples.labels].sum()):

@@ -21,7 +21,7 @@ from jaxletters.reading.bundle_card import (
     Ink,
 )
 from jaxletters.runs import manifest
-from jaxletters.runs.restore import Trained
+from jaxletters.runs.restore import TrainedRun
 from jaxletters.runtime import environment
 
 _PACKAGES = ("jaxletters", "jax", "jaxlib", "flax", "numpy", "onnx", "onnxruntime", "safetensors")
@@ -38,7 +38,7 @@ _PROBE = (
 
 
 def describe(
-    run: Trained,
+    run: TrainedRun,
     contents: Mapping[str, bytes],
     agreements: Mapping[str, Agreement | None],
     left_out: Mapping[str, str],
@@ -81,7 +81,7 @@ def describe(
     }
 
 
-def _images(run: Trained) -> Images:
+def _images(run: TrainedRun) -> Images:
     ink: Ink = {"paper": 0, "ink": 255} if len(run.image_shape) == 2 else {}
     return {
         "shape": run.image_shape,

@@ -17,7 +17,7 @@ from jaxletters.reading import bundle, bundle_formats, loader, safetensors
 from jaxletters.reading.bundle_card import CARD, GRAPH, PROGRAM, WEIGHTS, Agreement, Card
 from jaxletters.reading.bundle_formats import NetworkSpec
 from jaxletters.reading.classifier import Classifier
-from jaxletters.runs.restore import Trained
+from jaxletters.runs.restore import TrainedRun
 from jaxletters.runtime import files
 
 _PACKAGES = ("flatbuffers", "onnx", "safetensors")
@@ -46,7 +46,7 @@ def check(target: Path) -> None:
         )
 
 
-def write(run: Trained, target: Path) -> Card:
+def write(run: TrainedRun, target: Path) -> Card:
     """Writes the bundle of a finished run, replacing a bundle at `target`, and returns its card.
 
     Raises:
@@ -75,7 +75,7 @@ def write(run: Trained, target: Path) -> Card:
     return content
 
 
-def _serialize(run: Trained, classifier: Classifier) -> tuple[dict[str, bytes], dict[str, str]]:
+def _serialize(run: TrainedRun, classifier: Classifier) -> tuple[dict[str, bytes], dict[str, str]]:
     """Returns the content of each file but the card, and why a file is left out."""
     shape = classifier.image_shape
     logits = stablehlo.for_any_batch(stablehlo.logits_fn(run.model, run.variables), shape)

@@ -7,7 +7,7 @@ from jaxletters.reading import bundle
 from jaxletters.reading.classifier import Classifier, compile_network
 
 if TYPE_CHECKING:
-    from jaxletters.runs.restore import Trained
+    from jaxletters.runs.restore import TrainedRun
 
 
 def load(folder: Path | str) -> Classifier:
@@ -27,7 +27,7 @@ def load(folder: Path | str) -> Classifier:
     return from_run(restore.load(folder))
 
 
-def from_run(run: "Trained") -> Classifier:
+def from_run(run: "TrainedRun") -> Classifier:
     """Returns the classifier of a finished run, on the first device."""
     return Classifier(
         name=run.folder.absolute().name,

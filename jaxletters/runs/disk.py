@@ -1,6 +1,6 @@
-"""A disk that goes away while a run is at work, such as a mounted Google Drive, and comes back.
+"""A disk that goes away during a run, such as a mounted Google Drive, and comes back.
 
-`files.disk_outage` knows which errors mean that; here is the one place that tries again.
+`files.disk_outage` decides which errors are outages. This module is the only one that retries after one.
 """
 
 import errno
@@ -15,10 +15,11 @@ from jaxletters.runs import lock
 from jaxletters.runtime import files, preemption
 from jaxletters.runtime.preemption import Interrupted
 
-# Between two tries, in seconds. One on a disk that takes long to say no may take a tenth of the time.
+# Pauses between attempts, in seconds. A failing attempt may be slow, so attempts take at most this share
+# of the time.
 _PAUSE, _LONGEST_PAUSE, _SHARE = 1.0, 30.0, 0.1
-# How often a signal is looked for while nothing can be done but wait, in seconds.
-_LOOK_SECONDS = 0.2
+# Seconds between checks for a signal during a pause.
+_SIGNAL_SECONDS = 0.2
 
 T = TypeVar("T")
 
@@ -27,7 +28,7 @@ class Disk:
     """The disk of a folder that a run writes to.
 
     Attributes:
-        why: what is wrong while it is away; None while it is there.
+        why: what is wrong while the disk is away; None while it is present.
     """
 
     def __init__(self, folder: Path, give_up_after: str, notice: Callable[[str], None]) -> None:
@@ -40,43 +41,43 @@ class Disk:
         """
         self.why: str | None = None
         self._folder = folder.absolute()
-        # An empty folder lies where a disk was unmounted, and nothing may be written to that.
+        # An unmounted disk leaves an empty folder, which must not be written to.
         self._lock = lock.held_file(folder)
         self._give_up_after = give_up_after
         self._limit = serialization.parse_duration(give_up_after) or 0.0
         self._notice = notice
         self._since = 0.0
         self._again_at = 0.0
-        # Whether all of it is away, rather than that something on it fails.
-        self._gone = False
+        # Whether the whole disk is away, rather than a single operation on it failing.
+        self._is_away = False
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Raises an OSError unless the disk is there."""
         if self._lock is not None:
-            # Opened, because a dead mount may still tell from memory that the file exists.
+            # Opened, because a dead mount may still report from its cache that the file exists.
             try:
                 os.close(os.open(self._lock, os.O_RDONLY))
             except PermissionError:
                 return
 
     def attempt(self, action: Callable[[], object], now: bool = False) -> bool:
-        """Does something, unless the disk is away; tells whether it was done.
+        """Calls `action` unless the disk is away; returns whether the call succeeded.
 
-        While the disk is away, most calls return at once, because it is tried now and then only.
+        While the disk is away, most calls return at once, because attempts are made at intervals.
 
         Args:
-            action: raises an OSError, or something that was caused by one, where the disk is away; it
-                is done again from the beginning.
-            now: whether it is tried even so.
+            action: raises an OSError, or an error caused by one, if the disk is away. It must be
+                safe to call again from the beginning.
+            now: whether to try even before the next interval.
         """
         began = time.monotonic()
         if self.why is not None and began < self._again_at and not now:
             return False
         try:
-            self.look()
-            if self._gone and self._lock is not None:
+            self.check()
+            if self._is_away and self._lock is not None:
                 lock.reacquire(self._lock)
-                # Now, because what follows may be the rest of a run.
+                # Reported before the action, which may be the rest of a run.
                 self._came_back()
             action()
         except Interrupted:
@@ -84,18 +85,18 @@ class Disk:
         except Exception as error:
             if (why := files.disk_outage(error, self._folder) or self._missing()) is None:
                 raise
-            self._went_away(why, began)
+            self._record_outage(why, began)
             return False
         if self.why is not None:
             self._came_back()
         return True
 
-    def insist(self, action: Callable[[], T], kept: Callable[[], str]) -> T:
-        """Does something and returns its result, however often it must be tried.
+    def retry(self, action: Callable[[], T], kept: Callable[[], str]) -> T:
+        """Calls `action` until it succeeds and returns its result.
 
         Args:
-            action: as `attempt` wants it.
-            kept: tells what is safe where the disk stays away: "the checkpoint of step 3 is kept".
+            action: as in `attempt`.
+            kept: returns what is safe if the disk stays away, such as "the checkpoint of step 3 is kept".
 
         Raises:
             Interrupted: the disk was away for too long, or a signal asked to leave.
@@ -107,11 +108,11 @@ class Disk:
                 self.give_up_if_late(kept)
                 if preemption.requested():
                     raise Interrupted(f"Interrupted while {self.state()}; {kept()}")
-                time.sleep(min(left, _LOOK_SECONDS))
+                time.sleep(min(left, _SIGNAL_SECONDS))
         return result[0]
 
     def give_up_if_late(self, kept: Callable[[], str]) -> None:
-        """Raises Interrupted once the disk has been away for too long; `kept` is as in `insist`."""
+        """Raises Interrupted once the disk has been away for too long; `kept` is as in `retry`."""
         if self.why is not None and time.monotonic() - self._since >= self._limit:
             raise Interrupted(
                 f"{self._folder}: away for {self._give_up_after} ({self.why}); {kept()}"
@@ -121,9 +122,9 @@ class Disk:
         """Returns what is wrong, for a message: "FOLDER is away (Host is down)"."""
         return f"{self._folder} is away ({self.why})"
 
-    def _went_away(self, why: str, began: float) -> None:
+    def _record_outage(self, why: str, began: float) -> None:
         now = time.monotonic()
-        # What was done for so long before it failed shows that the disk was there meanwhile.
+        # An action that ran longer than the limit before it failed shows that the disk was present meanwhile.
         if self.why is None or now - began > self._limit:
             self._since = now
             self._notice(
@@ -131,22 +132,22 @@ class Disk:
                 "meanwhile"
             )
         self.why = why
-        self._gone = self._missing() is not None
+        self._is_away = self._missing() is not None
         self._again_at = now + self._pause(now - began)
 
     def _pause(self, tried: float) -> float:
-        """Returns the seconds until the next try after one that took so long."""
+        """Returns the seconds until the next attempt after one that took `tried` seconds."""
         return min(max(_PAUSE, tried / _SHARE), _LONGEST_PAUSE, self._limit / 4)
 
     def _came_back(self) -> None:
         away = _length(time.monotonic() - self._since)
         self._notice(f"{self._folder}: there again after {away}")
-        self.why, self._gone = None, False
+        self.why, self._is_away = None, False
 
     def _missing(self) -> str | None:
-        """Returns what is wrong if the disk is not there now, whatever an error says."""
+        """Returns what is wrong if the disk is away now; None if it is present."""
         try:
-            self.look()
+            self.check()
         except OSError as error:
             return error.strerror or os.strerror(errno.ENODEV)
         return None

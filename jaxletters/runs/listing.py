@@ -1,4 +1,4 @@
-"""What runs there are under a folder, how far they are, and what came of them."""
+"""Lists the runs in a folder, with their states and results."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +14,10 @@ class Run(NamedTuple):
     """A run folder.
 
     Attributes:
-        folder: where it lies.
+        folder: the run folder.
         state: "finished", "running, past step 1,200", "stopped at step 1,200", "begun"; of what has runs
             inside, "running" or "stopped".
-        dataset: that it is about; "" for a study, which is about several.
+        dataset: its name; "" for a study, which has several.
         result: the content of its `result.json`; None until it is finished.
     """
 
@@ -27,29 +27,29 @@ class Run(NamedTuple):
     result: Result | None
 
 
-def find(root: Path) -> list[Run]:
-    """Returns the runs that lie in a folder, not those inside of other runs, by name.
+def list_runs(root: Path) -> list[Run]:
+    """Returns the runs directly in a folder, sorted by name.
 
     Raises:
         UserError: there is no such folder, or a file in it cannot be read.
     """
     if not root.is_dir():
         raise UserError(
-            f"{root}: expected a folder of runs, found none; name it: jaxletters runs FOLDER"
+            f"{root}: expected a folder of runs, found no such folder; name it: jaxletters runs FOLDER"
         )
-    return [of(file.parent) for file in sorted(root.glob("*/config.json"))]
+    return [load_run(file.parent) for file in sorted(root.glob("*/config.json"))]
 
 
-def of(folder: Path) -> Run:
-    """Returns what there is to say of a run folder.
+def load_run(folder: Path) -> Run:
+    """Returns the state and the result of a run folder.
 
     Raises:
         UserError: a file in it cannot be read.
     """
-    load_json(folder / "config.json")  # so that a damaged one is told of
+    load_json(folder / "config.json")  # raises if the file is damaged
     file, result = folder / "manifest.json", workdir.result(folder)
-    about: Json = load_json(file) if file.exists() else None
-    data = about.get("data") if isinstance(about, dict) else None
+    manifest: Json = load_json(file) if file.exists() else None
+    data = manifest.get("data") if isinstance(manifest, dict) else None
     name = data.get("dataset") if isinstance(data, dict) else None
     return Run(folder, _state(folder, result), name if isinstance(name, str) else "", result)
 

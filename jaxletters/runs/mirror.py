@@ -17,29 +17,29 @@ from jaxletters.runs.disk import Disk
 from jaxletters.runs.run_copy import PART, Version, copy, progress
 from jaxletters.runtime import files, preemption
 
-# Between two looks at what is new, in seconds; copying may take a tenth of the time.
+# Seconds between updates, and the largest share of the time that copying may take.
 _PAUSE, _SHARE = 1.0, 0.1
-# How long one copying waits for another, in seconds.
+# Seconds that one copy operation waits for another.
 _PATIENCE = 5.0
 
 
 @contextlib.contextmanager
-def kept(
+def maintain(
     folder: Path, config: Experiment, saving: CheckpointConfig, notice: Callable[[str], None]
 ) -> Generator[None]:
-    """Keeps a mirror of a run folder while entered, if one is wanted; brings back what only it has.
+    """Updates the mirror of a run folder while entered, if one is set; restores the run from it first.
 
-    A mirror that is away stops nothing but the end, which waits for it.
+    Training continues while the mirror is away; only the exit of the block waits for it.
 
     Args:
         folder: the run folder.
-        config: whose run it is.
+        config: the experiment of the run.
         saving: names the mirror.
         notice: called with one line about what happens to it.
 
     Raises:
         UserError: the mirror holds another run, or cannot be where it is wanted.
-        Interrupted: it was away for too long; what it lacks is in the run folder.
+        Interrupted: the mirror was away for too long; the run folder is complete.
     """
     if not saving.mirror:
         yield
@@ -48,23 +48,23 @@ def kept(
     _check_place(place, folder)
     mirror = _Mirror(folder.absolute(), place, config, saving.give_up_after, notice)
     mirror.begin()
-    with preemption.exit_hook(mirror.copy_what_there_is):
+    with preemption.exit_hook(mirror.copy_once):
         try:
             yield
         except BaseException:
             mirror.stop()
-            mirror.copy_what_there_is()
+            mirror.copy_once()
             raise
         mirror.stop()
         mirror.finish()
 
 
 def _check_place(place: Path, folder: Path) -> None:
-    there, here = place.resolve(), folder.absolute().resolve()
-    if there == here or there in here.parents or here in there.parents:
+    mirror, run = place.resolve(), folder.absolute().resolve()
+    if mirror == run or mirror in run.parents or run in mirror.parents:
         raise UserError(
-            f"config.checkpoint.mirror: expected a folder apart from the run folder {here}, found "
-            f"{there}; name another"
+            f"config.checkpoint.mirror: expected a folder apart from the run folder {run}, found "
+            f"{mirror}; name another"
         )
 
 
@@ -74,7 +74,7 @@ class _Mirror:
     Args:
         folder: the run folder.
         place: where the mirror is.
-        config: whose run it is.
+        config: the experiment of the run.
         give_up_after: how long the end may wait for it.
         notice: called with one line about what happens to it.
     """
@@ -92,8 +92,8 @@ class _Mirror:
         self._config = config
         self._notice = notice
         self._disk = Disk(place, give_up_after, notice)
-        # Whether it was ever seen to be this run's, and what is in it, as far as is known.
-        self._met = False
+        # Whether the mirror was verified to be of this run, and the versions of the files in it.
+        self._verified = False
         self._copied: dict[Path, Version] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -101,12 +101,12 @@ class _Mirror:
         self._complaint = ""
 
     def begin(self) -> None:
-        """Brings back what is only in the mirror, then copies in the background."""
+        """Restores the run from the mirror if that is further, then copies in the background."""
         workdir.check(self._folder, self._config)
         if workdir.has_checkpoints(self._folder) or workdir.result(self._folder):
-            self._disk.attempt(self._bring_back)
+            self._disk.attempt(self._restore)
         else:
-            self._disk.insist(self._bring_back, lambda: "nothing was begun")
+            self._disk.retry(self._restore, lambda: "nothing was begun")
         self._thread.start()
 
     def stop(self) -> None:
@@ -116,15 +116,15 @@ class _Mirror:
 
     def finish(self) -> None:
         """Returns once the mirror has everything."""
-        # All is compared, not only what is new: what was copied may have been lost with the disk.
+        # Compares all files, not only new ones: the disk may have lost what was copied before.
         self._copied = {}
         try:
-            self._disk.insist(self._copy, lambda: f"everything is in {self._folder}")
+            self._disk.retry(self._copy, lambda: f"everything is in {self._folder}")
         except OSError as error:
             raise files.write_error(self._place, error) from error
 
-    def copy_what_there_is(self) -> None:
-        """Copies without waiting for anything, and without a word."""
+    def copy_once(self) -> None:
+        """Copies once, without waiting for the disk and without reporting errors."""
         if self._disk.why is None:
             with contextlib.suppress(Exception):
                 self._disk.attempt(self._copy)
@@ -136,26 +136,26 @@ class _Mirror:
             try:
                 self._disk.attempt(self._copy)
             except Exception as error:
-                # Said again at the end, if it is still so. Training is not stopped for it.
+                # Training continues. An error that persists is raised at the end.
                 if str(error) != self._complaint:
                     self._complaint = str(error)
                     self._notice(f"config.checkpoint.mirror: {error}; it is tried again")
             pause = max(_PAUSE, (time.monotonic() - began) / _SHARE)
 
-    def _bring_back(self) -> None:
+    def _restore(self) -> None:
         self._check()
         if progress(self._place) > progress(self._folder):
             self._notice(f"Begins with what {self._place} holds")
             copy(self._place, self._folder, {})
 
     def _check(self) -> None:
-        """Raises a UserError unless the mirror is this run's or may become so."""
+        """Raises a UserError unless the mirror is of this run or free for it."""
         if not self._place.parent.is_dir():
             raise UserError(
                 f"config.checkpoint.mirror: expected {self._place.parent} to be there, found nothing; "
                 "mount its disk, or make the folder"
             )
-        # Alone, it is all that was left of a process that was killed.
+        # A killed process may have left only a partial copy.
         shutil.rmtree(self._place / PART, ignore_errors=True)
         try:
             workdir.check(self._place, self._config)
@@ -165,25 +165,25 @@ class _Mirror:
             raise UserError(f"config.checkpoint.mirror: {text}") from error
 
     def _copy(self) -> None:
-        # A thread may hang on a disk that takes long to say that it is away.
+        # A thread may hang on a disk that is slow to report that it is away.
         if not self._lock.acquire(timeout=_PATIENCE):
             raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), str(self._place))
         try:
             if not (self._folder / "config.json").exists():
-                # Nothing has been begun.
+                # The run has not started.
                 return
-            if self._met:
-                # Where a disk was unmounted lies an empty folder, which is not the mirror.
+            if self._verified:
+                # An unmounted disk leaves an empty folder, which is not the mirror.
                 (self._place / "config.json").open("rb").close()
             else:
                 self._check()
                 if progress(self._place) > progress(self._folder):
-                    # It was away at the start. The run comes as far again, to the same bits.
+                    # The mirror was away at the start. The run will reach the same step with the same bits.
                     return
             copy(self._folder, self._place, self._copied)
-            self._met = True
+            self._verified = True
         except OSError:
-            self._met = self._met or Path("config.json") in self._copied
+            self._verified = self._verified or Path("config.json") in self._copied
             self._copied = {}
             raise
         finally:

@@ -1,4 +1,4 @@
-"""The network of a finished run, read back from its folder."""
+"""The network of a finished run, loaded from its folder."""
 
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -17,16 +17,16 @@ from jaxletters.runtime import console, files
 from jaxletters.runtime.files import load_json
 
 
-class Trained(NamedTuple):
+class TrainedRun(NamedTuple):
     """A finished run.
 
     Attributes:
-        folder: where it lies.
+        folder: the run folder.
         result: the content of its `result.json`.
         class_names: one per label.
         image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
-        fit: how a picture becomes such an image, one of `slots.FITS`.
-        inverted: whether it is inverted for that.
+        fit: how a picture is fitted to that shape, one of `slots.FITS`.
+        inverted: whether pictures are inverted.
         network: the settings of its network.
         model: its network.
         variables: its best weights, on the host.
@@ -43,7 +43,7 @@ class Trained(NamedTuple):
     variables: Variables
 
 
-def load(folder: Path) -> Trained:
+def load(folder: Path) -> TrainedRun:
     """Returns the network of a finished run; nothing in the folder is changed.
 
     Raises:
@@ -57,19 +57,19 @@ def load(folder: Path) -> Trained:
             f"{folder}: expected a run that trained one network, found one of the kind "
             f"{result.get('experiment')!r}; name another: see jaxletters runs {folder.parent}"
         )
-    about = manifest.load(folder)
+    stored = manifest.load(folder)
     values = load_json(folder / "config.json")
     try:
-        consistency.check_config(folder, about, values)
+        consistency.check_config(folder, stored, values)
         network = user_code.load_part(values["model"], ModelConfig, folder)
         stages = len(values.get("stages", ()))
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{folder / 'config.json'}: expected the config of a run of this version, found none of "
+            f"{folder / 'config.json'}: expected the config of a run of this version, found no "
             f"{error}; train it again in another folder"
         ) from error
-    assert about.data is not None, "a run that trains a network has data"
-    names, shape = tuple(about.data["class_names"]), tuple(about.data["image_shape"])
+    assert stored.data is not None, "a run that trains a network has data"
+    names, shape = tuple(stored.data["class_names"]), tuple(stored.data["image_shape"])
     model = networks.build(network, len(names), shape)
     shapes: Variables = jax.eval_shape(model.init, jax.random.key(0))
     template: Variables = jax.tree.map(_zeros, shapes)
@@ -77,18 +77,18 @@ def load(folder: Path) -> Trained:
     variables = snapshot.load_best(last, template, console.notice)
     if variables is None:
         raise UserError(
-            f"{last / 'steps'}: expected a sound checkpoint, found none; remove {folder} and train it "
-            "again"
+            f"{last / 'steps'}: expected a sound checkpoint, found no sound one; remove {folder} and train "
+            "it again"
         )
-    # A base or a network is what its result was measured with, not an older checkpoint or another run's.
-    found, expected = snapshot.digest(variables), str(result.get("weights"))
-    if found != expected:
+    # The weights must be those that the result was measured with, not an older checkpoint's or another run's.
+    actual, expected = snapshot.digest(variables), str(result.get("weights"))
+    if actual != expected:
         raise UserError(
             f"{last / 'steps'}: expected the weights that this run finished with (SHA-256 {expected[:12]}), "
-            f"found others ({found[:12]}); restore the folder from a backup, or train again in another"
+            f"found others ({actual[:12]}); restore the folder from a backup, or train again in another"
         )
-    fit, inverted = about.data["fit"], bool(about.data["inverted"])
-    return Trained(
+    fit, inverted = stored.data["fit"], bool(stored.data["inverted"])
+    return TrainedRun(
         folder, cast(TrainResult, result), names, shape, fit, inverted, network, model, variables
     )
 

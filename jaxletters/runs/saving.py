@@ -17,8 +17,8 @@ from jaxletters.runs.snapshot import Snapshot
 T = TypeVar("T")
 
 
-class _Waiting(NamedTuple):
-    """A snapshot, on the host, that is not known to be safe."""
+class _PendingSnapshot(NamedTuple):
+    """A snapshot, on the host, that is not yet confirmed on the disk."""
 
     snapshot: Snapshot
     anchor: bool
@@ -32,7 +32,7 @@ class Saver:
     """The checkpoints of one run, and its records before them; a context manager as `Checkpoints` is.
 
     Orbax saves in the background, so a snapshot is kept until its checkpoint is found on the disk. After
-    an outage it is saved again, by a manager of its own, because one that failed does not recover.
+    an outage it is saved again, by a new manager, because one that failed does not recover.
 
     Attributes:
         records: is synced before every checkpoint, so that none knows of a step whose records could be
@@ -47,17 +47,17 @@ class Saver:
         notice: Callable[[str], None],
         disk: Disk,
     ) -> None:
-        """Opens the checkpoints; all but `disk`, that of `workdir`, is as `Checkpoints` wants it."""
+        """Opens the checkpoints; `disk` is the disk of `workdir`, the rest as in `Checkpoints`."""
         self.records: Journal | None = None
         self._open = functools.partial(
-            Checkpoints, workdir, max_to_keep, notice, anchors_to_keep, disk.look
+            Checkpoints, workdir, max_to_keep, notice, anchors_to_keep, disk.check
         )
         self._max_to_keep = max_to_keep
         self._anchors_to_keep = anchors_to_keep
         self._disk = disk
         self._checkpoints: Checkpoints | None = self._open()
         # Oldest first. The first may be on its way to the disk.
-        self._waiting: list[_Waiting] = []
+        self._pending: list[_PendingSnapshot] = []
         self._in_flight = False
         self._safe: int | None = None
 
@@ -75,15 +75,15 @@ class Saver:
         on_host = jax.tree.map(np.array, (snapshot.state, snapshot.counts, snapshot.best))
         state, counts, best = on_host
         host = snapshot._replace(state=state, counts=counts, best=best)
-        self._waiting.append(_Waiting(host, anchor))
+        self._pending.append(_PendingSnapshot(host, anchor))
         if not self._disk.attempt(self._begin):
             self._forget_old()
 
-    def tend(self, said: Callable[[], str]) -> None:
-        """Looks after what is under way; to be called a few times a second.
+    def poll(self, position: Callable[[], str]) -> None:
+        """Confirms finished saves and retries failed ones; call it a few times a second.
 
         Args:
-            said: where the run is, in case it must be left: "left at step 3 of 9".
+            position: returns where the run stops, for the message of an interruption: "left at step 3 of 9".
 
         Raises:
             Interrupted: the disk was away for too long.
@@ -93,31 +93,31 @@ class Saver:
         )
         if done or self._disk.why is not None:
             self._disk.attempt(self._settle if done else self._begin)
-        self._disk.give_up_if_late(lambda: f"{said()}; {self.kept()}")
+        self._disk.give_up_if_late(lambda: f"{position()}; {self.kept()}")
 
     def leave(self) -> str:
-        """Saves what can be saved without waiting for the disk; returns what to say of what cannot."""
+        """Saves without waiting for an absent disk; returns "", or a message about what is not saved."""
         if self._disk.attempt(self._finish, now=True):
             return ""
         return f"; {self._disk.state()}; {self.kept()}"
 
     def finish(self) -> None:
-        """Returns once all would survive the end of the process.
+        """Returns once all snapshots are on the disk.
 
         Raises:
             Interrupted: the disk was away for too long, or a signal asked to leave.
         """
-        self._disk.insist(self._finish, self.kept)
+        self._disk.retry(self._finish, self.kept)
 
-    def restore(self, like: Snapshot) -> Snapshot | None:
+    def restore(self, template: Snapshot) -> Snapshot | None:
         """Returns what `Checkpoints.restore` does.
 
         Raises:
             Interrupted: as `finish` does.
         """
-        found = self._ask(lambda checkpoints: checkpoints.restore(like))
-        self._safe = int(found.state.step) if found else None
-        return found
+        snapshot = self._ask(lambda checkpoints: checkpoints.restore(template))
+        self._safe = int(snapshot.state.step) if snapshot else None
+        return snapshot
 
     def anchors(self) -> list[int]:
         """Returns what `Checkpoints.anchors` does.
@@ -127,15 +127,15 @@ class Saver:
         """
         return self._ask(lambda checkpoints: checkpoints.anchors())
 
-    def roll_back(self, like: Snapshot, target: int) -> Snapshot | None:
+    def roll_back(self, template: Snapshot, target: int) -> Snapshot | None:
         """Returns what `Checkpoints.roll_back` does.
 
         Raises:
             Interrupted: as `finish` does.
         """
-        found = self._ask(lambda checkpoints: checkpoints.roll_back(like, target))
-        self._safe = int(found.state.step) if found else None
-        return found
+        snapshot = self._ask(lambda checkpoints: checkpoints.roll_back(template, target))
+        self._safe = int(snapshot.state.step) if snapshot else None
+        return snapshot
 
     def kept(self) -> str:
         """Returns what is safe on the disk, for a message."""
@@ -149,38 +149,38 @@ class Saver:
             with self._abandoned_on_error() as checkpoints:
                 return question(checkpoints)
 
-        return self._disk.insist(ask, self.kept)
+        return self._disk.retry(ask, self.kept)
 
     def _begin(self) -> None:
-        """Saves all but the last, and begins with that."""
+        """Saves all pending snapshots but the newest, and starts to save that one."""
         with self._abandoned_on_error() as checkpoints:
             if self.records is not None:
                 self.records.sync()
-            while self._waiting:
+            while self._pending:
                 if not self._in_flight:
-                    checkpoints.save(*self._waiting[0])
+                    checkpoints.save(*self._pending[0])
                     self._in_flight = True
-                if len(self._waiting) == 1:
+                if len(self._pending) == 1:
                     return
-                self._land(checkpoints)
+                self._confirm_oldest(checkpoints)
 
     def _settle(self) -> None:
         with self._abandoned_on_error() as checkpoints:
-            self._land(checkpoints)
+            self._confirm_oldest(checkpoints)
 
     def _finish(self) -> None:
         self._begin()
         if self._in_flight:
             self._settle()
 
-    def _land(self, checkpoints: Checkpoints) -> None:
-        """Waits for the one in flight; raises an OSError if it is not on the disk then."""
+    def _confirm_oldest(self, checkpoints: Checkpoints) -> None:
+        """Waits for the save in progress; raises an OSError if its checkpoint is not on the disk."""
         checkpoints.wait()
-        step = self._waiting[0].step
+        step = self._pending[0].step
         checkpoints.require(step)
         self._safe = step
         self._in_flight = False
-        del self._waiting[0]
+        del self._pending[0]
 
     @contextlib.contextmanager
     def _abandoned_on_error(self) -> Generator[Checkpoints]:
@@ -194,15 +194,15 @@ class Saver:
 
     def _abandon(self) -> None:
         if self._checkpoints is not None:
-            # What it says of the disk was heard before.
+            # Its error was already raised by the call that failed.
             with contextlib.suppress(Exception):
                 self._checkpoints.close()
         self._checkpoints = None
         self._in_flight = False
 
     def _forget_old(self) -> None:
-        """Keeps no more than would be kept on the disk."""
-        anchors = [waiting for waiting in self._waiting if waiting.anchor]
-        kept = {*map(id, self._waiting[-self._max_to_keep :])}
+        """Drops the pending snapshots that the disk would not keep either."""
+        anchors = [pending for pending in self._pending if pending.anchor]
+        kept = {*map(id, self._pending[-self._max_to_keep :])}
         kept.update(map(id, anchors[-self._anchors_to_keep :]))
-        self._waiting = [waiting for waiting in self._waiting if id(waiting) in kept]
+        self._pending = [pending for pending in self._pending if id(pending) in kept]

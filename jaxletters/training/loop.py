@@ -80,7 +80,7 @@ def fit(
 
 
 def _open_checkpoints(config: Config, workdir: Path, console: Console, disk: Disk) -> Saver:
-    disk.look()
+    disk.check()
     # One anchor more than roll-backs, in case one is damaged.
     anchors_to_keep = config.training.max_rollbacks + 1
     max_to_keep = config.checkpoint.max_to_keep
@@ -177,7 +177,7 @@ class _Run:
             if self._diverged(state):
                 break
             step = int(state.step)
-            self.checkpoints.tend(functools.partial(self._describe_position, "left", step))
+            self.checkpoints.poll(functools.partial(self._describe_position, "left", step))
             seconds_per_step = (time.perf_counter() - began) / (step - first)
             call_steps = max(1, int(_CALL_SECONDS / seconds_per_step))
             self.recorder.progress(state, counts, seconds_per_step)
@@ -268,7 +268,7 @@ class _Run:
         rewind_journal = functools.partial(
             self.recorder.journal.rewind, restored_step, restored.progress.evaluated_step
         )
-        self.disk.insist(rewind_journal, self.checkpoints.kept)
+        self.disk.retry(rewind_journal, self.checkpoints.kept)
         cause = f"No finite loss at {self.task.max_skips} steps in a row up to step {step:,}"
         if restored_step != target:
             damage = f"the checkpoint of step {target:,} is damaged"

@@ -124,7 +124,7 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["runs", "nowhere"], "nowhere: expected a folder of runs, found none"),
+        (["runs", "nowhere"], "nowhere: expected a folder of runs, found no such folder"),
         (["runs", "--alll"], "--alll"),
         (["report", "nowhere"], "nowhere: expected a finished run, found no result"),
         (["report", "nowhere", "--to", "tests"], "tests: expected an earlier comparison, an empty"),

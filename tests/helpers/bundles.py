@@ -10,13 +10,15 @@ from jaxletters.config.models import DeeperConfig
 from jaxletters.config.slots import ModelConfig
 from jaxletters.models import networks
 from jaxletters.runs import manifest
-from jaxletters.runs.restore import Trained
+from jaxletters.runs.restore import TrainedRun
 from jaxletters.runtime.files import write_json
 
 SMALL = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1))
 
 
-def trained(folder: Path, network: ModelConfig = SMALL, dataset: str = "sketch_letters") -> Trained:
+def trained(
+    folder: Path, network: ModelConfig = SMALL, dataset: str = "sketch_letters"
+) -> TrainedRun:
     """Returns a run with random weights; the folder gets what is read from it later."""
     environment = {"versions": {"python": "3.11.0", "jax": "0.7.2"}}
     about = manifest.Manifest("f" * 64, None, None, [], "", environment, [], [])
@@ -26,4 +28,4 @@ def trained(folder: Path, network: ModelConfig = SMALL, dataset: str = "sketch_l
     model = networks.build(network, len(names), shape)
     result = {**RUN, "dataset": dataset, "dataset_note": "random weights", "fingerprint": "f" * 64}
     variables = tiny.variables(model)
-    return Trained(folder, result, names, shape, info.fit, False, network, model, variables)
+    return TrainedRun(folder, result, names, shape, info.fit, False, network, model, variables)

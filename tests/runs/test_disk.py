@@ -90,7 +90,7 @@ def test_what_will_not_pass_by_itself_is_raised_at_once(tmp_path, clock):
     there = Disk(tmp_path, "10m", pytest.fail)
     for number in (errno.ENOSPC, errno.EROFS, errno.EACCES):
         with pytest.raises(OSError, match=os.strerror(number)):
-            there.insist(lambda number=number: throw(failure(number)), str)
+            there.retry(lambda number=number: throw(failure(number)), str)
     assert clock.now < 1
 
 
@@ -108,7 +108,7 @@ def test_it_is_tried_again_until_it_is_there_and_said_once(tmp_path, clock):
             raise error
         return "done"
 
-    assert there.insist(action, str) == "done"
+    assert there.retry(action, str) == "done"
     assert clock.now < 5
     assert [notice.split(": ", 1)[0] for notice in notices] == [str(tmp_path)] * 2
     assert os.strerror(errno.EIO) in notices[0]
@@ -118,7 +118,7 @@ def test_it_is_tried_again_until_it_is_there_and_said_once(tmp_path, clock):
 def test_after_its_time_it_is_given_up_with_what_is_kept(tmp_path, clock):
     there = Disk(tmp_path, "2m", [].append)
     with pytest.raises(Interrupted) as caught:
-        there.insist(lambda: throw(failure(errno.EHOSTDOWN)), lambda: "step 3 is kept")
+        there.retry(lambda: throw(failure(errno.EHOSTDOWN)), lambda: "step 3 is kept")
     assert str(caught.value) == f"{tmp_path}: away for 2m (Host is down); step 3 is kept"
     assert 120 <= clock.now < 125
 
@@ -244,7 +244,7 @@ def test_a_run_whose_disk_is_away_now_and_then_ends_as_one_whose_disk_was_there(
     away = [(begin, begin + draw.uniform(0.1, 3)) for begin in begins]
     flaky = Flaky(monkeypatch, clock, away, draw)
     restart = Disk(tmp_path, "10m", [].append)
-    found = restart.insist(lambda: fit(task, tmp_path), str)
+    found = restart.retry(lambda: fit(task, tmp_path), str)
     assert flaky.outages
     tiny.assert_same_bits(found[0], undisturbed[0][0])
     assert found[1] == undisturbed[0][1]

@@ -14,7 +14,7 @@ CONFIG = Config(dataset=Mnist())
 
 
 def states(root):
-    return {run.folder.name: run.state for run in listing.find(root)}
+    return {run.folder.name: run.state for run in listing.list_runs(root)}
 
 
 def test_every_run_says_how_far_it_is(tmp_path):
@@ -35,7 +35,7 @@ def test_every_run_says_how_far_it_is(tmp_path):
         (tmp_path / "running" / "steps" / "40").mkdir(parents=True)
         assert states(tmp_path)["running"] == "running, past step 40"
     assert states(tmp_path)["running"] == "stopped at step 40"
-    (finished,) = [run for run in listing.find(tmp_path) if run.result]
+    (finished,) = [run for run in listing.list_runs(tmp_path) if run.result]
     assert (finished.dataset, finished.result) == ("mnist", {"test_accuracy": 0.5})
 
 
@@ -53,9 +53,9 @@ def test_what_has_runs_inside_is_told_by_them(tmp_path):
 
 
 def test_a_folder_that_is_not_there_or_not_readable_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"none: expected a folder of runs, found none"):
-        listing.find(tmp_path / "none")
+    with pytest.raises(UserError, match=r"none: expected a folder of runs, found no such folder"):
+        listing.list_runs(tmp_path / "none")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps({})[:1])
     with pytest.raises(UserError, match=r"config\.json"):
-        listing.find(tmp_path)
+        listing.list_runs(tmp_path)

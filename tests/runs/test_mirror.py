@@ -297,13 +297,13 @@ def test_an_empty_folder_where_the_mirror_was_mounted_is_not_written_to(tmp_path
         return {}
 
     notices = []
-    went_away = disk.Disk._went_away
+    went_away = disk.Disk._record_outage
 
     def noted(*args):
         went_away(*args)
         notices.append("away")
 
-    monkeypatch.setattr(disk.Disk, "_went_away", noted)
+    monkeypatch.setattr(disk.Disk, "_record_outage", noted)
     monkeypatch.setitem(dispatch._RUN, Config, run)
     dispatch.run(mirrored(place), folder)
     assert content(place) == content(folder)

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         UserError: the folder does not exist, or a file in it cannot be read.
     """
-    runs = listing.find(args.folder)
+    runs = listing.list_runs(args.folder)
     if not runs:
         console.notice(f"No runs in {args.folder.absolute()}")
         return
