@@ -33,6 +33,7 @@ def after(tmp_path_factory):
         yield names, printed
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_do_what_it_says(after):
     names, printed = after
     accuracy = names["finished"].result["test_accuracy"]
@@ -47,6 +48,7 @@ def test_the_examples_of_the_page_do_what_it_says(after):
     assert printed[-1] == "('ring',)"
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_repeated(after):
     names, _ = after
     again = jl.fit(names["config"], names["finished"].folder)
@@ -91,6 +93,7 @@ def test_what_cannot_be_run_is_one_line(tmp_path, monkeypatch, config, folder, e
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_lists_in_a_config_are_tuples(after):
     names, _ = after
     config = names["config"]
@@ -179,6 +182,7 @@ for name, now in (("load", loaded), ("fit", fitted)):
 """
 
 
+@pytest.mark.slow
 def test_the_caller_s_process_is_left_as_it_was(finished_run, tmp_path):
     environment = {
         name: value

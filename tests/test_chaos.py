@@ -8,6 +8,8 @@ import vanishing
 from interruptions import Trial
 from subjects import Place
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

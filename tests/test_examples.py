@@ -14,6 +14,8 @@ from PIL import Image
 from jaxletters.data.synthetic import sketch
 from jaxletters.reading import loader
 
+pytestmark = pytest.mark.slow
+
 SHORT = (
     "--config.split.validation_per_class=2",
     "--config.training.batch_size=32",

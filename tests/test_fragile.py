@@ -14,6 +14,8 @@ from test_layers import MODULES, ROOT, imports
 
 from jaxletters.runtime import xla
 
+pytestmark = pytest.mark.slow
+
 YNN_OPTION = "xla_cpu_experimental_ynn_fusion_type"
 
 

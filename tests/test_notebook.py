@@ -51,6 +51,7 @@ def shown(outputs):
     return [o for o in outputs if "image/png" in o.get("data", {})]
 
 
+@pytest.mark.slow
 def test_every_cell_does_what_it_says(outputs):
     assert "1 CPU cpu" in printed(outputs["device"])
     assert "test accuracy" in printed(outputs["train"])

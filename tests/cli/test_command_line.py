@@ -225,6 +225,7 @@ def test_wrong_types_in_a_config_file_are_a_line_each(tmp_path):
 KEYS = [key for key, *_ in leaves(LOADED)]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     # Python's own, of an odd literal such as "1if"; a user sees it on standard error.
     "ignore:invalid:DeprecationWarning",

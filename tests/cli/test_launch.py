@@ -8,6 +8,8 @@ import sys
 import pytest
 import runs
 
+pytestmark = pytest.mark.slow
+
 
 def launch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

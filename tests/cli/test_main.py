@@ -20,6 +20,8 @@ from jaxletters.data.synthetic import sketch
 from jaxletters.runs import consistency
 from jaxletters.runtime.files import write_json
 
+pytestmark = pytest.mark.slow
+
 
 def test_inspect_draws_every_class_and_counts_it(tmp_path):
     sheet = tmp_path / "sheet.png"

@@ -8,6 +8,8 @@ import runs
 from jaxletters.config import configfile
 from jaxletters.experiments import dispatch
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("wandb")
 
 _HEADER, _BLOCK = 7, 32768

@@ -57,6 +57,7 @@ def test_the_study_has_every_experiment_of_the_course():
     assert {Path(entry.file).stem for entry in study.experiments} == course
 
 
+@pytest.mark.slow
 def test_every_variation_changes_the_baseline_in_a_way_of_its_own():
     variations = LOADED["emnist_variations"]
     assert isinstance(variations, SweepConfig)
@@ -73,6 +74,7 @@ def _trained_as(config: Config) -> tuple:
 DISTINCT = list({_trained_as(config): name for name, config in reversed(RUNS.items())}.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DISTINCT)
 def test_each_trains_a_step(name):
     config = RUNS[name]

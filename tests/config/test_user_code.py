@@ -93,6 +93,7 @@ def test_settings_of_a_user_s_network_are_as_good_as_the_package_s(tmp_path):
         dispatch.check(overrides.apply(config, ["--config.model.width=0"]))
 
 
+@pytest.mark.slow
 def test_a_run_is_opened_from_its_own_copy_of_the_code(finished, tmp_path):
     moved = shutil.copytree(finished, tmp_path / "moved")
     predictions = np.load(finished / "report" / "predictions.npz")
@@ -160,6 +161,7 @@ class NormsConfig(ModelConfig):
         return Norms(self.within, num_classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("within", [True, False])
 def test_a_user_s_batch_norm_in_a_frozen_layer_works_as_in_evaluation(within):
     images = np.random.default_rng(0).random((8, *tiny.SHAPE), np.float32)
@@ -244,6 +246,7 @@ def test_a_config_of_the_package_s_parts_needs_no_code():
     assert user_code.source_files(Config()) == {}
 
 
+@pytest.mark.slow
 def test_a_bundle_of_a_user_s_network_needs_neither_its_code_nor_onnx(finished, tmp_path):
     card = writer.write(restore.load(finished), tmp_path / "bundle")
     assert set(card["files"]) == {"model.stablehlo", "weights.safetensors", "model.onnx"}
@@ -255,6 +258,7 @@ def test_a_bundle_of_a_user_s_network_needs_neither_its_code_nor_onnx(finished, 
     )
 
 
+@pytest.mark.slow
 def test_what_onnx_does_not_know_is_left_out_of_a_bundle_and_the_card_says_so(tmp_path):
     network = NETWORK.replace(
         "nn.relu(x).reshape(x.shape[0]", "jnp.sort(x).reshape(len(x)"

@@ -10,6 +10,7 @@ from jaxletters.data import canvas
 METHODS = ("area", "bilinear")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_alphadigits_fill_the_place_of_emnist_s_letters(method):
     full = np.full((3, 20, 16), 255, np.uint8)

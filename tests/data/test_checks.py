@@ -132,6 +132,7 @@ def test_ink_and_paper_exchanged(letters, settings):
     assert ["dark ink" in line for line in said(cropped, letters[1])] == [True]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.sampled_from([LETTERS, tuple(string.digits), tuple("αβγδεζηθικ")]))
 def test_nothing_is_said_of_how_unknown_shapes_lie(seed, names):
     rng = np.random.default_rng(seed)
@@ -201,6 +202,7 @@ def test_repeated_images_are_counted(train, test):
     assert any(line.startswith(expected) for line in lines) == bool(several)
 
 
+@pytest.mark.slow
 def test_real_letters_and_digits(real_archives, real_emnist, tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("checked"))
     for config in (

@@ -231,6 +231,7 @@ def test_the_slower_of_two_processes_uses_what_the_other_prepared(config, writte
     assert others
 
 
+@pytest.mark.slow
 def test_two_processes_may_prepare_at_once(config, folder):
     code = (
         "from jaxletters.data import datasets\n"
@@ -267,6 +268,7 @@ def test_says_one_line_on_stderr_and_only_when_it_prepares(config, tmp_path, cap
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_the_size_is_part_of_what_is_prepared_of_sketch_letters(tmp_path):
     for size in (130, 260):
         config = SketchLetters(size=size, data_dir=str(tmp_path))
@@ -276,6 +278,7 @@ def test_the_size_is_part_of_what_is_prepared_of_sketch_letters(tmp_path):
         assert set(train.labels) == set(test.labels) == set(range(1, 27))
 
 
+@pytest.mark.slow
 def test_sketch_letters_are_drawn_again_once_they_would_look_different(tmp_path, monkeypatch):
     config = SketchLetters(size=130, data_dir=str(tmp_path))
     before, draw = datasets.load(config, "train"), sketch.draw

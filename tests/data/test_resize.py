@@ -131,6 +131,7 @@ def test_a_digit_is_placed_as_mnist_does(height, width, corner):
     assert (np.abs(off) <= 0.51)[~at_the_edge].all()  # half a pixel, but for rounding to 8 bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["emnist", "mnist"])
 @given(*BLOTS, st.integers(0, 60))
 def test_where_a_character_was_does_not_matter(how, height, width, corner, paper):

@@ -93,6 +93,7 @@ print(hashlib.sha256(held_out.astype("<i8").tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_the_split_is_the_same_in_every_process_and_version():
     # Another value here means that old runs validated on examples that new ones train on.
     out = subprocess.run([sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True)
@@ -108,6 +109,7 @@ def test_take_keeps_images_and_labels_together():
     assert taken.class_names == dataset.class_names
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(labellings, st.integers(2, 12), seeds)
 def test_folds_are_stratified_and_even(values, count, seed):

@@ -9,9 +9,12 @@ import served
 from demo_latency import drawing
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.skipif(
-    browsing.chromium() is None, reason="needs Chromium on the PATH (apt install chromium)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        browsing.chromium() is None, reason="needs Chromium on the PATH (apt install chromium)"
+    ),
+]
 
 
 # A machine that runs other tests beside this one may starve a browser for many seconds.

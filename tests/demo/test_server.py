@@ -182,6 +182,7 @@ def test_a_length_that_lies_is_not_believed(client, declared, sent, status):
     assert works(client)
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=300)
     | st.tuples(st.integers(0, 3000), st.binary(min_size=1, max_size=9)).map(
@@ -225,6 +226,7 @@ def folder(tmp_path_factory):
     return where
 
 
+@pytest.mark.slow
 def test_the_command_serves_until_ctrl_c(folder):
     with served.start(folder, "--port", "0") as process:
         address = served.address(process)
@@ -245,6 +247,7 @@ def fails(*arguments):
     return line
 
 
+@pytest.mark.slow
 def test_a_busy_port_is_named():
     with serving.listen("127.0.0.1", 0) as busy:
         port = busy.getsockname()[1]
@@ -259,16 +262,19 @@ def test_what_is_no_port_is_refused(port):
         parser.parse_args(["run", f"--port={port}"])
 
 
+@pytest.mark.slow
 def test_a_host_of_another_machine_is_refused():
     assert "error: --host 192.0.2.1: expected a name or an address" in fails("--host", "192.0.2.1")
 
 
+@pytest.mark.slow
 def test_no_host_is_not_every_host():
     assert "error: --host: expected a name or an address of this machine, found" in fails(
         "--host", ""
     )
 
 
+@pytest.mark.slow
 def test_what_is_no_run_is_refused():
     assert "expected a finished run, found no result" in fails("--port", "0")
 

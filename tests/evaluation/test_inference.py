@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from jaxletters.evaluation import inference, metrics
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("batch_size", [1, 4, 11, 30])
 def test_every_image_is_predicted_once_whatever_the_batch_size(batch_size):

@@ -74,6 +74,7 @@ def test_a_prior_is_the_logarithm_of_how_much_more_frequent_a_class_is():
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(seed=seeds)
 def test_with_the_prior_the_best_logits_are_those_of_equally_frequent_classes(seed):

@@ -130,6 +130,7 @@ def uninterrupted(configs, tmp_path_factory):
     return root, finish(configs, root)
 
 
+@pytest.mark.slow
 def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path):
     """SIGKILL in the second fold, in the second stage of a transfer, and in a sweep."""
     for place, records in (
@@ -211,6 +212,7 @@ def test_every_example_is_predicted_once_by_a_network_that_has_not_seen_it(unint
     assert result["test_accuracy"] == pytest.approx(right / 260)
 
 
+@pytest.mark.slow
 def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
     root, _ = uninterrupted
     (configs / "short.py").write_text(
@@ -223,6 +225,7 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
     assert result["epochs"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words", "expected"),
     [

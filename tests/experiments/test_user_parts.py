@@ -78,6 +78,7 @@ def test_what_is_wrong_with_a_part_is_one_line_that_names_it(parts, words):
     assert words in line
 
 
+@pytest.mark.slow
 def test_changes_follow_one_another_and_each_has_keys_of_its_own():
     images = jnp.asarray(np.random.default_rng(0).random((4, 8, 8), np.float32))
     key, first = jax.random.key(0), AugmentConfig(shift=1)
@@ -93,6 +94,7 @@ def test_changes_follow_one_another_and_each_has_keys_of_its_own():
     assert not np.allclose(twice * images, once * once)
 
 
+@pytest.mark.slow
 def test_a_user_s_loss_and_optimizer_train_as_optax_says():
     task = tiny.task(loss=Brier(), augment=())._replace(optimizer=optimizers.build(Descent(), 100))
     images, labels = tiny.arrays(8)

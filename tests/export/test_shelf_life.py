@@ -54,6 +54,7 @@ def test_a_bundle_of_the_oldest_jax_reads_as_its_network_did(written, card, capf
         assert errors == ""
 
 
+@pytest.mark.slow
 def test_predict_reads_a_picture_with_it(tmp_path, written):
     letter = np.kron(255 - written[0][0], np.ones((4, 4), np.uint8))
     page = np.pad(letter, 20, constant_values=255)

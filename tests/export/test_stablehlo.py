@@ -31,6 +31,7 @@ NETWORKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", NETWORKS, ids=lambda config: type(config).__name__)
 def test_a_program_computes_what_the_network_does_for_any_number_of_images(config):
     model = networks.build(config, CLASSES, SHAPE)

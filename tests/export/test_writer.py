@@ -32,6 +32,7 @@ def written(tmp_path_factory):
     return run, where / "bundle", writer.write(run, where / "bundle")
 
 
+@pytest.mark.slow
 def test_a_bundle_has_three_checked_forms_and_a_card(written):
     _, folder, card = written
     assert {path.name for path in folder.iterdir()} == FILES
@@ -116,6 +117,7 @@ def mlp(tmp_path):
     return bundles.trained(tmp_path / "run", MLPConfig(hidden=(4,)))
 
 
+@pytest.mark.slow
 def test_an_empty_folder_and_a_bundle_are_replaced(tmp_path, mlp):
     target = tmp_path / "deep" / "bundle"
     target.mkdir(parents=True)

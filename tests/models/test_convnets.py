@@ -107,6 +107,7 @@ def test_dropout_keeps_the_expected_logits():
     assert np.all(np.abs(np.mean(dropped, axis=0) - expected) < 5 * error)
 
 
+@pytest.mark.slow
 def test_batch_norm_normalises_by_the_batch_and_remembers_a_tenth_of_it():
     config = DeeperConfig(widths=(2,), kernel_sizes=(3,), depths=(1,))
     model = build(config)
@@ -148,6 +149,7 @@ CHOICES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config", CHOICES, ids=lambda c: f"{c.activation}-{c.initializer}-{c.pooling}"
 )

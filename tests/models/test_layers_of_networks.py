@@ -68,6 +68,7 @@ def test_a_convolution_is_flax_s(ours, theirs, channels):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("shape", [(6, 3), (4, 5, 7, 2)])
 def test_batch_norm_is_flax_s(train, shape):

@@ -25,6 +25,8 @@ from jax import lax
 from jaxletters import ops
 from jaxletters.ops import convolution, direct, im2col
 
+pytestmark = pytest.mark.slow
+
 
 def by_lax(layer, x, kernel, dy):
     """As XLA defines it, which is written down here once more."""

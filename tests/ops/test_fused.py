@@ -12,6 +12,8 @@ from jax import lax
 
 from jaxletters import ops
 
+pytestmark = pytest.mark.slow
+
 
 def reference(x, kernel, padding):
     numbers = ("NHWC", "HWIO", "NHWC")

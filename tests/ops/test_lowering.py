@@ -23,6 +23,8 @@ from jaxletters.core.types import Variables
 from jaxletters.evaluation import losses
 from jaxletters.models import networks
 
+pytestmark = pytest.mark.slow
+
 ACCELERATORS = ("tpu", "cuda")
 
 

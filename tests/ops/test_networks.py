@@ -18,6 +18,8 @@ from jaxletters.core.types import Variables
 from jaxletters.evaluation import losses
 from jaxletters.models import networks
 
+pytestmark = pytest.mark.slow
+
 SIDE, CLASSES = 28, 26
 
 NETWORKS = {

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from jaxletters import ops
 
+pytestmark = pytest.mark.slow
+
 EPSILON = 1e-3
 
 

@@ -30,6 +30,7 @@ SHAPES = st.tuples(*(st.integers(a, b) for a, b in ((1, 3), (2, 9), (2, 9), (1, 
 
 
 # Three numbers only, so that most windows have ties.
+@pytest.mark.slow
 @few(8)
 @given(
     st.sampled_from([np.float32, np.float64]),

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from jaxletters.ops import winograd
 
+pytestmark = pytest.mark.slow
+
 TILES = [winograd.Tiles(m) for m in (3, 4)]
 
 

@@ -40,6 +40,7 @@ def folder(tmp_path, sound):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [bundle.load, loader.load])
 @pytest.mark.parametrize("count", [1, 17])
 def test_it_reads_as_the_network_does(run, folder, load, count):
@@ -296,6 +297,7 @@ def test_a_bundle_is_told_from_a_folder_of_other_things(folder, tmp_path_factory
     assert not bundle.holds_bundle(tmp_path_factory.mktemp("empty"))
 
 
+@pytest.mark.slow
 def test_neither_flax_nor_orbax_nor_any_part_of_training_is_imported(folder):
     program = f"""
 import sys
@@ -325,6 +327,7 @@ except UserError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("missing", "name"),
     [

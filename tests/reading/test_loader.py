@@ -27,6 +27,7 @@ def images():
     return sketch.draw(156, "test", 0)
 
 
+@pytest.mark.slow
 def test_it_reads_as_the_run_was_tested(finished_run, tested, images):
     found = loader.load(finished_run)
     np.testing.assert_array_equal(images[1], tested[1])
@@ -81,6 +82,7 @@ def test_what_trained_no_single_network_is_refused(tmp_path):
         loader.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_is_exported_reads_as_the_run_was_tested(finished_run, tested, images, tmp_path):
     target = tmp_path / "bundle"
     command = ("-m", "jaxletters.cli.main", "export", str(finished_run), "--to", str(target))
@@ -101,6 +103,7 @@ def test_what_is_exported_reads_as_the_run_was_tested(finished_run, tested, imag
     np.testing.assert_allclose(logits, tested[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_no_part_of_training_is_imported(finished_run):
     program = f"""
 import sys

@@ -120,6 +120,7 @@ def folder(tmp_path_factory):
     return where
 
 
+@pytest.mark.slow
 def test_predict_prints_what_the_network_reads(finished_run, folder):
     files = folder / "word.png", folder / "letter.jpg"
     done = runs.jaxletters("predict", finished_run, *files, "--json")
@@ -131,6 +132,7 @@ def test_predict_prints_what_the_network_reads(finished_run, folder):
         assert [x["box"] for x in found["letters"]] == [x["box"] for x in expected["letters"]]
 
 
+@pytest.mark.slow
 def test_predict_shows_what_it_found(finished_run, folder, tmp_path):
     file = folder / "word.png"
     done = runs.jaxletters("predict", finished_run, file, "--show", cwd=tmp_path)
@@ -149,6 +151,7 @@ def found_text(classifier, file):
     return recognition.read(classifier, images.read(file), str(file)).text
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
     files = folder / "nowhere.png", folder / "word.png", folder / "blank.png"
     done = runs.jaxletters("predict", finished_run, *files)
@@ -159,6 +162,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
     assert str(files[1]) in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -42,6 +42,7 @@ def alone(index):
     return letter.image.astype(float)
 
 
+@pytest.mark.slow
 def test_a_letter_looks_as_it_did():
     for index in WHOLE[:20]:
         assert np.corrcoef(alone(index).ravel(), SKETCHES[index].ravel())[0, 1] > 0.6
@@ -51,6 +52,7 @@ def test_a_letter_looks_as_it_did():
         np.testing.assert_allclose(ink.min(0) + ink.max(0), 27, atol=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     st.sampled_from(WHOLE),
@@ -165,12 +167,14 @@ def test_light_and_noise_leave_a_letter_as_it_is():
     assert np.abs(one.image - other.image.astype(float)).mean() < 8
 
 
+@pytest.mark.slow
 def test_photographs_of_letters_hold_one_letter_each():
     pictures = photographs.photographs(5)
     alone = [len(segmentation.segment(picture.image)) == 1 for picture in pictures]
     assert np.mean(alone) >= 0.95
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.sampled_from(WHOLE), st.integers(4, 12))
 def test_on_mnists_canvas_a_sign_is_smaller_and_its_mass_in_the_middle(index, times):

@@ -72,6 +72,7 @@ def run_report(predicted, labels=(1, 1, 2, 2, 3, 3), history=HISTORY, **result):
     )
 
 
+@pytest.mark.slow
 def test_files_of_a_report(tmp_path):
     run = run_report((1, 1, 2, 3, 3, 1), validation_accuracy=0.8, seconds=3725.26)
     written = reports.write(tmp_path / "run" / "report", reports.of_run(run))
@@ -126,6 +127,7 @@ def test_files_of_a_report(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_written_again_the_bytes_are_the_same(tmp_path):
     run = run_report((1, 1, 2, 3, 3, 1))
     first = [path.read_bytes() for path in reports.write(tmp_path, reports.of_run(run))]
@@ -268,6 +270,7 @@ def test_the_reliability_diagram_shows_how_often_each_probability_is_right():
     assert [bar.get_height() for bar in counts.patches] == [3, 1]
 
 
+@pytest.mark.slow
 def test_what_a_run_can_show_of_its_network_is_in_its_report(tmp_path):
     originals = dataset([1, 2]).images
     variants = np.stack([originals] * 3, axis=1)

@@ -62,6 +62,7 @@ def restored(folder: Path) -> tuple[Snapshot | None, list[str]]:
         return checkpoints.restore(snapshot(0, seed=7)), notices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ema", [True, False])
 def test_a_snapshot_comes_back_bit_for_bit(tmp_path, ema):
     with Checkpoints(tmp_path, 3, notice=pytest.fail) as checkpoints:
@@ -215,6 +216,7 @@ def test_a_checkpoint_takes_the_place_of_one_from_before_the_evaluation_at_its_s
     assert_same(restored(tmp_path)[0], snapshot(5))
 
 
+@pytest.mark.slow
 def test_the_newest_and_the_newest_anchors_are_kept(tmp_path):
     for step in range(1, 12):
         with Checkpoints(tmp_path, 2, pytest.fail, anchors_to_keep=3) as checkpoints:

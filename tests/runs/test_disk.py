@@ -235,6 +235,7 @@ def undisturbed(task, tmp_path_factory):
     return found, left(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_run_whose_disk_is_away_now_and_then_ends_as_one_whose_disk_was_there(
     task, tmp_path, monkeypatch, clock, undisturbed, seed
@@ -251,6 +252,7 @@ def test_a_run_whose_disk_is_away_now_and_then_ends_as_one_whose_disk_was_there(
     assert left(tmp_path) == undisturbed[1]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_back_before_the_end_costs_no_step(
     task, tmp_path, monkeypatch, clock, undisturbed, capsys
 ):
@@ -262,6 +264,7 @@ def test_a_disk_that_is_back_before_the_end_costs_no_step(
     assert left(tmp_path) == undisturbed[1]
 
 
+@pytest.mark.slow
 def test_a_disk_that_stays_away_is_left_with_75_one_line_and_what_is_kept(
     task, tmp_path, monkeypatch, clock, undisturbed, capfd
 ):

@@ -49,6 +49,7 @@ def uninterrupted(tmp_path_factory):
     return (workdir / "metrics.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(cuts=st.lists(st.tuples(st.integers(0, LAST_STEP), st.floats(0, 1)), min_size=1, max_size=4))
 def test_interrupted_run_ends_with_the_bytes_of_an_uninterrupted_one(

@@ -73,6 +73,7 @@ ASK = """if True:
 """
 
 
+@pytest.mark.slow
 def test_asking_whether_a_folder_is_in_use_makes_no_start_fail(tmp_path):
     folder = tmp_path / "run"
     write_bytes(folder / "config.json", b"{}")

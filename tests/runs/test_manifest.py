@@ -32,7 +32,7 @@ from jaxletters.runtime import environment, preemption
 from jaxletters.runtime.preemption import Interrupted
 from jaxletters.training import loop, train_step
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
 TRAINING = TrainingConfig(batch_size=26, epochs=3)
 STAGES = (StageConfig("logits", 1), StageConfig(".*", 2))

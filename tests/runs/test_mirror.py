@@ -237,6 +237,7 @@ def away(monkeypatch, place, once=False):
     monkeypatch.setattr(mirror, "copy", fail)
 
 
+@pytest.mark.slow
 def test_a_mirror_that_stays_away_costs_no_training_and_ends_with_75(
     tmp_path, monkeypatch, trained, capfd
 ):
@@ -255,6 +256,7 @@ def test_a_mirror_that_stays_away_costs_no_training_and_ends_with_75(
     assert trained[0][0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trained")
 def test_a_mirror_that_comes_back_is_complete_in_the_end(tmp_path, monkeypatch):
     place, folder = tmp_path / "mirror", tmp_path / "run"

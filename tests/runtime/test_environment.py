@@ -21,6 +21,7 @@ def test_environment_says_what_the_numbers_depend_on():
     assert found["cpu"]["model"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs to choose its cores")
 def test_cores_are_those_that_the_process_may_use():
     program = """if True:
@@ -35,6 +36,7 @@ def test_cores_are_those_that_the_process_may_use():
     assert done.stdout.split() == ["1"]
 
 
+@pytest.mark.slow
 def test_environment_needs_no_slow_import():
     slow = (
         "tensorflow",

@@ -114,6 +114,7 @@ def outcomes(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_the_work_is_spread_and_the_state_is_everywhere(outcomes):
     assert [int(outcome["spread"]) for outcome in outcomes] == [1, 8]
     assert [int(outcome["copies"]) for outcome in outcomes] == [1, 8]

@@ -124,6 +124,7 @@ def test_programs_on_gpus_are_deterministic(monkeypatch):
     assert xla.settings()["compiler_options"] == expected
 
 
+@pytest.mark.slow
 def test_a_damaged_entry_of_the_compilation_cache_is_compiled_again_without_a_warning(tmp_path):
     lines = (
         "import jax",

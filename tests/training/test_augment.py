@@ -15,6 +15,8 @@ from jaxletters.core import rng
 from jaxletters.data import canvas
 from jaxletters.training.augment import augment, erase, low_resolution, stroke, warp
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 12, 9  # not square, so that a swapped axis shows
 AFFINE = AugmentConfig(rotation=25, shear=0.3, scale=0.2, shift=2)
 EVERYTHING = dataclasses.replace(AFFINE, elastic=0.7, stroke=0.2, low_resolution=0.4, erase=4)

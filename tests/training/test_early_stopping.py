@@ -1,5 +1,6 @@
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ def run(metrics, min_delta):
         yield progress
 
 
+@pytest.mark.slow
 @given(sequences, deltas)
 def test_what_is_remembered_after_each_evaluation(metrics, min_delta):
     for count, progress in enumerate(run(metrics, min_delta), start=1):
@@ -54,6 +56,7 @@ def test_training_ends_after_so_many_evaluations_without_a_better_one(metrics, p
         assert early_stopping.exhausted(progress, patience) == no_better
 
 
+@pytest.mark.slow
 @given(sequences, deltas)
 def test_the_best_is_the_same_whatever_counts_for_patience(metrics, min_delta):
     for a, b in zip(run(metrics, 0.0), run(metrics, min_delta), strict=True):

@@ -33,6 +33,8 @@ from jaxletters.runtime.preemption import Interrupted
 from jaxletters.training import loop, optimizers, train_step
 from jaxletters.training.plan import Plan
 
+pytestmark = pytest.mark.slow
+
 # The penalty makes kernels shrink by 1 - 2 * rate: at a rate of 8 they grow fifteenfold every step, at
 # 4 sevenfold, at 2 threefold, and from 1 on they shrink.
 DIVERGING = LossConfig(l2=1.0)

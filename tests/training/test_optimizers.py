@@ -145,6 +145,7 @@ def test_weight_decay_moves_kernels_and_nothing_else(name):
         np.testing.assert_allclose(update, expected * np.ones_like(update), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_adamw_is_optax_s_with_a_mask():
     config = OptimizerConfig(
         "adamw", 0.01, weight_decay=0.1, schedule=ScheduleConfig("cosine", warmup=0.1)
@@ -199,6 +200,7 @@ def test_rmsprop_by_keras_formula():
     np.testing.assert_allclose(updates["kernel"], [-0.1 * 2 / np.sqrt(0.1 * 4)], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_muon_turns_kernels_and_leaves_all_else_to_adam():
     params, gradient = network_params(), network_params(1)
     muon, adam = (optimizers.build(OptimizerConfig(name, 0.1), TOTAL) for name in ("muon", "adam"))

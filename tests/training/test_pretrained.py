@@ -54,6 +54,7 @@ def test_a_pattern_that_matches_nothing_is_refused():
         trainable_mask(variables(NETWORK, 0).params, "conv1", "stages.0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",
     [OptimizerConfig("adamw", weight_decay=0.1), OptimizerConfig("nesterov", clip_norm=0.1)],
@@ -85,6 +86,7 @@ def test_frozen_layers_stay_and_the_others_learn_as_if_alone(optimizer):
     assert sizes == {start.params["stage2_conv1"]["kernel"].size}
 
 
+@pytest.mark.slow
 def test_a_frozen_norm_uses_its_running_statistics_in_training():
     images, _ = tiny.arrays(8)
     x = images.astype(np.float32) / 255

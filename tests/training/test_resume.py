@@ -9,6 +9,8 @@ import runs
 
 from jaxletters.runtime.preemption import EXIT_CODE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):

@@ -13,6 +13,8 @@ from scipy import stats
 from jaxletters.runtime import xla
 from jaxletters.training import sampling
 
+pytestmark = pytest.mark.slow
+
 seeds = st.integers(0, 2**32 - 1)
 
 # What takes time here is compiling, once for each length: so lengths are few, and all else varies.

@@ -13,6 +13,8 @@ from jaxletters.evaluation import inference, metrics
 from jaxletters.runtime import sharding
 from jaxletters.training import train_step
 
+pytestmark = pytest.mark.slow
+
 # Plain gradient descent on the smallest network: what a step does can be said in closed form.
 LINEAR = MLPConfig(hidden=())
 DESCENT = OptimizerConfig("sgd", learning_rate=0.1)

@@ -158,6 +158,7 @@ def mat_with(path, **variables):
     scipy.io.savemat(path / "binaryalphadigs.mat", variables, do_compression=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -200,6 +201,7 @@ def test_foreign_mat_files_are_refused(tmp_path, write_alpha_digits, spoil, said
     assert "binaryalphadigs.mat" in str(error.value)
 
 
+@pytest.mark.slow
 def test_tensorflow_is_never_imported_and_tfds_only_to_load(tmp_path, write_mnist):
     write_mnist(tmp_path / "archives")
     code = f"""

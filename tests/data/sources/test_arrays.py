@@ -630,6 +630,7 @@ KINDS = ["npz", "compressed npz", "csv", "gz csv", "mat", "compressed mat", "npy
 CHECKED = {"npz", "compressed npz", "gz csv", "compressed mat", "gz idx"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_one_line_or_does_not_show(kind, tmp_path):
     path = small_file(kind, tmp_path)

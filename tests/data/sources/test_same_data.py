@@ -28,7 +28,7 @@ from jaxletters.reading import loader, recognition
 from jaxletters.runs import manifest
 from jaxletters.runs import restore as trained_run
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
 
 @pytest.fixture(scope="module")

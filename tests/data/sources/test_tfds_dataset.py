@@ -122,6 +122,7 @@ def test_any_dataset_is_read_by_name(shapes):
             assert (found[0].dtype, found[1].dtype) == (np.uint8, np.int32)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_it_trains_by_name_and_reads_pictures(shapes, tmp_path):
     config = Config(
@@ -152,6 +153,7 @@ print(source.info().class_names, images.shape, int(images.sum()), "tensorflow" i
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_never_saw_the_builder_reads_it_without_tensorflow(shapes):
     folder, splits = shapes
     done = subprocess.run(

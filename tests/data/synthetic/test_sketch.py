@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from jaxletters.data import datasets
 from jaxletters.data.synthetic import sketch, strokes
 
+pytestmark = pytest.mark.slow
+
 SPLITS = ("train", "test")
 CLASSES = range(1, 27)
 

@@ -69,6 +69,7 @@ def pixels(count, seed):
     return np.random.default_rng(seed).integers(0, 256, (count, *SHAPE), np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", NETWORKS, ids=described)
 def test_onnx_runtime_computes_what_the_network_does_for_any_number_of_images(config):
     model = networks.build(config, len(NAMES), SHAPE)
