@@ -54,7 +54,7 @@ def _judged(workdir: Path, spoilt: tuple[int, ...]) -> str:
             found = checkpoints.restore(_snapshot(0))
     except UserError as error:
         kept = len(list((workdir / "damaged").iterdir()))
-        if spoilt == _STEPS and kept == len(notices) == 3 and "none" in str(error):
+        if spoilt == _STEPS and kept == len(notices) == 3 and "sound checkpoint" in str(error):
             return ""
         return f"{error} after {notices}, {spoilt} damaged"
     except Exception as error:
