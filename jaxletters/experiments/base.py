@@ -57,7 +57,7 @@ def load(config: BaseConfig, home: Path) -> Base:
     if (result := workdir.result(folder)) is None:
         option = f" --workdir {config.workdir}" if config.workdir else ""
         raise UserError(
-            f"config.base: expected a finished run in {folder}, found none; train it first: "
+            f"config.base: expected a finished run in {folder}, found no result; train it first: "
             f"python launch.py --config {config.config}{option}"
         )
     consistency.check_base(home, _identity(folder, result))

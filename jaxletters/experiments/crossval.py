@@ -97,7 +97,7 @@ def _run_fold(
     if facts_file.exists():
         if not logits_file.exists():
             raise UserError(
-                f"{logits_file}: expected the logits of a finished fold, found none; restore the file, or "
+                f"{logits_file}: expected the logits of a finished fold, found no file; restore the file, or "
                 f"remove {folder} to train the fold again"
             )
         return np.load(logits_file), load_json(facts_file)

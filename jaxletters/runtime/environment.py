@@ -1,5 +1,6 @@
 """The environment of a run: code, machine and versions, on which its numbers depend."""
 
+# JAX leaves the attributes of devices unannotated.
 # pyright: reportUnknownVariableType=false
 
 import functools

@@ -1,5 +1,6 @@
 """Data parallelism: replicated state and dataset, batches sharded over all devices."""
 
+# JAX leaves `jax.devices` and `device_put` partly unannotated.
 # pyright: reportUnknownArgumentType=false
 
 from typing import TypeVar
