@@ -31,19 +31,19 @@ def earlier_result(config: Config | ZeroShotConfig, folder: Path) -> Result | No
 
 
 def describe_data(
-    config: Config | ZeroShotConfig, source: DatasetSplits, parts: Sequence[np.ndarray]
+    config: Config | ZeroShotConfig, splits: DatasetSplits, parts: Sequence[np.ndarray]
 ) -> DataDescription:
     """Returns the facts that identify an experiment's data, and prints what looks wrong with the data.
 
     Args:
         config: the experiment.
-        source: its dataset.
+        splits: its dataset.
         parts: arrays that identify the examples of each use, as `data_description.describe` takes them.
     """
     data = data_description.describe(
-        source, data_description.splits_used(config, source.names), parts
+        splits, data_description.splits_used(config, splits.names), parts
     )
-    data_description.report_findings(data, source, console.notice)
+    data_description.report_findings(data, splits, console.notice)
     return data
 
 

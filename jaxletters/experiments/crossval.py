@@ -11,7 +11,7 @@ from jaxletters.config import validation
 from jaxletters.config.schema import CrossvalConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import datasets, splits, stratified
+from jaxletters.data import datasets, selection, stratified
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation import analysis, inference, metrics
 from jaxletters.evaluation.result import CrossvalFacts, FoldFacts, Result
@@ -46,16 +46,16 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
     if (result := claims.earlier_result(config, folder)) is not None:
         terminal.show(result, folder, terminal.EARLIER)
         return result
-    source = DatasetSplits(config.dataset)
-    layers = fitting.check(config, source.info)
-    transfer = fitting.load_base(config, source.info, folder)
-    pool = splits.training_pool(source, config.split, config.seed)
-    dataset = source.take(pool)
+    splits = DatasetSplits(config.dataset)
+    layers = fitting.check(config, splits.info)
+    transfer = fitting.load_base(config, splits.info, folder)
+    pool = selection.training_pool(splits, config.split, config.seed)
+    dataset = splits.take(pool)
     fold_of = stratified.folds(dataset.labels, config.folds, config.seed)
     origin = transfer.base if transfer else None
     if origin:
-        base.check_unseen(origin, "test", source.hashes(pool))
-    data = claims.describe_data(config, source, (source.hashes(pool), fold_of))
+        base.check_unseen(origin, "test", splits.hashes(pool))
+    data = claims.describe_data(config, splits, (splits.hashes(pool), fold_of))
     claims.claim(config, folder, data, origin)
     console.print_table_with_total(*summary.table(layers))
     logits = np.empty((len(dataset.labels), len(dataset.class_names)), np.float32)

@@ -11,7 +11,7 @@ from jaxletters.config.schema import Config, CrossvalConfig, Split, StudyConfig,
 from jaxletters.config.slots import Source
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import splits
+from jaxletters.data import selection
 from jaxletters.evaluation.result import Result
 from jaxletters.experiments import base, results, terminal
 from jaxletters.report import comparison, reports
@@ -211,5 +211,5 @@ def _contact_sheets(experiments: Iterable[Single]) -> dict[str, Dataset]:
         sampled.add(dataset)
         split = experiment.split if isinstance(experiment, Config) else Split()
         title = dataset.name if dataset.name not in sheets else f"{dataset.name}, {len(sampled)}"
-        sheets[title] = splits.load_training_pool(dataset, split, experiment.seed)
+        sheets[title] = selection.load_training_pool(dataset, split, experiment.seed)
     return sheets

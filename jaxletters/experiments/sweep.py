@@ -8,7 +8,7 @@ from typing import cast
 from jaxletters.config import fingerprints, overrides, schema, validation
 from jaxletters.config.schema import Config, SweepConfig, VariationConfig
 from jaxletters.core.errors import UserError
-from jaxletters.data import datasets, splits
+from jaxletters.data import datasets, selection
 from jaxletters.evaluation.result import Result, TrainResult
 from jaxletters.experiments import base, results, terminal, train
 from jaxletters.report import reports
@@ -54,7 +54,7 @@ def run(config: SweepConfig, folder: Path) -> Result:
         rows=rows,
         baseline=rows[0],
         sheets={
-            config.dataset.name: splits.load_training_pool(
+            config.dataset.name: selection.load_training_pool(
                 config.dataset, config.split, config.seed
             )
         },

@@ -9,7 +9,7 @@ from jaxletters.config import validation
 from jaxletters.config.schema import Config
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.types import Dataset
-from jaxletters.data import splits
+from jaxletters.data import selection
 from jaxletters.data.datasets import DatasetSplits, Subset
 from jaxletters.evaluation import inference, metrics
 from jaxletters.evaluation.result import TrainFacts, TrainResult
@@ -43,17 +43,17 @@ def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
     if (earlier := claims.earlier_result(config, folder)) is not None:
         terminal.show(earlier, folder, terminal.EARLIER)
         return cast(TrainResult, earlier)
-    source = DatasetSplits(config.dataset)
-    layers = check(config, source.info)
-    transfer = fitting.load_base(config, source.info, folder)
-    parts = splits.train_and_validation(source, config.split, config.seed)
-    train, held_out = map(source.take, parts)
+    splits = DatasetSplits(config.dataset)
+    layers = check(config, splits.info)
+    transfer = fitting.load_base(config, splits.info, folder)
+    parts = selection.train_and_validation(splits, config.split, config.seed)
+    train, held_out = map(splits.take, parts)
     fitting.check_lengths(config, len(train.labels))
-    _claim_folder(config, transfer.base if transfer else None, source, parts, folder)
+    _claim_folder(config, transfer.base if transfer else None, splits, parts, folder)
     if not brief:
         console.print_table_with_total(*summary.table(layers))
     fitted = fitting.fit(config, transfer, train, held_out, folder, mesh, brief)
-    result = _test_and_report(config, fitted, source, train, folder)
+    result = _test_and_report(config, fitted, splits, train, folder)
     if brief:
         console.notice(_brief_summary(config, result))
     else:
@@ -68,14 +68,14 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
         UserError: a problem that the user can correct.
     """
     layers = fitting.check(config, info)
-    splits.check_test(config.dataset.name, info.splits, config.split)
+    selection.check_test(config.dataset.name, info.splits, config.split)
     return layers
 
 
 def _claim_folder(
     config: Config,
     origin: Base | None,
-    source: DatasetSplits,
+    splits: DatasetSplits,
     parts: tuple[Subset, Subset],
     folder: Path,
 ) -> None:
@@ -84,15 +84,15 @@ def _claim_folder(
     Raises:
         UserError: the base has seen examples that the run evaluates, or the run started with other data.
     """
-    trained, validated = map(source.hashes, parts)
-    tested = source.hashes(splits.test(source, config.split, config.seed))
+    trained, validated = map(splits.hashes, parts)
+    tested = splits.hashes(selection.test(splits, config.split, config.seed))
     if origin is not None:
         # A test image that the run itself trains on is a duplicate in the data, not a fault of the base.
         not_trained = tested[~np.isin(tested, trained, kind="sort")]
         also_validated = config.split.test_on != "validation"
         base.check_unseen(origin, "test", not_trained, also_validated)
         base.check_unseen(origin, "validation", validated, also_validated=False)
-    data = claims.describe_data(config, source, (trained, validated, tested))
+    data = claims.describe_data(config, splits, (trained, validated, tested))
     if config.split.test_on == "validation":
         note = "tested on the validation examples"
         data["note"] = f"{data['note']}, {note}" if data["note"] else note
@@ -108,11 +108,11 @@ def _claim_folder(
 
 
 def _test_and_report(
-    config: Config, fitted: Fitted, source: DatasetSplits, train: Dataset, folder: Path
+    config: Config, fitted: Fitted, splits: DatasetSplits, train: Dataset, folder: Path
 ) -> TrainResult:
     """Predicts the test examples, which no other function does, and writes the report."""
     reads = workdir.count_test_read(folder) if config.split.test_on == "test" else 0
-    test = source.take(splits.test(source, config.split, config.seed))
+    test = splits.take(selection.test(splits, config.split, config.seed))
     logits = _predict(fitted, test.images)
     facts: TrainFacts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
     if config.test_shift:

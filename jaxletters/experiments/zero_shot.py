@@ -10,7 +10,7 @@ from jaxletters.config.schema import ZeroShotConfig
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset
-from jaxletters.data import splits, stratified
+from jaxletters.data import selection, stratified
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.data.formats import alphabets
 from jaxletters.evaluation import analysis, inference, metrics
@@ -42,13 +42,13 @@ def run(config: ZeroShotConfig, folder: Path) -> Result:
         terminal.show(result, folder, terminal.EARLIER)
         return result
     origin = base.load(config.base, folder)
-    source = DatasetSplits(config.dataset)
-    _check_fit(source.info, origin.run)
-    subset = splits.zero_shot_test(source)
-    examples = source.take(subset)
+    splits = DatasetSplits(config.dataset)
+    _check_fit(splits.info, origin.run)
+    subset = selection.zero_shot_test(splits)
+    examples = splits.take(subset)
     _check_classes(examples, origin.run)
-    base.check_unseen(origin, "test", source.hashes(subset))
-    data = claims.describe_data(config, source, (source.hashes(subset),))
+    base.check_unseen(origin, "test", splits.hashes(subset))
+    data = claims.describe_data(config, splits, (splits.hashes(subset),))
     claims.claim(config, folder, data, origin)
     examples = _relabel(examples, origin.run.class_names)
     logits, facts = _test(config, origin, examples, folder, mesh)

@@ -55,27 +55,27 @@ def splits_used(config: Config | ZeroShotConfig, names: Collection[str]) -> tupl
 
 
 def describe(
-    source: DatasetSplits, splits: Iterable[str], parts: Iterable[NDArray[Any]] = ()
+    splits: DatasetSplits, names: Iterable[str], parts: Iterable[NDArray[Any]] = ()
 ) -> DataDescription:
     """Returns the description of a dataset.
 
     Args:
-        source: the dataset.
-        splits: those that the run depends on; no other is read.
+        splits: of the dataset.
+        names: of those that the run depends on; no other is read.
         parts: which examples are trained on, validated on and tested on: arrays in that order.
     """
     division = hashlib.sha256()
     for part in parts:
         division.update(f"{part.dtype.str}{part.shape}".encode() + part.tobytes())
-    digests = {split: source.digest(split) for split in splits}
+    digests = {split: splits.digest(split) for split in names}
     return {
-        "dataset": source.source.name,
-        "note": source.source.note(digests) or provenance.by_content(digests),
-        "class_names": list(source.info.class_names),
-        "image_shape": list(source.info.image_shape),
-        "fit": source.info.fit,
-        "inverted": source.info.inverted,
-        "remarks": list(source.info.remarks),
+        "dataset": splits.source.name,
+        "note": splits.source.note(digests) or provenance.by_content(digests),
+        "class_names": list(splits.info.class_names),
+        "image_shape": list(splits.info.image_shape),
+        "fit": splits.info.fit,
+        "inverted": splits.info.inverted,
+        "remarks": list(splits.info.remarks),
         "splits": {
             split: {"examples": digest.examples, "images": digest.images, "labels": digest.labels}
             for split, digest in digests.items()
@@ -84,13 +84,13 @@ def describe(
     }
 
 
-def find(dataset: Source, splits: tuple[str, ...]) -> DataDescription | None:
-    """Returns the description of splits as they are now; None where their files are gone."""
+def find(dataset: Source, names: tuple[str, ...]) -> DataDescription | None:
+    """Returns the description of the named splits as they are now; None where their files are gone."""
     if not dataset.is_here():
         return None
     try:
-        source = DatasetSplits(dataset)
-        return describe(source, [split for split in splits if split in source.names])
+        splits = DatasetSplits(dataset)
+        return describe(splits, [name for name in names if name in splits.names])
     except UserError as error:
         # A user's own source need not check that its files exist.
         if dataset.defined_by is not None and isinstance(error.__cause__, OSError):
@@ -99,13 +99,13 @@ def find(dataset: Source, splits: tuple[str, ...]) -> DataDescription | None:
 
 
 def report_findings(
-    description: DataDescription, source: DatasetSplits, notice: Callable[[str], None]
+    description: DataDescription, splits: DatasetSplits, notice: Callable[[str], None]
 ) -> None:
     """Checks the data, and reports what a user should know of them before they are used.
 
     Args:
         description: of the data.
-        source: the dataset.
+        splits: the dataset.
         notice: called with each line.
 
     Raises:
@@ -113,6 +113,6 @@ def report_findings(
     """
     # Published data were checked before.
     known = description["note"] in ("", "rebuilt split", "generated data")
-    if not known or not isinstance(source.source, Builtin):
-        for line in source.check(description["splits"]):
+    if not known or not isinstance(splits.source, Builtin):
+        for line in splits.check(description["splits"]):
             notice(f"Look: {line}")

@@ -37,9 +37,9 @@ def check_test(dataset: str, names: Collection[str], split: Split) -> None:
         )
 
 
-def training_pool(source: DatasetSplits, split: Split, seed: int) -> Subset:
+def training_pool(splits: DatasetSplits, split: Split, seed: int) -> Subset:
     """Returns the examples for training and validation: the training split, or `limit` of them."""
-    labels = source.raw("train").labels
+    labels = splits.raw("train").labels
     indices = np.arange(len(labels))
     if split.test_share:
         indices = stratified.hold_out_test(labels, split.test_share, seed)[0]
@@ -48,33 +48,33 @@ def training_pool(source: DatasetSplits, split: Split, seed: int) -> Subset:
     return Subset("train", indices)
 
 
-def train_and_validation(source: DatasetSplits, split: Split, seed: int) -> tuple[Subset, Subset]:
+def train_and_validation(splits: DatasetSplits, split: Split, seed: int) -> tuple[Subset, Subset]:
     """Returns the training examples and the validation examples, which can be empty."""
-    pool = training_pool(source, split, seed)
+    pool = training_pool(splits, split, seed)
     per_class = split.validation_per_class
-    if per_class and "validation" in source.names:
-        return pool, source.whole("validation")
-    labels = source.raw("train").labels[pool.indices]
+    if per_class and "validation" in splits.names:
+        return pool, splits.whole("validation")
+    labels = splits.raw("train").labels[pool.indices]
     kept, held_out = stratified.hold_out(labels, per_class, seed)
     return Subset("train", pool.indices[kept]), Subset("train", pool.indices[held_out])
 
 
-def test(source: DatasetSplits, split: Split, seed: int) -> Subset:
+def test(splits: DatasetSplits, split: Split, seed: int) -> Subset:
     """Returns the test examples: the test split, or a share of the training split.
 
     With `test_on="validation"` they are the validation examples, and the test split is not loaded.
     """
     if split.test_on == "validation":
-        return train_and_validation(source, split, seed)[1]
+        return train_and_validation(splits, split, seed)[1]
     if not split.test_share:
-        return source.whole("test")
-    labels = source.raw("train").labels
+        return splits.whole("test")
+    labels = splits.raw("train").labels
     return Subset("train", stratified.hold_out_test(labels, split.test_share, seed)[1])
 
 
-def zero_shot_test(source: DatasetSplits) -> Subset:
+def zero_shot_test(splits: DatasetSplits) -> Subset:
     """Returns the test examples for a network trained on other data: the test split, or else all examples."""
-    return source.whole("test" if "test" in source.names else "train")
+    return splits.whole("test" if "test" in splits.names else "train")
 
 
 def load_training_pool(source: Source, split: Split, seed: int) -> Dataset:
