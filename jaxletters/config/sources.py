@@ -187,9 +187,9 @@ class Arrays(Source):
             if not isinstance(value, str) or value.startswith(MEMORY_PREFIX):
                 from jaxletters.data.sources import memory
 
-                held = memory.hold(value)
-                kept.append(held)
-                object.__setattr__(self, name, held.token)
+                token, array = memory.hold(value)
+                kept.append(array)
+                object.__setattr__(self, name, token)
         if not isinstance(self.class_names, str):
             object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
         # Equal configs share their arrays, which are freed with the last of these configs.

@@ -11,11 +11,11 @@ from jaxletters.config import user_modules
 from jaxletters.config.slots import FITS, DatasetInfo, Source, SplitDigest
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import checks, digests
+from jaxletters.data import checks, digests, naming
 from jaxletters.data.checks import Examples
 
 T = TypeVar("T")
-_SPLITS = ("train", "validation", "test")
+_SPLITS = tuple(naming.SPLITS)
 
 
 class Subset(NamedTuple):

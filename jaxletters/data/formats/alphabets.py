@@ -23,10 +23,7 @@ EMNIST: dict[str, tuple[str, ...]] = {
 def fit(names: tuple[str, ...], shape: tuple[int, ...], emnist: bool = False) -> str:
     """Returns how pictures are fitted to images of these classes and this shape: one of `slots.FITS`.
 
-    Args:
-        names: of the classes.
-        shape: of the images.
-        emnist: whether they are EMNIST's, which centres digits differently from MNIST.
+    EMNIST centres digits differently from MNIST, so `emnist` says whether the images are its own.
     """
     if shape != _SIZE or names not in (CAPITALS, *EMNIST.values()):
         return "stretch"
@@ -40,10 +37,7 @@ def of_file(name: str) -> tuple[str, ...]:
 
 
 def of_mapping(rows: list[list[int]]) -> tuple[str, ...]:
-    """Returns the classes in NIST's mapping.
-
-    Args:
-        rows: a label, the code of its character, and perhaps that of its lower-case letter.
+    """Returns the classes in NIST's mapping: rows of a label and the codes of one or two characters.
 
     Raises:
         ValueError: the labels do not count up from 0 or 1, or a code is not a printable character.

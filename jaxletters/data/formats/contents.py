@@ -13,28 +13,16 @@ class NamedArray(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """The content of a file with images and labels.
+    """The content of a file with images and labels."""
 
-    Attributes:
-        splits: images and labels of each split.
-        class_names: one per label, if the file has them.
-        remarks: which content is ignored, a sentence each.
-    """
-
-    splits: dict[str, tuple[NamedArray, NamedArray]]
-    class_names: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
+    splits: dict[str, tuple[NamedArray, NamedArray]]  # images and labels
+    class_names: tuple[str, ...] = ()  # one per label, if the file has them
+    remarks: tuple[str, ...] = ()  # a sentence about each ignored content
 
 
 class OpenFile(NamedTuple):
-    """An open file.
+    """An open file."""
 
-    Attributes:
-        name: its name in error messages.
-        stream: its bytes, decompressed.
-        max_bytes: the largest size of one array.
-    """
-
-    name: str
-    stream: IO[bytes]
-    max_bytes: int
+    name: str  # in error messages
+    stream: IO[bytes]  # decompressed
+    max_bytes: int  # the largest size of one array

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,9 +18,7 @@ _ROWS_AT_ONCE = 10_000
 def read(file: OpenFile, *, labelled: bool) -> tuple[np.ndarray, np.ndarray]:
     """Returns the labels `[n]` and pixels `[n, columns]` of a .csv file, with or without a header.
 
-    Args:
-        file: the file.
-        labelled: whether a column has the labels: the first, or the last if the header says so.
+    If `labelled`, the first column has the labels, or the last if the header says so.
 
     Raises:
         UserError: the number of columns does not fit square images and their labels.
@@ -33,7 +31,9 @@ def read(file: OpenFile, *, labelled: bool) -> tuple[np.ndarray, np.ndarray]:
     fields = [field.strip().lower() for field in first.split(",")]
     # Of several columns the second is a pixel, wherever the label is.
     has_header = not _is_number(fields[:2][-1])
-    label_is_last = has_header and fields[-1] in _LABEL_COLUMNS and fields[0] not in _LABEL_COLUMNS
+    label_is_last = (
+        labelled and has_header and fields[-1] in _LABEL_COLUMNS and fields[0] not in _LABEL_COLUMNS
+    )
     pixels = len(fields) - labelled
     if labelled:
         _check_columns(file.name, len(fields))
@@ -41,11 +41,12 @@ def read(file: OpenFile, *, labelled: bool) -> tuple[np.ndarray, np.ndarray]:
     parts: list[np.ndarray] = []
     rows = lines if has_header else itertools.chain([first], lines)
     while batch := list(itertools.islice(rows, _ROWS_AT_ONCE)):
-        if labelled:
-            cut = str.rpartition if label_is_last else str.partition
-            pairs = [cut(line, ",")[::2] for line in batch]
-            labels += [pair[-1 if label_is_last else 0].strip() for pair in pairs]
-            batch = [pair[0 if label_is_last else -1] for pair in pairs]
+        if label_is_last:
+            batch, _, last = zip(*(line.rpartition(",") for line in batch), strict=True)
+            labels += map(str.strip, last)
+        elif labelled:
+            first, _, batch = zip(*(line.partition(",") for line in batch), strict=True)
+            labels += map(str.strip, first)
         parts.append(_numbers(batch, pixels))
     if not parts:
         raise ValueError("a header and no lines")
@@ -67,7 +68,7 @@ def _check_columns(name: str, count: int) -> None:
     )
 
 
-def _numbers(lines: list[str], columns: int) -> np.ndarray:
+def _numbers(lines: Sequence[str], columns: int) -> np.ndarray:
     """Returns numbers `[len(lines), columns]` as uint8 where that loses nothing, else as float32."""
     numbers = np.loadtxt(lines, np.float32, delimiter=",", comments=None, ndmin=2)
     if numbers.shape != (len(lines), columns):

@@ -36,8 +36,7 @@ def read(file: IO[bytes], name: str, item_shape: tuple[int, ...] | None) -> np.n
         with gzip.GzipFile(fileobj=file) as stream:
             return _parse(stream, name, item_shape)
     except (EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
-        expected = "an undamaged plain or gzip-compressed idx file"
-        raise _bad(name, expected, str(error)) from error
+        raise _bad(name, "an undamaged plain or gzip-compressed idx file", str(error)) from error
 
 
 def _parse(

@@ -1,11 +1,11 @@
 """Converts arrays of labels (numbers, text, one-hot rows) to class indices and names."""
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxletters.core.errors import UserError, printable
+from jaxletters.data import naming
 from jaxletters.data.formats import alphabets
 from jaxletters.data.formats.contents import NamedArray
 
@@ -15,32 +15,26 @@ _SET_NAMES = "set class_names=(...) if they mean something else"
 
 
 class Classes(NamedTuple):
-    """Labels and their classes.
+    """Labels and their classes."""
 
-    Attributes:
-        labels: of every split: int32 `[n]`, indices of the names.
-        names: one per class.
-        remarks: a sentence per assumption.
-    """
-
-    labels: dict[str, np.ndarray]
-    names: tuple[str, ...]
-    remarks: list[str]
+    labels: dict[str, np.ndarray]  # of every split: int32 `[n]`, indices of the names
+    names: tuple[str, ...]  # one per class
+    remarks: list[str]  # a sentence per assumption
 
 
 class _Flat(NamedTuple):
-    """Labels `[n]`, int64 or text, and the number of one-hot columns, or 0."""
+    """Labels without one-hot rows."""
 
     name: str
-    values: np.ndarray
-    columns: int = 0
+    values: np.ndarray  # [n], int64 or text
+    columns: int = 0  # the number of one-hot columns, or 0
 
 
 class _Coding(NamedTuple):
-    """Class names, and the index of the name for each label."""
+    """The classes that labels stand for."""
 
     names: tuple[str, ...]
-    numbers: dict[int, int] | dict[str, int]
+    numbers: dict[int, int] | dict[str, int]  # the index of the name for each label
     remark: str = ""
 
 
@@ -56,10 +50,10 @@ def standard(splits: dict[str, NamedArray], names: tuple[str, ...]) -> Classes:
     Raises:
         UserError: the arrays are not labels, or do not fit the names or the training labels.
     """
-    flat = {key: _flat(labels) for key, labels in splits.items()}
+    flat = {split: _flat(labels) for split, labels in splits.items()}
     train = flat["train"]
     coding = _coding_for_names(train, names) if names else _inferred_coding(train)
-    labels = {key: _encoded(values, train, coding) for key, values in flat.items()}
+    labels = {split: _encoded(values, train, coding) for split, values in flat.items()}
     return Classes(labels, coding.names, [coding.remark] if coding.remark else [])
 
 
@@ -121,9 +115,8 @@ def _coding_for_names(labels: _Flat, names: tuple[str, ...]) -> _Coding:
         return _Coding(names, dict(codes), "Labels are read as codes of characters.")
     unused = names[0] == alphabets.UNUSED and low > 0
     from_one = low > 0 and len(names) == (labels.columns - 1 if labels.columns else high)
-    if labels.columns not in (0, len(names) + from_one) or not 0 <= low <= high - from_one < len(
-        names
-    ):
+    in_range = 0 <= low <= high - from_one < len(names)
+    if labels.columns not in (0, len(names) + from_one) or not in_range:
         found = f"{labels.columns} columns" if labels.columns else f"labels {low} to {high}"
         raise UserError(
             f"{labels.name}: expected labels 0 to {len(names) - 1} or 1 to {len(names)} for {len(names)} "
@@ -153,7 +146,7 @@ def _inferred_coding(labels: _Flat) -> _Coding:
             "number of each image?"
         )
     if labels.values.dtype.kind == "U":
-        names = sorted(occurring, key=_natural)
+        names = sorted(occurring, key=naming.natural_key)
         if bad := [name for name in names if not name.strip() or not name.isprintable()]:
             raise UserError(
                 f"{labels.name}: expected names of classes, found {bad[0]!r}; correct it"
@@ -206,13 +199,3 @@ def _encoded(labels: _Flat, train: _Flat, coding: _Coding) -> np.ndarray:
         )
     table = np.array([coding.numbers[value] for value in occurring.tolist()], np.int32)
     return table[places.reshape(-1)]
-
-
-def _natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
-    """Returns a key that sorts numbers in names as numbers."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    digits = [part.lstrip("0") if part[0] in "0123456789" else None for part in parts]
-    key = [
-        (d is None, len(d or ""), p if d is None else d) for d, p in zip(digits, parts, strict=True)
-    ]
-    return key, name

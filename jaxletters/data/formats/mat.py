@@ -22,16 +22,10 @@ Value = np.ndarray | dict[str, "Value"]
 
 
 def read(content: bytes, name: str, variable: str, most_bytes: int) -> Value:
-    """Returns a variable of a file.
+    """Returns a variable of the file `name`; does not parse others.
 
-    After a header of 128 bytes each element has a type and a length; a compressed one holds another
-    (MathWorks, MAT-File Format, "Level 5").
-
-    Args:
-        content: of a MATLAB 5 file.
-        name: of the file.
-        variable: its name; other variables are not parsed.
-        most_bytes: the largest size of a decompressed element.
+    After a header of 128 bytes each element has a type and a length; a compressed one holds another, here of
+    at most `most_bytes` (MathWorks, MAT-File Format, "Level 5").
 
     Raises:
         UserError: the file claims an enormous size.
@@ -122,7 +116,5 @@ def _part(content: memoryview, place: int, order: str) -> tuple[int, memoryview,
     else:
         first, after = place + 8, place + 8 + -(-length // 8) * 8
     if first + length > len(content):
-        raise ValueError(
-            f"an element of {length:,} bytes, of which {len(content) - first:,} are there"
-        )
+        raise ValueError(f"an element of {length:,} bytes where {len(content) - first:,} follow")
     return kind, content[first : first + length], after

@@ -11,18 +11,13 @@ from typing import IO
 import numpy as np
 
 from jaxletters.core.errors import UserError, printable
+from jaxletters.data import naming
 from jaxletters.data.formats.contents import Contents, NamedArray, OpenFile
 
 # The arrays of a split, as Keras and its users, scikit-learn and this project's course name them.
-_WORDS = {
-    "train": ("train",),
-    "validation": ("validation", "validate", "valid", "val"),
-    "test": ("test",),
-}
-_PAIRS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
 _NAMES = {
-    split: [(x.format(word), y.format(word)) for word in words for x, y in _PAIRS]
-    for split, words in _WORDS.items()
+    split: [pair for w in words for pair in ((f"{w}_images", f"{w}_labels"), (f"x_{w}", f"y_{w}"))]
+    for split, words in naming.SPLITS.items()
 }
 _NAMES["train"] += [("images", "labels"), ("x", "y"), ("data", "target"), ("arr_0", "arr_1")]
 _NAMES["test"] += [("arr_2", "arr_3")]

@@ -28,21 +28,13 @@ class Loaded(NamedTuple):
     splits: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-class _Stamp(NamedTuple):
-    """The version of a file; of an array in memory, its token as the path."""
-
-    path: str
-    size: int = 0
-    modified: int = 0
-
-
 def load(config: Arrays) -> Loaded:
     """Returns the dataset of a config; reads each version of its files once.
 
     Raises:
         UserError: a file is missing or damaged, or the arrays are not images and their labels.
     """
-    return _load(config, tuple(_stamp(path) for path in _paths(config)))
+    return _load(config, tuple(_version(path) for path in _paths(config)))
 
 
 def is_here(config: Arrays) -> bool:
@@ -58,9 +50,10 @@ def _paths(config: Arrays) -> tuple[str, ...]:
     return (config.images, config.labels, config.test_images, config.test_labels)
 
 
-def _stamp(path: str) -> _Stamp:
+def _version(path: str) -> tuple[str, int, int]:
+    """Returns the expanded path, size and time of the last change of a file; a token has neither."""
     if not path or path.startswith(MEMORY_PREFIX):
-        return _Stamp(path)
+        return path, 0, 0
     expanded = files.expand_user(path)
     try:
         status = expanded.stat()
@@ -68,12 +61,12 @@ def _stamp(path: str) -> _Stamp:
         raise UserError(
             f"{printable(path)}: expected a file, found nothing that can be read ({error}); check the path"
         ) from error
-    return _Stamp(str(expanded), status.st_size, status.st_mtime_ns)
+    return str(expanded), status.st_size, status.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=1)
-def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
-    images_path, labels_path, test_images_path, test_labels_path = (s.path for s in stamps)
+def _load(config: Arrays, versions: tuple[tuple[str, int, int], ...]) -> Loaded:
+    images_path, labels_path, test_images_path, test_labels_path = (path for path, *_ in versions)
     contents = _contents(images_path, labels_path, "")
     if "train" not in contents.splits:
         raise UserError(
@@ -81,9 +74,13 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
             "config.dataset.test_images"
         )
     paths = dict.fromkeys(contents.splits, images_path)
+    remarks = [*contents.remarks]
     if test_images_path:
+        if "test" in contents.splits:
+            remarks.append(f"The test split of {Path(images_path).name} is not read.")
         test = _contents(test_images_path, test_labels_path, "test_")
-        contents = _with_test(contents, test, Path(images_path).name)
+        remarks += test.remarks
+        contents.splits["test"] = test.splits.get("test") or test.splits["train"]
         paths["test"] = test_images_path
     classes = labels.standard(
         {split: pair[1] for split, pair in contents.splits.items()},
@@ -92,7 +89,7 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
     counts = {split: len(values) for split, values in classes.labels.items()}
     stored = {split: pair[0] for split, pair in contents.splits.items()}
     images, image_remarks = pixels.standard(stored, counts)
-    remarks = [*contents.remarks, *image_remarks]
+    remarks += image_remarks
     splits: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for split, path in paths.items():
         upright = _upright(images[split], path, config.orientation, remarks)
@@ -101,22 +98,17 @@ def _load(config: Arrays, stamps: tuple[_Stamp, ...]) -> Loaded:
             array.flags.writeable = False
     if config.ink == "dark":
         remarks.append("Ink is dark; the images are inverted.")
-    remarks = tuple(dict.fromkeys([*remarks, *classes.remarks]))
+    remarks += classes.remarks
     shape = splits["train"][0].shape[1:]
-    fit = alphabets.fit(classes.names, shape, emnist=bool(contents.class_names))
-    info = DatasetInfo(tuple(splits), classes.names, shape, fit, config.ink == "dark", remarks)
-    return Loaded(info, splits)
-
-
-def _with_test(contents: Contents, test: Contents, name: str) -> Contents:
-    """Returns the contents of the file `name` with the test split of another file."""
-    remarks = contents.remarks
-    if "test" in contents.splits:
-        remarks += (f"The test split of {name} is not read.",)
-    pair = test.splits.get("test") or test.splits["train"]
-    return contents._replace(
-        splits={**contents.splits, "test": pair}, remarks=(*remarks, *test.remarks)
+    info = DatasetInfo(
+        splits=tuple(splits),
+        class_names=classes.names,
+        image_shape=shape,
+        fit=alphabets.fit(classes.names, shape, emnist=bool(contents.class_names)),
+        inverted=config.ink == "dark",
+        remarks=tuple(dict.fromkeys(remarks)),
     )
+    return Loaded(info, splits)
 
 
 def _contents(images_path: str, labels_path: str, prefix: str) -> Contents:
@@ -134,7 +126,7 @@ def _contents(images_path: str, labels_path: str, prefix: str) -> Contents:
 
 def _array(path: str, setting: str) -> NamedArray:
     if path.startswith(MEMORY_PREFIX):
-        return NamedArray(setting, memory.hold(path).array)
+        return NamedArray(setting, memory.hold(path)[1])
     return array_files.read_array(Path(path))
 
 

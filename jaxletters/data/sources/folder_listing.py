@@ -15,14 +15,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from jaxletters.core.errors import UserError, printable
-from jaxletters.data import images
+from jaxletters.data import images, naming
 from jaxletters.runtime import files
 
-_SPLITS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "val", "valid"),
-    "test": ("test", "testing"),
-}
 # Left behind by systems and archives; hidden files are skipped, too.
 _JUNK = ("__macosx", "@eadir", "$recycle.bin", "lost+found")
 
@@ -99,7 +94,7 @@ def _split_folders(root: str, skipped: Skipped) -> dict[str, str]:
     folders = [entry.path for entry in entries if _kind(entry) == "folder"]
     candidates = {
         split: [path for path in folders if os.path.basename(path).casefold() in names]
-        for split, names in _SPLITS.items()
+        for split, names in naming.SPLITS.items()
     }
     named = [path for paths in candidates.values() for path in paths]
     # A class may be named "train", too; its folder has pictures instead of folders.
@@ -155,7 +150,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     """Returns the entries of a folder in natural order."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: _natural_key(entry.name))
+            return sorted(entries, key=lambda e: (naming.natural_key(_class_name(e.name)), e.name))
     except OSError as error:
         raise UserError(
             f"{printable(folder)}: expected a folder with a folder of pictures for each class, found that it "
@@ -177,12 +172,6 @@ def _kind(entry: os.DirEntry[str]) -> str:
 def _class_name(name: str) -> str:
     """Returns a file's name as text in any encoding of the system, with é as one code point."""
     return unicodedata.normalize("NFC", os.fsencode(name).decode(errors="backslashreplace"))
-
-
-def _natural_key(name: str) -> tuple[list[str | int], str]:
-    """Returns the sort key of a name, in which texts and numbers alternate."""
-    parts = re.split(r"(\d+)", _class_name(name))
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 
 
 def _sort_by_number(examples: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -9,40 +9,32 @@ from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
 from jaxletters.data import digests
 
-
-class HeldArray:
-    """An array of the caller, kept while a config refers to it.
-
-    Attributes:
-        token: represents the array in a config; contains its SHA-256.
-        array: a read-only copy.
-    """
-
-    def __init__(self, token: str, array: np.ndarray) -> None:
-        self.token, self.array = token, array
+# By token; a config keeps the arrays that it refers to.
+_held: weakref.WeakValueDictionary[str, np.ndarray] = weakref.WeakValueDictionary()
 
 
-_held: weakref.WeakValueDictionary[str, HeldArray] = weakref.WeakValueDictionary()
+def hold(value: Any) -> tuple[str, np.ndarray]:
+    """Returns the token of an array, which contains its SHA-256, and a read-only copy.
 
-
-def hold(value: Any) -> HeldArray:
-    """Returns the kept array of a token, or keeps an array and returns it with its token.
+    Args:
+        value: an array, or the token of one that is still in memory.
 
     Raises:
-        UserError: the token is of another process or of arrays that are no longer in memory, or the
-            value is not an array of numbers or text.
+        UserError: the token is of another process or of an array that is no longer in memory, or the value
+            is not an array of numbers or text.
     """
     if not isinstance(value, str):
         array = _array(value)
         array.flags.writeable = False
         token = MEMORY_PREFIX + digests.of_array(array)
-        return _held.setdefault(token, HeldArray(token, array))
-    if held := _held.get(value):
-        return held
-    raise UserError(
-        "config.dataset: expected the arrays of this config in memory, found that they are no longer there; "
-        "create the config from the arrays again"
-    )
+        return token, _held.setdefault(token, array)
+    array = _held.get(value)
+    if array is None:
+        raise UserError(
+            "config.dataset: expected the arrays of this config in memory, found that they are no longer "
+            "there; create the config from the arrays again"
+        )
+    return value, array
 
 
 def is_held(token: str) -> bool:
@@ -55,8 +47,8 @@ def _array(value: Any) -> np.ndarray:
         array = np.array(value)
     except ValueError as error:
         raise UserError(
-            "config.dataset: expected arrays, found rows of different lengths "
-            f"({error}); give them equal lengths"
+            f"config.dataset: expected arrays, found rows of different lengths ({error}); give them equal "
+            "lengths"
         ) from error
     # Columns of a pandas table have such dtypes.
     if array.dtype.kind in "OT" and all(isinstance(item, str) for item in array.flat):

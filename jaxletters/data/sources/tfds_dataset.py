@@ -14,14 +14,12 @@ from PIL import Image
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import Tfds
 from jaxletters.core.errors import UserError, format_size
-from jaxletters.data import orientation, resize
+from jaxletters.data import naming, orientation, resize
 from jaxletters.data.formats import alphabets
 from jaxletters.data.sources import cache, provenance, records, tfds_catalog
 
 _FORMAT = "array_record"
 _REMEDY = "prepare it again"
-# Names of the splits in TFDS's datasets.
-_SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 
 
 class _Prepared(NamedTuple):
@@ -163,7 +161,7 @@ def _open(config: Tfds) -> _Prepared:
 def _splits(config: Tfds, infos: Mapping[str, tfds.core.SplitInfo]) -> dict[str, str]:
     """Returns TFDS's name of each split that has examples; "train" must."""
     splits: dict[str, str] = {}
-    for split, names in _SPLITS.items():
+    for split, names in naming.SPLITS.items():
         usable = [name for name in names if name in infos and infos[name].num_examples]
         if usable:
             splits[split] = usable[0]
