@@ -30,9 +30,9 @@ class Builtin(Source):
 
     def info(self) -> DatasetInfo:
         """Returns the description of the dataset; see the base class."""
-        from jaxletters.data.sources import builtin
+        from jaxletters.data.builders import specs
 
-        return builtin.info(self.name)
+        return specs.SPECS[self.name].info
 
     def read(self, split: str) -> "tuple[np.ndarray, np.ndarray]":
         """Returns the examples of a split; prepares the dataset first if necessary."""

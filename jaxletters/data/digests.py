@@ -1,6 +1,7 @@
 """Digests that identify data: SHA-256 of whole arrays, a 64-bit hash of every image."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,12 @@ def of_split(dataset: Dataset) -> SplitDigest:
     )
 
 
+def of_file(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def of_array(array: np.ndarray) -> str:
     """Returns the SHA-256 of an array's dtype, shape and content in C order, in hex."""
     head = f"{array.dtype.str}{array.shape}".encode()
@@ -24,13 +31,9 @@ def of_array(array: np.ndarray) -> str:
 
 
 def of_images(images: np.ndarray) -> np.ndarray:
-    """Returns a 64-bit BLAKE2b hash of every image: uint64 `[n]`.
+    """Returns a 64-bit BLAKE2b hash of every image, uint64 `[n]`, before they are resized.
 
-    Labels do not matter. Among the 137,373 images of EMNIST Letters, the probability that two different ones
-    share a hash is 5e-10.
-
-    Args:
-        images: uint8 `[n, h, w]`, before they are resized.
+    Among the 137,373 images of EMNIST Letters, the probability that two different ones share a hash is 5e-10.
     """
     shape = str(images.shape[1:]).encode()
     hashes = (

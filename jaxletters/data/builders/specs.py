@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from jaxletters.config.slots import DatasetInfo
 from jaxletters.data.formats import alphabets
 
 
@@ -23,6 +24,11 @@ class Spec(NamedTuple):
     image_shape: tuple[int, int] = (28, 28)
     splits: tuple[str, ...] = ("train", "test")
     fit: str = "emnist"
+
+    @property
+    def info(self) -> DatasetInfo:
+        """The description for users."""
+        return DatasetInfo(self.splits, self.class_names, self.image_shape, self.fit)
 
 
 def _emnist(subset: str) -> Spec:

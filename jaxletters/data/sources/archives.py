@@ -2,7 +2,6 @@
 
 import base64
 import functools
-import hashlib
 import http.client
 import os
 import zipfile
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, TypeAlias
 
 from jaxletters.core.errors import UserError
+from jaxletters.data import digests as content_digests
 from jaxletters.data.sources import downloads
 from jaxletters.data.sources.downloads import Remote
 from jaxletters.runtime import files
@@ -22,19 +22,12 @@ _DEPTH = 3
 
 
 class Archive(NamedTuple):
-    """The original files of a dataset.
+    """The original files of a dataset."""
 
-    Attributes:
-        description: of the files, for messages.
-        files: their published names.
-        remotes: the downloads.
-        bundle: the name of the zip file that holds all files; "" if they are published separately.
-    """
-
-    description: str
-    files: tuple[str, ...]
-    remotes: tuple[Remote, ...]
-    bundle: str = ""
+    description: str  # for messages
+    files: tuple[str, ...]  # their published names
+    remotes: tuple[Remote, ...]  # the downloads
+    bundle: str = ""  # the zip file that holds all files, unless they are published separately
 
 
 class OriginalFile(NamedTuple):
@@ -153,11 +146,6 @@ def digests(archive: Archive, root: Path) -> dict[str, str]:
     return {name: _digest(path) for name, path in paths.items()}
 
 
-def are_published(archive: Archive, file_digests: Mapping[str, str]) -> bool:
-    """Returns whether the digests of an archive's files are those of the published files."""
-    return file_digests == {remote.name: remote.sha256 for remote in archive.remotes}
-
-
 def _digest(path: Path) -> str:
     try:
         status = path.stat()
@@ -169,8 +157,7 @@ def _digest(path: Path) -> str:
 @functools.lru_cache(maxsize=16)
 def _digest_of_version(path: Path, size: int, modified: int) -> str:  # noqa: ARG001, part of the key
     # EMNIST's zip file has half a gigabyte, and every split asks for its digest.
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return content_digests.of_file(path)
 
 
 def _unreadable(path: Path, reason: str | None) -> UserError:

@@ -6,30 +6,22 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import constants
 
 from jaxletters.config.builtin_sources import Archived, Builtin, SketchLetters
-from jaxletters.config.slots import DatasetInfo, SplitDigest
+from jaxletters.config.slots import SplitDigest
 from jaxletters.core.errors import UserError, one_line
-from jaxletters.data.builders import specs
-from jaxletters.data.sources import archives, cache, provenance
+from jaxletters.data.builders import base, sketch_letters, specs
+from jaxletters.data.builders.base import ArraysBuilder
+from jaxletters.data.sources import archives, cache, provenance, records
 from jaxletters.runtime import files
-
-if TYPE_CHECKING:
-    import tensorflow_datasets as tfds
-
-    from jaxletters.data.builders.base import ArraysBuilder
 
 # In the folder of a prepared dataset: the SHA-256 of the files that it was prepared from.
 _ORIGIN = "origin.json"
-
-
-def info(name: str) -> DatasetInfo:
-    """Returns the description of a dataset; touches no file."""
-    spec = specs.SPECS[name]
-    return DatasetInfo(spec.splits, spec.class_names, spec.image_shape, spec.fit)
 
 
 def load(source: Builtin, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -65,31 +57,25 @@ def note(source: Builtin, digests: Mapping[str, SplitDigest]) -> str:
     builder = _open(source)
     if not builder.ARCHIVE.files:
         return "generated data"
-    published = archives.are_published(builder.ARCHIVE, _origin(builder))
-    return provenance.note(source.name, digests, published)
+    published = {remote.name: remote.sha256 for remote in builder.ARCHIVE.remotes}
+    return provenance.note(source.name, digests, _origin(builder) == published)
 
 
 def _archives(source: Builtin) -> str:
     return source.archives if isinstance(source, Archived) else ""
 
 
-def _open(source: Builtin) -> "ArraysBuilder":
-    from jaxletters.data.builders import base
-    from jaxletters.data.sources import records
-
+def _open(source: Builtin) -> ArraysBuilder:
     module, class_name = specs.SPECS[source.name].builder.split(":")
     builder_class: type[ArraysBuilder] = getattr(importlib.import_module(module), class_name)
     data_dir = _data_dir(source)
     files.check_encoding(data_dir)
 
-    def build(config: "tfds.core.BuilderConfig | None" = None) -> "ArraysBuilder":
-        folder = data_dir / builder_class.name
-        with records.silence_tfds(), records.convert_errors(folder):
+    def build(config: tfds.core.BuilderConfig | None = None) -> ArraysBuilder:
+        with records.silence_tfds(), records.convert_errors(data_dir / builder_class.name):
             return builder_class(data_dir=data_dir, config=config)
 
     if isinstance(source, SketchLetters):
-        from jaxletters.data.builders import sketch_letters
-
         return build(sketch_letters.size_config(source.size))
     builder = build()
     if not _archives(source):
@@ -101,7 +87,7 @@ def _open(source: Builtin) -> "ArraysBuilder":
     return build(base.config_of_archives(digests))
 
 
-def _origin(builder: "ArraysBuilder") -> dict[str, str]:
+def _origin(builder: ArraysBuilder) -> dict[str, str]:
     """Returns the SHA-256 of the files that a dataset was prepared from, or {} if unknown."""
     try:
         origin = json.loads((Path(builder.data_path) / _ORIGIN).read_bytes())
@@ -112,8 +98,6 @@ def _origin(builder: "ArraysBuilder") -> dict[str, str]:
 
 def _data_dir(source: Builtin) -> Path:
     """Returns TFDS's folder of prepared datasets; without a home folder, one in the working folder."""
-    from tensorflow_datasets.core import constants
-
     folder = source.data_dir or constants.DATA_DIR
     try:
         return files.expand_user(folder).absolute()
@@ -124,11 +108,7 @@ def _data_dir(source: Builtin) -> Path:
         return Path("tensorflow_datasets").absolute()
 
 
-def _prepare(builder: "ArraysBuilder", source: Builtin) -> None:
-    import tensorflow_datasets as tfds
-
-    from jaxletters.data.sources import records
-
+def _prepare(builder: ArraysBuilder, source: Builtin) -> None:
     originals, digests = None, {}
     if builder.ARCHIVE.files:
         downloads = Path(builder.data_dir_root) / "downloads"
@@ -161,9 +141,7 @@ def _prepare(builder: "ArraysBuilder", source: Builtin) -> None:
             folder.parent.rmdir()
 
 
-def _load_prepared(builder: "ArraysBuilder", split: str) -> tuple[np.ndarray, np.ndarray]:
-    from jaxletters.data.sources import records
-
+def _load_prepared(builder: ArraysBuilder, split: str) -> tuple[np.ndarray, np.ndarray]:
     folder = Path(builder.data_path)
     with records.convert_errors(folder):
         return cache.load_or_decode(

@@ -13,6 +13,7 @@ from typing import IO
 
 import numpy as np
 
+from jaxletters.data import digests
 from jaxletters.runtime import files
 
 _ARRAYS = ("images", "labels")
@@ -40,7 +41,7 @@ def load_or_decode(
 
 def key_of(records: Iterable[Path]) -> str:
     """Returns the SHA-256 of the files' names and contents, in hex."""
-    lines = (f"{path.name} {_digest(path)}\n" for path in records)
+    lines = (f"{path.name} {digests.of_file(path)}\n" for path in records)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -49,7 +50,7 @@ def load(folder: Path, split: str, key: str) -> tuple[np.ndarray, np.ndarray] | 
     paths = _paths(folder, split)
     try:
         manifest = json.loads(_manifest(folder, split).read_bytes())
-        if manifest != {"records": key} | {name: _digest(path) for name, path in paths.items()}:
+        if manifest != {"records": key, **{n: digests.of_file(p) for n, p in paths.items()}}:
             return None
         images, labels = (np.asarray(np.load(paths[name], mmap_mode="r")) for name in _ARRAYS)
     except (OSError, ValueError):
@@ -91,8 +92,3 @@ def _paths(folder: Path, split: str) -> dict[str, Path]:
 
 def _manifest(folder: Path, split: str) -> Path:
     return folder / f"{split}.json"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

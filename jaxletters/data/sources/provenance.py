@@ -1,9 +1,8 @@
 """Notes and remarks on datasets that are known by name or by content: published, rebuilt, incomplete."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from jaxletters.config.slots import SplitDigest
-from jaxletters.config.sources import UPRIGHT
 
 # Digests of the published splits, upright. EMNIST's are known only by NIST's zip file.
 PUBLISHED: dict[str, dict[str, SplitDigest]] = {
@@ -47,10 +46,7 @@ REBUILT: dict[str, dict[str, SplitDigest]] = {
 def note(dataset: str, digests: Mapping[str, SplitDigest], from_published_files: bool) -> str:
     """Returns "" for published data, else what the data are: "rebuilt split", "not the published data" ...
 
-    Args:
-        dataset: its name.
-        digests: of the splits that the figure depends on.
-        from_published_files: whether the dataset was prepared from the published files.
+    `digests` are those of the splits that the figure depends on.
     """
     if from_published_files or _match(digests, PUBLISHED.get(dataset, {})):
         return ""
@@ -64,23 +60,6 @@ def by_content(digests: Mapping[str, SplitDigest]) -> str:
     """Returns "rebuilt split" for the images and labels of a known rebuilt split, else ""."""
     rebuilt = any(_match(digests, known) for known in REBUILT.values())
     return "rebuilt split" if rebuilt else ""
-
-
-def tfds_remarks(name: str, config: str, orientation: str) -> Iterator[str]:
-    """Yields known defects of TFDS's datasets, a sentence each.
-
-    Args:
-        name: TFDS's name of the dataset.
-        config: the name of its config.
-        orientation: the user's setting.
-    """
-    if name == "emnist" and orientation == UPRIGHT:
-        yield "TFDS's EMNIST is transposed: set config.dataset.orientation=transposed to turn it upright."
-    if name == "emnist" and config == "letters":
-        yield (
-            "TFDS's emnist/letters is incomplete: its test split lacks T to Z and half of S; Emnist() reads "
-            "all of it, upright."
-        )
 
 
 def _match(digests: Mapping[str, SplitDigest], known: Mapping[str, SplitDigest]) -> bool:

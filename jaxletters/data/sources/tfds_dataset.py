@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxletters.config.slots import DatasetInfo
-from jaxletters.config.sources import Tfds
+from jaxletters.config.sources import UPRIGHT, Tfds
 from jaxletters.core.errors import UserError, format_size
 from jaxletters.data import naming, orientation, resize
 from jaxletters.data.formats import alphabets
-from jaxletters.data.sources import cache, provenance, records, tfds_catalog
+from jaxletters.data.sources import cache, records, tfds_catalog
 
 _FORMAT = "array_record"
 _REMEDY = "prepare it again"
@@ -225,5 +225,11 @@ def _remarks(config: Tfds, prepared: _Prepared) -> Iterator[str]:
         yield "Transparent pixels were made white."
     if channels > 2 and len(prepared.image_shape) == 2:
         yield "The images were converted from colour to grey."
-    config_name = prepared.folder.parent.name
-    yield from provenance.tfds_remarks(prepared.builder.info.name, config_name, config.orientation)
+    if prepared.builder.info.name == "emnist":
+        if config.orientation == UPRIGHT:
+            yield "TFDS's EMNIST is transposed: set config.dataset.orientation=transposed to turn it upright."
+        if prepared.folder.parent.name == "letters":
+            yield (
+                "TFDS's emnist/letters is incomplete: its test split lacks T to Z and half of S; Emnist() "
+                "reads all of it, upright."
+            )
