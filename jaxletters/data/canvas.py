@@ -8,7 +8,7 @@ import numpy as np
 
 
 def fit(images: np.ndarray, shape: tuple[int, int], margin: int, method: str) -> np.ndarray:
-    """Returns the images in the middle of a blank canvas, as large as fits, with their proportions.
+    """Returns the images in the middle of a blank canvas, as large as fits: uint8 `[n, *shape]`.
 
     EMNIST's images have this form (Cohen et al., EMNIST: an extension of MNIST to handwritten letters,
     2017, section II): a letter in the middle, its longer side two pixels from the border.
@@ -18,9 +18,6 @@ def fit(images: np.ndarray, shape: tuple[int, int], margin: int, method: str) ->
         shape: (height, width) of the canvas, in pixels.
         margin: pixels left blank on every side.
         method: "area", the mean over the area that a new pixel covers, or "bilinear".
-
-    Returns:
-        uint8 `[n, *shape]`.
     """
     down, right = weights(images.shape[1:], shape, margin, method)
     placed = np.einsum("ih,nhw,jw->nij", down, images.astype(np.float32), right, optimize=True)
@@ -31,16 +28,9 @@ def fit(images: np.ndarray, shape: tuple[int, int], margin: int, method: str) ->
 def weights(
     size: tuple[int, int], shape: tuple[int, int], margin: int, method: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the matrices of `fit`, which is `down @ image @ right.T`.
+    """Returns the matrices of `fit`, which is `down @ image @ right.T`, for an image of `size`.
 
-    Args:
-        size: (height, width) of the image.
-        shape: of the canvas.
-        margin: as in `fit`.
-        method: as in `fit`.
-
-    Returns:
-        float32 `[shape[0], size[0]]` and `[shape[1], size[1]]`.
+    They are float32 `[shape[0], size[0]]` and `[shape[1], size[1]]`.
     """
     scale = min((room - 2 * margin) / old for room, old in zip(shape, size, strict=True))
     down, right = (

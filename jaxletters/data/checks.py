@@ -23,26 +23,15 @@ _LISTED = 8
 
 
 class Examples(NamedTuple):
-    """The examples of a split.
+    """The examples of a split."""
 
-    Attributes:
-        images: uint8 `[n, h, w]` or `[n, h, w, 3]`.
-        labels: int32 `[n]`.
-        hashes: uint64 `[n]`, of `digests.of_images`.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    hashes: np.ndarray
+    images: np.ndarray  # uint8 [n, h, w] or [n, h, w, 3]
+    labels: np.ndarray  # int32 [n]
+    hashes: np.ndarray  # uint64 [n], of `digests.of_images`
 
 
 def problems(class_names: Sequence[str], splits: Mapping[str, Examples]) -> list[str]:
-    """Returns the errors that make a dataset useless for training, one line each.
-
-    Args:
-        class_names: one per label.
-        splits: by name, "train" first.
-    """
+    """Returns the errors that make a dataset useless for training, one line each."""
     result: list[str] = []
     for split, (images, labels, _) in splits.items():
         pixels = tuple(range(1, images.ndim))
@@ -71,7 +60,7 @@ def warnings(
 
     Args:
         class_names: one per label.
-        splits: by name, "train" first; without `problems`.
+        splits: "train" and others, without `problems`.
         settings: the source's, by name; if it has "orientation" or "ink", the remedy is to set that.
     """
     names = tuple(class_names)
@@ -87,7 +76,7 @@ def warnings(
     return [
         *_rare_classes(names, splits),
         *_duplicates(splits),
-        *(_dark_ink(settings) if dark and train.images.ndim == 3 else ()),
+        *([_dark_ink("ink" in settings)] if dark and train.images.ndim == 3 else ()),
         *_mismatched(names, inverted if dark else means, frequent, settings),
         *_random(train),
     ]
@@ -157,11 +146,9 @@ def _is_in(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.isin(hashes, others, kind="sort")
 
 
-def _dark_ink(settings: Mapping[str, object]) -> Iterator[str]:
-    remedy = (
-        "set config.dataset.ink=dark" if "ink" in settings else "invert them where they are read"
-    )
-    yield (
+def _dark_ink(has_setting: bool) -> str:
+    remedy = "set config.dataset.ink=dark" if has_setting else "invert them where they are read"
+    return (
         "train: the images look like dark ink on bright paper, where 0 is expected for paper and 255 for "
         f"ink; if that is so, {remedy}"
     )
@@ -182,11 +169,8 @@ def _mismatched(
 ) -> Iterator[str]:
     """Yields a wrong orientation, a shift of the labels, or exchanged classes, of letters and digits.
 
-    Args:
-        names: of the classes.
-        means: the mean image of each label, bright on dark.
-        frequent: labels with enough examples to detect an exchange.
-        settings: the source's.
+    `means` has the mean image of each label, bright on dark, and `frequent` the labels with enough examples
+    to detect an exchange.
     """
     matches = glyphs.matches(means, names)
     best = _certain(matches)
@@ -232,15 +216,11 @@ def _random(train: Examples) -> Iterator[str]:
     ):
         return
     down, right = (canvas.areas(size, glyphs.SIDE) for size in train.images.shape[1:])
-    small = [
-        np.stack(
-            [
-                (down @ image.astype(np.float32) @ right.T).reshape(-1)
-                for image in train.images[indices]
-            ]
-        )
-        for indices in sampled
-    ]
+
+    def shrink(image: np.ndarray) -> np.ndarray:
+        return (down @ image.astype(np.float32) @ right.T).reshape(-1)
+
+    small = [np.stack([shrink(image) for image in train.images[indices]]) for indices in sampled]
     means = np.stack([images[::2].mean(axis=0) for images in small])
     offsets = (means**2).sum(axis=1)
     nearest = [(offsets - 2 * images[1::2] @ means.T).argmin(axis=1) for images in small]

@@ -19,24 +19,14 @@ _SPLITS = tuple(naming.SPLITS)
 
 
 class Subset(NamedTuple):
-    """Some examples of a split.
+    """Some examples of a split."""
 
-    Attributes:
-        split: the name of the split.
-        indices: int64 `[n]`, rising.
-    """
-
-    split: str
-    indices: np.ndarray
+    split: str  # its name
+    indices: np.ndarray  # int64 [n], rising
 
 
 class DatasetSplits:
-    """The splits of a dataset, each loaded when it is first used.
-
-    Attributes:
-        source: the dataset.
-        info: its description.
-    """
+    """The splits of a dataset `source`, each loaded when it is first used."""
 
     def __init__(self, source: Source) -> None:
         self.source = source

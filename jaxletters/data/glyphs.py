@@ -27,17 +27,11 @@ Floats = NDArray[np.floating]
 
 
 class Match(NamedTuple):
-    """The agreement of classes with the templates under an orientation and a shift of labels.
+    """The agreement of classes with the templates under an orientation and a shift of labels."""
 
-    Attributes:
-        agreement: the mean correlation of `_contrasts`.
-        orientation: the assumed orientation of the images.
-        shift: added to every label.
-    """
-
-    agreement: float
-    orientation: str
-    shift: int
+    agreement: float  # the mean correlation of `_contrasts`
+    orientation: str  # the assumed orientation of the images
+    shift: int  # added to every label
 
 
 def are_named(names: tuple[str, ...]) -> bool:
@@ -48,13 +42,11 @@ def are_named(names: tuple[str, ...]) -> bool:
 def matches(means: Mapping[int, Floats], names: tuple[str, ...]) -> list[Match]:
     """Returns a match for every orientation and shift, the best first; empty for too few classes.
 
-    Args:
-        means: the mean image of each label, `[h, w]`, bright on dark.
-        names: of the classes; only letters and digits are compared.
+    Compares only classes that are named as letters or digits. `means` are the mean image of each label,
+    `[h, w]`, bright on dark.
     """
-    templates = _templates(names)
+    templates, images = _templates(names), _framed(means)
     result: list[Match] = []
-    images = _framed(means)
     for shift in _SHIFTS:
         labels = [label for label in images if label + shift in templates]
         if len(labels) < _LEAST_CLASSES:

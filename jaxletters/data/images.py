@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from jaxletters.core.errors import UserError, printable
+from jaxletters.data import resize
 
 # Pictures of telephones are smaller. Larger ones would take seconds and gigabytes.
 MOST_BYTES = 2**25
@@ -26,12 +27,20 @@ def read(file: Path) -> NDArray[np.uint8]:
     """
     if file.is_dir():
         raise UserError(f"{file}: expected a picture, found a folder; name a picture in it")
+    return decode(read_bytes(file), str(file))
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """Returns the content of a file, at most one byte more than a picture may have.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     try:
-        with file.open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
+        with open(path, "rb") as file:
+            return file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror}); check the path") from error
-    return decode(data, str(file))
+        raise _unreadable(path, error) from error
 
 
 def in_folder(folder: Path) -> list[Path]:
@@ -43,12 +52,18 @@ def in_folder(folder: Path) -> list[Path]:
     try:
         pictures = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be read ({error.strerror}); check the path") from error
+        raise _unreadable(folder, error) from error
     if not pictures:
         raise UserError(
             f"{folder}: expected pictures in the folder ({', '.join(SUFFIXES)}), found no picture; name them"
         )
     return pictures
+
+
+def _unreadable(path: Path | str, error: OSError) -> UserError:
+    return UserError(
+        f"{printable(str(path))}: cannot be read ({error.strerror}); check the path and its permissions"
+    )
 
 
 def from_memory(picture: object, name: str) -> NDArray[np.uint8]:
@@ -99,16 +114,7 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Returns the picture in the bytes of a file: uint8 `[h, w, 3]`.
-
-    Args:
-        data: PNG, JPEG, or another common format; the first of several pictures. See `in_colour` for
-            transparent parts.
-        name: its name in error messages.
-
-    Raises:
-        UserError: it is not a picture, damaged, or too large.
-    """
+    """Returns the first picture in the bytes of a file, uint8 `[h, w, 3]`; see `layers` and `in_colour`."""
     with warnings.catch_warnings(action="ignore"):
         return in_colour(layers(data, name))
 
@@ -120,7 +126,7 @@ def layers(data: bytes, name: str, least: int = 0) -> NDArray[np.uint8]:
     because a filter applies to all threads.
 
     Args:
-        data: as for `decode`.
+        data: PNG, JPEG, or another common format; only the first of several pictures is decoded.
         name: its name in error messages.
         least: unless 0, a JPEG is decoded at an eighth, a quarter or half of its size, which is faster, if
             height and width then have at least this many pixels.
@@ -162,13 +168,14 @@ def on_paper(picture: NDArray[np.uint8], paper: str) -> NDArray[np.uint8]:
     return np.array(Image.alpha_composite(sheet, layered).convert("RGB"))
 
 
-def is_light(picture: NDArray[np.uint8]) -> bool:
-    """Returns whether a picture of `layers` has transparent parts and the others are light on average."""
+def lightness(picture: NDArray[np.uint8]) -> int:
+    """Returns 1 if a picture of `layers` is light on transparent, -1 if it is dark, 0 if it is opaque."""
     if picture.shape[2:] != (4,):
-        return False
-    opacity = picture[..., 3].mean(dtype=np.float64)
-    black = on_paper(picture, "black").mean(dtype=np.float64)
-    return bool(2 * black > opacity)
+        return 0
+    white, black = (resize.grey(on_paper(picture, paper)) for paper in ("white", "black"))
+    # The two differ by 255 where the picture is fully transparent.
+    opacity = 255 - np.mean(white - black, dtype=np.float64)
+    return int(np.sign(2 * black.mean() - opacity))
 
 
 def in_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -176,8 +183,7 @@ def in_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Transparent parts become white, or black if the opaque parts are light, so that strokes are visible.
     """
-    opaque = on_paper(picture, "black" if is_light(picture) else "white")
-    return opaque if opaque.ndim == 3 else np.repeat(opaque[..., None], 3, axis=2)
+    return resize.colour(on_paper(picture, "black" if lightness(picture) > 0 else "white"))
 
 
 def _layers(image: Image.Image) -> NDArray[np.uint8]:

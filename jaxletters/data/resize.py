@@ -30,7 +30,7 @@ def fit(
             or the way of the authors of MNIST or EMNIST: "mnist", "emnist". For these, a grey picture shows
             one character, bright on dark; in colour, the character differs from the border.
     """
-    picture = grey(picture) if channels == 1 else _colour(picture)
+    picture = grey(picture) if channels == 1 else colour(picture)
     if (how := how.removeprefix("single_")) in CHARACTERS:
         return _character(picture, size, how)
     height, width = picture.shape[:2]
@@ -110,7 +110,8 @@ def _character(picture: NDArray[np.uint8], size: tuple[int, ...], how: str) -> N
     return np.rint(np.clip(canvas + paper, 0, 255)).astype(np.uint8)
 
 
-def _colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns a picture as uint8 `[h, w, 3]`."""
     return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
 
 

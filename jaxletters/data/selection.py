@@ -13,12 +13,7 @@ from jaxletters.data.datasets import DatasetSplits, Subset
 
 
 def check_test(dataset: str, names: Collection[str], split: Split) -> None:
-    """Raises an error unless there are examples to test on; loads nothing.
-
-    Args:
-        dataset: its name.
-        names: of its splits.
-        split: the config's.
+    """Checks by the names of a dataset's splits that a config can be tested on it.
 
     Raises:
         UserError: the dataset has no test examples, or `test_share` would replace its own test split.

@@ -1,6 +1,6 @@
 """Stratified, seeded selection of examples by their labels: hold-out, subsampling, cross-validation folds.
 
-All functions are pure and give the same indices on every machine.
+All functions are pure and give the same indices on every machine. Labels are int32 `[n]`.
 """
 
 import jax
@@ -16,11 +16,6 @@ def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray,
 
     Of a class with c examples, `min(per_class, c // 6)` are held out: EMNIST Letters as NIST published
     it gives 800 of the 4,800 in each class, and a rare class keeps five sixths of its examples.
-
-    Args:
-        labels: int32 `[n]`.
-        per_class: the largest number held out of any class.
-        seed: the run's.
 
     Raises:
         UserError: every class has fewer than six examples, so none could be held out.
@@ -38,11 +33,8 @@ def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray,
 def hold_out_test(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the indices for training and those for testing, each int64 and rising.
 
-    Args:
-        labels: int32 `[n]`.
-        share: of each class to test on, rounded to whole examples, at least one; a class with a single
-            example keeps it for training.
-        seed: the run's.
+    The `share` of each class to test on is rounded to whole examples, at least one; a class with a single
+    example keeps it for training.
     """
     counts = np.bincount(labels)
     quotas = np.minimum(np.maximum(1, np.rint(share * counts)), counts - 1)
@@ -62,11 +54,6 @@ def folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Returns the fold of every example, int64 `[n]` in [0, count), for stratified cross-validation.
 
     The sizes of two folds differ by at most one, in total and in every class.
-
-    Args:
-        labels: int32 `[n]`.
-        count: the number of folds.
-        seed: the run's.
 
     Raises:
         UserError: a fold would lack a class.

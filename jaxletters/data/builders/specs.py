@@ -7,20 +7,11 @@ from jaxletters.data.formats import alphabets
 
 
 class Spec(NamedTuple):
-    """The description of a dataset, known before any of its files is read.
+    """The description of a dataset, known before any of its files is read; see also `DatasetInfo`."""
 
-    Attributes:
-        builder: its builder, as "module:class".
-        class_names: one name per label.
-        labels: the labels that may occur.
-        image_shape: (height, width) in pixels.
-        splits: the names of its splits.
-        fit: how a picture is converted to such an image: one of `slots.FITS`.
-    """
-
-    builder: str
+    builder: str  # as "module:class"
     class_names: tuple[str, ...]
-    labels: range
+    labels: range  # those that may occur
     image_shape: tuple[int, int] = (28, 28)
     splits: tuple[str, ...] = ("train", "test")
     fit: str = "emnist"

@@ -17,14 +17,10 @@ from jaxletters.runtime import files
 
 
 class Loaded(NamedTuple):
-    """A dataset.
-
-    Attributes:
-        info: its description.
-        splits: read-only uint8 images `[n, h, w]` or `[n, h, w, 3]` and int32 labels `[n]` of each split.
-    """
+    """A dataset, all its arrays read-only."""
 
     info: DatasetInfo
+    # uint8 images [n, h, w] or [n, h, w, 3] and int32 labels [n] of each split
     splits: dict[str, tuple[np.ndarray, np.ndarray]]
 
 

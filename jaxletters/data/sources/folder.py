@@ -56,7 +56,7 @@ class _Survey(NamedTuple):
 class _Traits(NamedTuple):
     """What a picture of the sample shows."""
 
-    light: int  # 1 if it is light on transparent, -1 if dark, 0 if opaque
+    lightness: int  # `images.lightness`
     dark_on_white: int  # `resize.darkness` with transparent parts as white
     dark_on_black: int  # the same with transparent parts as black
     resized: bool
@@ -145,14 +145,7 @@ def _image_shape(config: ImageFolder) -> tuple[int, ...]:
 
 def _decode(config: ImageFolder, path: str) -> NDArray[np.uint8] | None:
     """Returns the picture in a file as `images.layers` does, or None if it is damaged or no picture."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(images.MOST_BYTES + 1)
-    except OSError as error:
-        raise UserError(
-            f"{printable(path)}: expected a file that can be read, found {error.strerror}; check its "
-            "permissions"
-        ) from error
+    data = images.read_bytes(path)
     min_size = max(config.size) * _OVERSAMPLING[config.fit in resize.CHARACTERS]
     with contextlib.suppress(UserError):
         return images.layers(data, path, min_size)
@@ -193,12 +186,12 @@ def _survey(config: ImageFolder, listing: Listing) -> _Survey:
     damaged = tuple(path for path, picture in zip(sample, results, strict=True) if not picture)
     if len(damaged) == len(listing.splits["train"]):
         raise _all_damaged(listing.root, len(damaged))
-    paper = "black" if sum(picture.light for picture in traits) > 0 else "white"
-    votes = [g.dark_on_black if paper == "black" else g.dark_on_white for g in traits]
+    paper = "black" if sum(picture.lightness for picture in traits) > 0 else "white"
+    votes = [t.dark_on_black if paper == "black" else t.dark_on_white for t in traits]
     dark, clear = sum(vote > 0 for vote in votes), sum(vote != 0 for vote in votes)
     inverted = config.ink == "dark" or (config.ink == "auto" and dark >= max(_AGREEMENT * clear, 1))
     remarks: list[str] = []
-    if any(picture.light for picture in traits):
+    if any(picture.lightness for picture in traits):
         remarks.append(f"Transparent parts of pictures were made {paper}.")
     if config.channels == 1 and config.ink == "auto" and dark > (1 - _AGREEMENT) * clear:
         done, other = ("were inverted", "bright") if inverted else ("were left as they are", "dark")
@@ -206,7 +199,7 @@ def _survey(config: ImageFolder, listing: Listing) -> _Survey:
             f"In {dark} of {clear} pictures looked at, strokes are darker than the border, so pictures "
             f"{done}; if this guess is wrong, set config.dataset.ink={other}."
         )
-    resized, coloured = sum(g.resized for g in traits), sum(g.coloured for g in traits)
+    resized, coloured = sum(t.resized for t in traits), sum(t.coloured for t in traits)
     counts = _Counts(len(sample), damaged, resized, coloured)
     return _Survey(paper, inverted and config.channels == 1, tuple(remarks), counts)
 
@@ -217,13 +210,10 @@ def _traits(config: ImageFolder, path: str) -> _Traits | None:
     if layers is None:
         return None
     white, black = (resize.grey(images.on_paper(layers, paper)) for paper in ("white", "black"))
-    light = 0
-    if layers.shape[2:] == (4,):
-        # The two differ by 255 where the picture is fully transparent.
-        opacity = 255 - np.mean(white - black, dtype=np.float64)
-        light = int(np.sign(2 * black.mean() - opacity))
     _, resized, coloured = _to_image(config, layers)
-    return _Traits(light, resize.darkness(white), resize.darkness(black), resized, coloured)
+    return _Traits(
+        images.lightness(layers), resize.darkness(white), resize.darkness(black), resized, coloured
+    )
 
 
 def _count_remarks(config: ImageFolder, root: str, splits: Sequence[_Counts]) -> Iterator[str]:

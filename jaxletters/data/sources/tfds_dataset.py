@@ -14,7 +14,7 @@ from PIL import Image
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import UPRIGHT, Tfds
 from jaxletters.core.errors import UserError, format_size
-from jaxletters.data import naming, orientation, resize
+from jaxletters.data import images, naming, orientation, resize
 from jaxletters.data.formats import alphabets
 from jaxletters.data.sources import cache, records, tfds_catalog
 
@@ -121,8 +121,7 @@ def _decode_image(
             file.load()
         picture = _from_array(np.asarray(file)) if file.mode.startswith("I") else file
     if picture.has_transparency_data:
-        layers = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers)
+        picture = Image.fromarray(images.on_paper(np.asarray(picture.convert("RGBA")), "white"))
     mode = "RGB" if len(shape) > 2 else "L"
     image = np.asarray(picture.convert(mode))
     if not config.size:

@@ -52,36 +52,24 @@ Floats = NDArray[np.float32]
 
 
 class _Alphabet(NamedTuple):
-    """All forms of one split as arrays.
+    """All forms of one split as arrays."""
 
-    Attributes:
-        points: float32 `[forms, points, 2]`, (x, y) the pen passes through, the larger side 1 long.
-        outward: float32 `[forms, points, 2]`, at the ends of strokes the unit vector out of the stroke.
-        basis: float32 `[forms, samples, points]`; `basis @ points` is the pen's path.
-        drawn: float32 `[forms, samples - 1]`, 0 where the pen is lifted between two samples, else 1.
-        first: int `[26, 2]`, the first form of a letter's capital and of its small letter.
-        variants: int `[26, 2]`, the number of its forms, which are consecutive.
-    """
-
-    points: Floats
-    outward: Floats
-    basis: Floats
-    drawn: Floats
-    first: NDArray[np.int64]
-    variants: NDArray[np.int64]
+    points: Floats  # [forms, points, 2], (x, y) the pen passes through, the larger side 1 long
+    outward: Floats  # [forms, points, 2], at the ends of strokes the unit vector out of the stroke
+    basis: Floats  # [forms, samples, points]; basis @ points is the pen's path
+    drawn: Floats  # [forms, samples - 1], 0 where the pen is lifted between two samples, else 1
+    first: NDArray[
+        np.int64
+    ]  # [26, 2], the first form of a letter's capital and of its small letter
+    variants: NDArray[np.int64]  # [26, 2], the number of its forms, which are consecutive
 
 
 def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Returns letters in a shuffled order, balanced over the classes up to one example.
 
-    The same arguments give the same bytes on the same machine, and a longer draw begins with the
-    examples of a shorter one. The two splits share no form of a letter, and the letters of the test
-    split lean further to either side.
-
-    Args:
-        count: the number of letters.
-        split: "train" or "test".
-        seed: 0 <= seed.
+    The same arguments give the same bytes on the same machine, and a longer draw begins with the examples of
+    a shorter one. The splits "train" and "test" share no form of a letter, and the letters of the test split
+    lean further to either side.
 
     Returns:
         uint8 images `[count, 28, 28]`, upright, 0 = paper and 255 = ink, and int32 labels `[count]`,
@@ -99,14 +87,10 @@ def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def paths(form: str) -> list[Floats]:
-    """Returns the pen's path through a form of `strokes.LETTERS`, one array per stroke.
+    """Returns the pen's path through a form of `strokes.LETTERS`: float32 `[n, 2]` for each stroke.
 
-    Args:
-        form: its text.
-
-    Returns:
-        float32 `[n, 2]`, points (x, y) close together on a smooth curve, for each stroke. The larger side
-        of the letter is 1 long, y grows downwards.
+    The points (x, y) are close together on a smooth curve. The larger side of the letter is 1 long, y grows
+    downwards.
     """
     points, _, basis, drawn = _trace(form, len(form.replace("|", " ").split()))
     strokes = np.split((basis @ points).astype(np.float32), np.flatnonzero(drawn == 0) + 1)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from jaxletters.config.sources import ImageFolder
 from jaxletters.core.errors import UserError
+from jaxletters.data import images as pictures
 from jaxletters.data.sources import folder
 
 RNG = np.random.default_rng(0)
@@ -491,6 +492,6 @@ def test_a_file_that_cannot_be_read_is_no_damaged_picture(tmp_path, monkeypatch)
             raise OSError(errno.EIO, "Input/output error")
         return opened(path, *rest)
 
-    monkeypatch.setattr(folder, "open", refuse, raising=False)
+    monkeypatch.setattr(pictures, "open", refuse, raising=False)
     with pytest.raises(UserError, match=r"1\.png: .*Input/output error"):
         ImageFolder(str(tmp_path)).read("train")
