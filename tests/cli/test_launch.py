@@ -182,5 +182,5 @@ def test_a_path_that_leads_nowhere_is_one_line(tmp_path, arguments, environment,
         *(word.format(folder=tmp_path) for word in arguments),
         **{name: text.format(folder=tmp_path) for name, text in environment.items()},
     )
-    runs.assert_is_to_mend(done, expected)
+    runs.assert_user_error(done, expected)
     assert [path.name for path in tmp_path.iterdir()] == ["link"]

@@ -110,7 +110,7 @@ def test_report_refuses_a_run_whose_config_was_edited(finished):
     file = finished / "two" / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "seed": 5}))
     done = runs.jaxletters("report", "one", "two", "--to", "both", cwd=finished)
-    runs.assert_is_to_mend(done, "expected the config that this run finished with")
+    runs.assert_user_error(done, "expected the config that this run finished with")
 
 
 def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
@@ -159,7 +159,7 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
     ],
 )
 def test_what_the_user_must_mend_is_one_line_and_code_2(arguments, expected):
-    runs.assert_is_to_mend(runs.jaxletters(*arguments), expected)
+    runs.assert_user_error(runs.jaxletters(*arguments), expected)
 
 
 def test_the_package_is_the_command(tmp_path):
@@ -225,9 +225,9 @@ def test_new_writes_a_config_that_trains_on_a_folder_of_one_s_own(tmp_path):
     read = runs.jaxletters("predict", "checkpoints/kana", "mine/ba/001.png", cwd=tmp_path)
     assert read.returncode == 0, read.stderr
     demo = runs.jaxletters("demo", "checkpoints/kana", "--port", "0", cwd=tmp_path)
-    runs.assert_is_to_mend(demo, "expected a network that reads handwriting")
+    runs.assert_user_error(demo, "expected a network that reads handwriting")
     again = runs.jaxletters("new", "kana", cwd=tmp_path)
-    runs.assert_is_to_mend(again, "kana.py: expected a new file, found one")
+    runs.assert_user_error(again, "kana.py: expected a new file, found one")
 
 
 def test_inspect_says_what_looks_wrong_with_any_file(tmp_path):

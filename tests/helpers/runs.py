@@ -82,8 +82,8 @@ def jaxletters(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProc
     )
 
 
-def assert_is_to_mend(done: subprocess.CompletedProcess[str], expected: str) -> None:
-    """Asserts that a command ended with code 2 and one line that says what the user must mend."""
+def assert_user_error(done: subprocess.CompletedProcess[str], expected: str) -> None:
+    """Asserts that a command ended with exit code 2 and one error line that contains `expected`."""
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")

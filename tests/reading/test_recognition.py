@@ -174,4 +174,4 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
     ],
 )
 def test_what_the_user_must_mend_is_one_line_and_code_2(arguments, expected):
-    runs.assert_is_to_mend(runs.jaxletters(*arguments), expected)
+    runs.assert_user_error(runs.jaxletters(*arguments), expected)
