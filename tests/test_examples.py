@@ -7,6 +7,7 @@ import sys
 from subprocess import PIPE
 
 import numpy as np
+import processes
 import pytest
 import runs
 from PIL import Image
@@ -46,13 +47,13 @@ def test_an_example_keeps_every_promise_of_a_run(name, tmp_path):
         return [sys.executable, runs.LAUNCH, f"--config={file}", *words, f"--workdir={folder}"]
 
     def finish(folder):
-        done = subprocess.run(command(folder), cwd=runs.ROOT, capture_output=True, text=True)
+        done = processes.run(command(folder), cwd=runs.ROOT)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     finish(whole)
-    process = subprocess.Popen(command(parts), cwd=runs.ROOT, stdout=PIPE, stderr=PIPE, text=True)
+    process = processes.Popen(command(parts), cwd=runs.ROOT, stdout=PIPE, stderr=PIPE, text=True)
     runs.stop_at(process, parts, 8, signal.SIGKILL)
     assert "Resumed from step" in finish(parts)
     assert runs.outcome(parts) == runs.outcome(whole)

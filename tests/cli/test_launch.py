@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import processes
 import pytest
 import runs
 
@@ -12,13 +13,8 @@ pytestmark = pytest.mark.slow
 
 
 def launch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "launch.py", *arguments],
-        cwd=runs.ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, runs.PROGRAM, *arguments]
+    return processes.run(command, cwd=runs.ROOT, env={**os.environ, **environment})
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 
 import matplotlib.image
 import numpy as np
+import processes
 import pytest
 import runs
 from PIL import Image
@@ -210,7 +211,7 @@ def test_all_pictures_of_a_folder_are_read_whatever_their_names(
 
 def test_new_writes_a_config_that_trains_on_a_folder_of_one_s_own(tmp_path):
     script = str(runs.ROOT / "examples" / "own_images.py")
-    subprocess.run([sys.executable, script, "mine"], cwd=tmp_path, check=True)
+    processes.run([sys.executable, script, "mine"], cwd=tmp_path).check_returncode()
     done = runs.jaxletters("new", "kana", "--images", "mine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     sheet = runs.jaxletters("inspect", "kana.py", cwd=tmp_path)
@@ -220,7 +221,7 @@ def test_new_writes_a_config_that_trains_on_a_folder_of_one_s_own(tmp_path):
     assert sheet.stdout.count("Look: ") == 2
     words = ("--config=kana.py", "--config.training.epochs=1", "--config.model.width=4")
     launch = [sys.executable, str(runs.ROOT / "launch.py"), *words]
-    trained = subprocess.run(launch, cwd=tmp_path, capture_output=True, text=True)
+    trained = processes.run(launch, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     read = runs.jaxletters("predict", "checkpoints/kana", "mine/ba/001.png", cwd=tmp_path)
     assert read.returncode == 0, read.stderr

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 import runs
 
@@ -107,7 +108,7 @@ def configs(tmp_path_factory):
 
 def start(configs, root, *words, name="study"):
     command = [runs.LAUNCH, f"--config={configs / name}.py", f"--workdir={root / name}", *words]
-    return subprocess.Popen(
+    return processes.Popen(
         [sys.executable, *command],
         cwd=runs.ROOT,
         env={**os.environ, "JAX_PLATFORMS": "cpu"},

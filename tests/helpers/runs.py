@@ -5,10 +5,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import processes
 from outcomes import outcome as outcome
 
 ROOT = Path(__file__).parents[2]
+# What users start; the other draws no pictures.
+PROGRAM = "launch.py"
 LAUNCH = str(Path(__file__).with_name("launch_without_pictures.py"))
 
 # Small, but with everything on that keeps state or draws at random.
@@ -26,11 +30,20 @@ SMALL = (
 )
 
 
-def start(workdir: Path, *overrides: str, devices: int = 1) -> subprocess.Popen[str]:
-    """Starts `launch.py`, without pictures, on the small config; its output is read through pipes."""
+def start(
+    workdir: Path,
+    *overrides: str,
+    devices: int = 1,
+    program: str = LAUNCH,
+    popen: type[subprocess.Popen[str]] = processes.Popen,
+) -> subprocess.Popen[str]:
+    """Starts a program, `launch.py` without pictures, on the small config; its output is read through pipes.
+
+    `popen=subprocess.Popen` starts it in a new interpreter.
+    """
     flags = f"--xla_force_host_platform_device_count={devices}"
-    return subprocess.Popen(
-        [sys.executable, LAUNCH, *SMALL, *overrides, "--workdir", str(workdir)],
+    return popen(
+        [sys.executable, program, *SMALL, *overrides, "--workdir", str(workdir)],
         cwd=ROOT,
         env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
         stdout=subprocess.PIPE,
@@ -39,9 +52,9 @@ def start(workdir: Path, *overrides: str, devices: int = 1) -> subprocess.Popen[
     )
 
 
-def finish(workdir: Path, *overrides: str, devices: int = 1) -> str:
-    """Runs to the end, which must be a success; returns standard output."""
-    process = start(workdir, *overrides, devices=devices)
+def finish(workdir: Path, *overrides: str, **options: Any) -> str:
+    """Runs to the end, which must be a success, with the options of `start`; returns standard output."""
+    process = start(workdir, *overrides, **options)
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     return output
@@ -74,12 +87,8 @@ def newest_step(workdir: Path) -> Path:
 
 def jaxletters(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Runs the command `jaxletters` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "jaxletters.cli.main", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-m", "jaxletters.cli.main", *map(str, arguments)]
+    return processes.run(command, cwd=cwd)
 
 
 def assert_user_error(done: subprocess.CompletedProcess[str], expected: str) -> None:

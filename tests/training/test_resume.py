@@ -2,8 +2,10 @@
 
 import random
 import signal
+import subprocess
 import time
 
+import processes
 import pytest
 import runs
 
@@ -27,17 +29,20 @@ def test_three_kills_at_random_moments_leave_no_trace(uninterrupted, tmp_path):
     draw = random.Random(2)
     # One in each third, because a save takes as long as many of these small steps.
     moments = [draw.randrange(1 + i * total // 3, (i + 1) * total // 3) for i in range(3)]
-    for moment in moments:
-        process = runs.start(workdir)
+    for i, moment in enumerate(moments):
+        popen = processes.Popen if i else subprocess.Popen
+        process = runs.start(workdir, popen=popen)
         runs.stop_at(process, workdir, moment, signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
-    assert "Resumed from step" in runs.finish(workdir)
+    # What a user runs next: an interpreter with other hash seeds, and pictures.
+    output = runs.finish(workdir, program=runs.PROGRAM, popen=subprocess.Popen)
+    assert "Resumed from step" in output
     assert runs.outcome(workdir) == runs.outcome(uninterrupted)
 
 
 def test_a_signal_saves_at_once_and_the_run_goes_on_from_there(uninterrupted, tmp_path):
     workdir = tmp_path / "run"
-    process = runs.start(workdir)
+    process = runs.start(workdir, program=runs.PROGRAM, popen=subprocess.Popen)
     errors = runs.stop_at(process, workdir, 10, signal.SIGTERM)
     assert process.returncode == EXIT_CODE, errors
     step = int(runs.newest_step(workdir).name)
