@@ -182,7 +182,7 @@ def _run(command: list[str]) -> None:
 
 
 def _import() -> dict[str, str]:
-    """Imports what runs import sooner or later, and traces the letters that they draw.
+    """Imports what runs import sooner or later, and draws some letters as they do.
 
     Returns:
         The environment variables that the imports have set.
@@ -191,10 +191,9 @@ def _import() -> dict[str, str]:
     sys.path.insert(0, str(ROOT))
     for name in _MODULES:
         importlib.import_module(name)
-    from jaxletters.data.synthetic import sketch
+    from jaxletters.data.builders import sketch_letters
 
-    for split in ("train", "test"):
-        sketch._alphabet(split)
+    sketch_letters.size_config(1)  # traces and draws the letters
     del sys.path[0]
     return {name: text for name, text in os.environ.items() if before.get(name) != text}
 

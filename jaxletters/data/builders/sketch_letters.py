@@ -1,7 +1,9 @@
 """Generated letters: drawn by `jaxletters.data.synthetic.sketch`, without files."""
 
 import dataclasses
+import functools
 import hashlib
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
@@ -26,16 +28,22 @@ class SizeConfig(tfds.core.BuilderConfig):
 
 def size_config(size: int) -> SizeConfig:
     """Returns the builder config of `size` training examples, as the present code draws them."""
-    # The name has a digest of all stroke forms and of some drawings, so that a change to either makes
-    # another dataset. The drawings alone do not show every form.
-    style = hashlib.sha256(repr(strokes.LETTERS).encode())
-    for split in specs.SPECS["sketch_letters"].splits:
-        style.update(sketch.draw(26, split, _SEED)[0].tobytes())
+    style = _style(repr(strokes.LETTERS), sketch.draw)
     return SizeConfig(
-        name=f"size_{size}_{style.hexdigest()[:8]}",
-        description=f"{size} training examples",
-        size=size,
+        name=f"size_{size}_{style}", description=f"{size} training examples", size=size
     )
+
+
+@functools.cache
+def _style(forms: str, draw: Callable[[int, str, int], tuple[np.ndarray, np.ndarray]]) -> str:
+    """Returns a digest of all stroke forms and of some drawings, for the name of the dataset.
+
+    A change to either makes another dataset. The drawings alone do not show every form.
+    """
+    digest = hashlib.sha256(forms.encode())
+    for split in specs.SPECS["sketch_letters"].splits:
+        digest.update(draw(26, split, _SEED)[0].tobytes())
+    return digest.hexdigest()[:8]
 
 
 class SketchLetters(base.ArraysBuilder):
