@@ -170,14 +170,14 @@ def mat_with(path, **variables):
         # 65 kilobytes.
         (
             lambda folder, _: mat_with(folder, dat=np.zeros((8192, 8193), np.uint8)),
-            "expected at most 67,108,864 bytes of a variable, found a file that says 67,117,",
+            "67,108,864 bytes .*found .*67,117,",
         ),
-        (lambda folder, _: enormous_mat(folder, inside=False), "an array of shape .65536, 32768."),
+        (lambda folder, _: enormous_mat(folder, inside=False), r"shape \(65536, 32768\)"),
         (
             lambda folder, _: enormous_mat(folder, inside=True),
-            r"an array of shape \(65536, 32768\) and class 1 with other content",
+            r"shape \(65536, 32768\) and class 1",
         ),
-        (lambda folder, write: write(folder, classes=26), r"an array of shape \(26, 39\)"),
+        (lambda folder, write: write(folder, classes=26), r"shape \(26, 39\)"),
         (lambda folder, write: write(folder, shape=(16, 20)), "20 x 16 zeros and ones"),
         (lambda folder, write: write(folder, ink=255), "20 x 16 zeros and ones"),
         (

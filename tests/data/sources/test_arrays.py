@@ -704,7 +704,7 @@ def test_a_member_that_is_no_array_is_refused(tmp_path, name, content):
 
 def test_objects_are_never_unpickled(tmp_path):
     path = save(tmp_path / "letters.npz", images=np.array([{}] * 104, object), labels=Y)
-    assert "an array of Python objects, perhaps of rows of several lengths" in refusal(path)
+    assert "Python objects, perhaps of rows of several lengths" in refusal(path)
     np.save(tmp_path / "x.npy", np.array([{}] * 104, object))
     assert "an array of Python objects" in refusal(tmp_path / "x.npy", Y)
 
@@ -713,12 +713,12 @@ def test_what_says_that_it_is_enormous_is_not_inflated(tmp_path, monkeypatch):
     monkeypatch.setattr(array_files, "_MOST_BYTES", 10_000)
     monkeypatch.setattr(array_files, "_MOST_INFLATED", 1)
     np.savez_compressed(tmp_path / "a.npz", images=0 * X, labels=Y)
-    assert "an array of 81,536 bytes where at most 10,000 are read" in refusal(tmp_path / "a.npz")
+    assert "81,536 bytes where at most 10,000" in refusal(tmp_path / "a.npz")
     path = write_csv(tmp_path / "a.csv", Y.tolist(), 0 * X)
     path.write_bytes(gzip.compress(path.read_bytes()))
     assert "lines of more than" in refusal(path)
     path = emnist_mat(tmp_path / "a.mat", 0 * X, Y, LETTER_MAPPING, compressed=True)
-    assert "expected at most 10,000 bytes of a variable" in refusal(path)
+    assert "at most 10,000 bytes" in refusal(path)
 
 
 def test_a_mat_file_that_says_that_it_is_enormous_takes_no_memory(tmp_path):
