@@ -1,4 +1,3 @@
-# pyright: standard
 """Convolutional networks: Keras's and Chollet's as published, and a configurable deeper one."""
 
 import jax
@@ -6,7 +5,7 @@ from flax import linen as nn
 
 from jaxletters import ops
 from jaxletters.config.models import ConvNetConfig, DeeperConfig, SimpleConvNetConfig
-from jaxletters.models.layers import BatchNorm, Conv
+from jaxletters.models.layers import BatchNorm, Conv, activation, avg_pool, dropout
 
 _GLOROT = nn.initializers.glorot_uniform()  # the default of Keras, which the published networks use
 
@@ -36,7 +35,7 @@ class SimpleConvNet(nn.Module):
         for i, width in enumerate(self.config.widths, 1):
             x = _conv_relu(x, width, pool=True, name=f"conv{i}")
         x = x.reshape(x.shape[0], -1)
-        x = nn.Dropout(self.config.dropout, deterministic=not train)(x)
+        x = dropout(x, self.config.dropout, train)
         return nn.Dense(self.num_classes, kernel_init=_GLOROT, name="logits")(x)
 
 
@@ -72,7 +71,7 @@ class Deeper(nn.Module):
         """Maps float32 images `[b, h, w, c]` to float32 logits `[b, num_classes]`."""
         c = self.config
         kernel_init = _INITIALIZERS[c.initializer]
-        activate = getattr(nn, c.activation)
+        activate = activation(c.activation)
         x = images
         stages = zip(c.widths, c.kernel_sizes, c.depths, strict=True)
         for stage, (width, edge, depth) in enumerate(stages, 1):
@@ -81,9 +80,9 @@ class Deeper(nn.Module):
                 x = self._convolution(x, train, width, edge, i == depth, *names)
         x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(c.hidden, 1):
-            x = nn.Dropout(c.dropout, deterministic=not train)(x)
+            x = dropout(x, c.dropout, train)
             x = activate(nn.Dense(width, kernel_init=kernel_init, name=f"hidden{i}")(x))
-        x = nn.Dropout(c.dropout, deterministic=not train)(x)
+        x = dropout(x, c.dropout, train)
         return nn.Dense(self.num_classes, kernel_init=kernel_init, name="logits")(x)
 
     def _convolution(
@@ -110,9 +109,9 @@ class Deeper(nn.Module):
             x = BatchNorm(name=norm)(x, train)
             if pool_first:
                 x = ops.max_pool(x)
-        x = getattr(nn, c.activation)(x)
+        x = activation(c.activation)(x)
         if max_pool and not pool_first:
             x = ops.max_pool(x)
         if last and c.pooling == "avg":
-            x = nn.avg_pool(x, (2, 2), (2, 2))
+            x = avg_pool(x)
         return BatchNorm(name=norm)(x, train) if norm_after else x

@@ -1,5 +1,7 @@
-# pyright: standard
 """Flax layers on top of `jaxletters.ops`."""
+
+from collections.abc import Callable
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,22 @@ from flax import linen as nn
 from flax.typing import Initializer
 
 from jaxletters import ops
+
+
+# Flax does not say that these return arrays.
+def activation(name: str) -> Callable[[jax.Array], jax.Array]:
+    """Returns the activation function that Flax has under a name."""
+    return cast(Callable[[jax.Array], jax.Array], getattr(nn, name))
+
+
+def dropout(x: jax.Array, rate: float, train: bool) -> jax.Array:
+    """Applies dropout (Srivastava et al. 2014), in training only; for use inside a module."""
+    return cast(jax.Array, nn.Dropout(rate, deterministic=not train)(x))
+
+
+def avg_pool(x: jax.Array) -> jax.Array:
+    """Returns the means of 2x2 pixels: `[b, h, w, c]` to `[b, h // 2, w // 2, c]`."""
+    return cast(jax.Array, nn.avg_pool(x, (2, 2), (2, 2)))
 
 
 class Conv(nn.Module):
@@ -45,7 +63,8 @@ class Conv(nn.Module):
         x = self._convolve(x, self.param("kernel", self.kernel_init, shape))
         if not self.use_bias:
             return x
-        return ops.add_bias(x, self.param("bias", nn.initializers.zeros_init(), (self.features,)))
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        return cast(jax.Array, ops.add_bias(x, bias))  # custom_vjp loses the annotation
 
     def _convolve(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
         strides = self.strides if isinstance(self.strides, tuple) else (self.strides, self.strides)
@@ -90,8 +109,8 @@ class BatchNorm(nn.Module):
         With `train`, uses the mean and variance of the batch and updates the running statistics.
         """
         shape = (x.shape[-1],)
-        mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
-        variance = self.variable("batch_stats", "var", jnp.ones, shape)
+        mean = self.variable("batch_stats", "mean", lambda: jnp.zeros(shape))
+        variance = self.variable("batch_stats", "var", lambda: jnp.ones(shape))
         scale = self.param("scale", self.scale_init, shape)
         offset = self.param("bias", nn.initializers.zeros_init(), shape)
         if not train:

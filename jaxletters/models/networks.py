@@ -1,8 +1,8 @@
-# pyright: standard
 """Builds the network that a config describes, as two pure functions."""
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any, cast
 
 import jax
@@ -22,7 +22,7 @@ def build_module(config: ModelConfig, num_classes: int) -> nn.Module:
         TypeError: the config's `build` returns something else.
     """
     with config.import_context():
-        net: object = config.build(num_classes)
+        net = cast(object, config.build(num_classes))  # a user's class may return anything
     if not isinstance(net, nn.Module):
         raise TypeError(
             f"{type(config).__name__}.build: expected a Flax Linen module, found {type(net).__name__}"
@@ -33,7 +33,7 @@ def build_module(config: ModelConfig, num_classes: int) -> nn.Module:
 def mode_arguments(net: nn.Module, train: bool) -> dict[str, bool]:
     """Returns those of `train`, `training` and `deterministic` that a network's `__call__` accepts."""
     values = {"train": train, "training": train, "deterministic": not train}
-    accepted = inspect.signature(type(net).__call__).parameters
+    accepted = inspect.signature(cast(Callable[..., object], type(net).__call__)).parameters
     return {name: value for name, value in values.items() if name in accepted}
 
 

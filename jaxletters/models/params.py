@@ -1,7 +1,7 @@
-# pyright: standard
 """Parameters by path: their names, the kernels among them, and which of them are trained."""
 
 import re
+from typing import cast
 
 import jax
 
@@ -9,14 +9,17 @@ from jaxletters.core.errors import UserError
 from jaxletters.core.types import Tree
 
 
-def path_name(path: tuple[jax.tree_util.KeyEntry, ...]) -> str:
+def path_name(path: tuple[object, ...]) -> str:
     """Returns a path of keys as text, such as "stage1_conv1/kernel"."""
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def by_name(tree: Tree) -> dict[str, jax.Array]:
     """Returns the arrays of a tree by path."""
-    return {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    leaves = cast(
+        list[tuple[tuple[object, ...], jax.Array]], jax.tree_util.tree_leaves_with_path(tree)
+    )
+    return {path_name(path): leaf for path, leaf in leaves}
 
 
 def is_kernel(parameter: jax.Array) -> bool:
@@ -46,7 +49,7 @@ def trainable_mask(params: Tree, pattern: str, setting: str = "trainable") -> Tr
         UserError: the pattern matches no parameter.
     """
 
-    def matches(path: tuple[jax.tree_util.KeyEntry, ...], _: jax.Array) -> bool:
+    def matches(path: tuple[object, ...], _: jax.Array) -> bool:
         return is_trainable(path_name(path), pattern)
 
     mask = jax.tree_util.tree_map_with_path(matches, params)

@@ -1,8 +1,5 @@
 """The environment of a run: code, machine and versions, on which its numbers depend."""
 
-# JAX leaves the attributes of devices unannotated.
-# pyright: reportUnknownVariableType=false
-
 import functools
 import hashlib
 import importlib.metadata
@@ -14,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict, cast
 
 import jax
 
@@ -95,7 +92,7 @@ class Environment(TypedDict):
 
 def describe() -> Environment:
     """Returns the environment of this process."""
-    device = jax.devices()[0]
+    device = cast(Any, jax.devices()[0])  # `Device` is unknown to type checkers
     return {
         "versions": versions(_PACKAGES),
         "commit": _commit(Path(__file__).parents[2]),

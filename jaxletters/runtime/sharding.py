@@ -1,9 +1,6 @@
 """Data parallelism: replicated state and dataset, batches sharded over all devices."""
 
-# JAX leaves `jax.devices` and `device_put` partly unannotated.
-# pyright: reportUnknownArgumentType=false
-
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import jax
 import numpy as np
@@ -14,7 +11,7 @@ T = TypeVar("T")
 
 def data_mesh() -> Mesh:
     """Returns a one-dimensional mesh of this host's devices with the axis "data"."""
-    return Mesh(np.array(jax.local_devices()), ("data",))
+    return Mesh(np.array(cast(list[object], jax.local_devices())), ("data",))
 
 
 def replicate(tree: T, mesh: Mesh) -> T:
