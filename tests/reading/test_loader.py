@@ -85,10 +85,8 @@ def test_what_trained_no_single_network_is_refused(tmp_path):
 @pytest.mark.slow
 def test_what_is_exported_reads_as_the_run_was_tested(finished_run, tested, images, tmp_path):
     target = tmp_path / "bundle"
-    command = ("-m", "jaxletters.cli.main", "export", str(finished_run), "--to", str(target))
-    done = subprocess.run(
-        [sys.executable, *command], cwd=runs.ROOT, capture_output=True, text=True, check=True
-    )
+    done = runs.jaxletters("export", finished_run, "--to", target)
+    assert done.returncode == 0, done.stderr
     assert f"jaxletters predict {target} image.png" in done.stdout
     lines = [line.split() for line in done.stdout.splitlines()]
     names = ("model.stablehlo", "model.onnx", "weights.safetensors")
