@@ -1,5 +1,6 @@
 """What the whole suite shares: its backend, its cache of compiled programs, hypothesis' settings."""
 
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -40,18 +41,30 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small run that is finished; nothing in it may be changed."""
     import runs  # not above, because it needs the environment that pytest_configure sets
 
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    runs.finish(folder, "--config.training.epochs=1")
+    shared = tmp_path_factory.getbasetemp()
+    # The folders of pytest-xdist's workers are in one folder: the first that needs the run trains it.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "finished_run" / "small"
+    with (shared / "finished_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            runs.finish(folder, "--config.training.epochs=1")
     return folder
 
 
 @pytest.fixture(scope="module")
 def no_pictures() -> Iterator[None]:
     """Leaves the pictures of this process' reports empty: drawing takes longer than a small run."""
-    from jaxletters.report import style
+    from matplotlib.figure import Figure
 
+    from jaxletters.report import charts, style
+
+    blank = Figure()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(style, "png", lambda *_: b"")
+        for name in ("class_accuracy", "confusion_matrix", "learning_curves", "reliability"):
+            patch.setattr(charts, name, lambda *_: blank)
         yield
 
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,15 +50,11 @@ class Task(NamedTuple):
     max_skips: int = 10
 
 
-def init_state(task: Task, initial: Variables | None = None) -> TrainState:
-    """Returns the state before the first step, replicated on every device.
+@functools.cache
+def _initialise() -> Callable[[Task, Variables | None], TrainState]:
+    """Returns the compiled program of `init_state`; a function, because it asks for the backend."""
 
-    Args:
-        task: the static part of training.
-        initial: the initial weights; None to draw them.
-    """
-
-    def create(variables: Variables | None) -> TrainState:
+    def create(task: Task, variables: Variables | None) -> TrainState:
         if variables is None:
             variables = task.model.init(rng.key(task.seed, rng.Stream.INIT))
         return TrainState(
@@ -71,8 +67,17 @@ def init_state(task: Task, initial: Variables | None = None) -> TrainState:
             halvings=jnp.int32(0),
         )
 
-    create_once = jax.jit(create, compiler_options=xla.one_time_options())
-    state = cast(TrainState, create_once(initial))
+    return jax.jit(create, static_argnums=0, compiler_options=xla.one_time_options())
+
+
+def init_state(task: Task, initial: Variables | None = None) -> TrainState:
+    """Returns the state before the first step, replicated on every device.
+
+    Args:
+        task: the static part of training.
+        initial: the initial weights; None to draw them.
+    """
+    state = _initialise()(task, initial)
     # The average starts as a copy of the variables, because both are donated to the step.
     return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
 

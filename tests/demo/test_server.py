@@ -3,6 +3,7 @@
 import argparse
 import base64
 import contextlib
+import functools
 import io
 import re
 import signal
@@ -42,6 +43,7 @@ class InOrder:
         return np.log(np.eye(len(NAMES), dtype=np.float32)[1 : 1 + len(batch)] + 1e-3)
 
 
+@functools.cache
 def picture(count, kind="PNG", scale=4, **options):
     """A row of so many letters, dark on light paper."""
     drawn, _ = sketch.draw(count, "test", 0)
@@ -218,17 +220,9 @@ def test_an_error_of_its_own_is_answered_too(capfd):
     assert "ValueError: broken" in capfd.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A small run, finished."""
-    where = tmp_path_factory.mktemp("runs") / "small"
-    runs.finish(where, "--config.training.epochs=1")
-    return where
-
-
 @pytest.mark.slow
-def test_the_command_serves_until_ctrl_c(folder):
-    with served.start(folder, "--port", "0") as process:
+def test_the_command_serves_until_ctrl_c(finished_run):
+    with served.start(finished_run, "--port", "0") as process:
         address = served.address(process)
         with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
             assert "<b>small</b> reads it" in client.get("/").text

@@ -1,6 +1,7 @@
 """What a run depends on besides its config: data, base and machine exchanged under it, in this process."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import shutil
@@ -8,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import runs
+import tiny
 
 from jaxletters.config.builtin_sources import Emnist, SketchLetters
 from jaxletters.config.models import MLPConfig
@@ -30,7 +32,7 @@ from jaxletters.reading import loader
 from jaxletters.runs import manifest, restore, seen_images
 from jaxletters.runtime import environment, preemption
 from jaxletters.runtime.preemption import Interrupted
-from jaxletters.training import loop, train_step
+from jaxletters.training import loop
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
@@ -38,6 +40,7 @@ TRAINING = TrainingConfig(batch_size=26, epochs=3)
 STAGES = (StageConfig("logits", 1), StageConfig(".*", 2))
 
 
+@functools.cache
 def letters(count, seed, split="train"):
     return sketch.draw(count, split, seed)
 
@@ -387,8 +390,7 @@ def test_every_stage_draws_batches_of_its_own(tmp_path, base, monkeypatch):
     def spying(own, task, plan, train, *others):
         examples = Examples(train.images, train.labels)
         first = [
-            train_step.batch_at(task, examples, np.int32(step)).images
-            for step in range(plan.total_steps)
+            tiny.batch_at(task, examples, np.int32(step)).images for step in range(plan.total_steps)
         ]
         seen.append(np.asarray(first[:5]))
         return fit(own, task, plan, train, *others)

@@ -24,6 +24,15 @@ seeds = st.integers(0, 2**32 - 1)
 
 jitted_warp = functools.partial(tiny.quick_jit, static_argnums=2)(warp)
 jitted_augment = functools.partial(tiny.quick_jit, static_argnums=2)(augment)
+jitted_stroke = functools.partial(tiny.quick_jit, static_argnums=2)(stroke)
+jitted_low_resolution = tiny.quick_jit(low_resolution)
+
+
+def each(change):
+    """The change of one image with many keys."""
+    return functools.partial(tiny.quick_jit, static_argnums=2)(
+        jax.vmap(change, in_axes=(0, None, None))
+    )
 
 
 def key(seed):
@@ -146,7 +155,7 @@ def test_bending_moves_neighbours_together_and_as_far_as_it_says():
     ramp = np.tile(np.arange(size, dtype=np.float32), (size, 1))
     keys = jax.vmap(key)(jnp.arange(200))
     inner = slice(6, -6)
-    moved = functools.partial(tiny.quick_jit, static_argnums=2)(jax.vmap(warp, (0, None, None)))
+    moved = each(warp)
     across = np.asarray(moved(keys, ramp, config)[:, inner, inner] - ramp[inner, inner])
     down = np.asarray(moved(keys, ramp.T, config)[:, inner, inner] - ramp.T[inner, inner])
     for field in (across, down):
@@ -168,7 +177,7 @@ def test_a_stroke_is_what_is_above_a_threshold_of_the_blurred_image(seed):
     blurred = scipy.ndimage.convolve1d(image.astype(np.float64), weights, 0, mode="constant")
     blurred = scipy.ndimage.convolve1d(blurred, weights, 1, mode="constant")
     threshold = 0.5 + 0.2 * float(jax.random.uniform(key(seed), minval=-1.0))
-    found = stroke(key(seed), image, config)
+    found = jitted_stroke(key(seed), image, config)
     np.testing.assert_allclose(found, np.clip(0.5 + 2 * (blurred - threshold), 0, 1), atol=1e-5)
 
 
@@ -176,8 +185,9 @@ def test_a_stroke_is_what_is_above_a_threshold_of_the_blurred_image(seed):
 def test_thinner_and_thicker_strokes_leave_paper_white(limit):
     image = np.zeros((28, 28), np.float32)
     image[4:24, 12:16] = 1
-    strokes = jax.vmap(stroke, (0, None, None))
-    ink = np.asarray(strokes(jax.vmap(key)(jnp.arange(300)), image, AugmentConfig(stroke=limit)))
+    ink = np.asarray(
+        each(stroke)(jax.vmap(key)(jnp.arange(300)), image, AugmentConfig(stroke=limit))
+    )
     assert ink[:, :, :10].max() == ink[:, :, 18:].max() == 0
     weights = ink.sum((1, 2)) / image.sum()
     assert weights.min() < 1 - limit / 2 < 1 + limit / 2 < weights.max()
@@ -192,19 +202,17 @@ def test_low_resolution_is_what_alphadigits_images_become(seed):
     image = np.zeros((60, 60), np.float32)
     image[11:51, 7:39] = bits.repeat(2, 0).repeat(2, 1)
     expected = canvas.fit(np.uint8(255 * bits)[None], (60, 60), 2, "bilinear")[0] / 255
-    np.testing.assert_allclose(low_resolution(image), expected, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(jitted_low_resolution(image), expected, atol=0.5 / 255 + 1e-6)
 
 
 def test_what_has_no_ink_stays_finite():
-    found = low_resolution(np.zeros((28, 28), np.float32))
-    np.testing.assert_array_equal(found, np.zeros((28, 28)))
+    found = jitted_low_resolution(np.zeros((60, 60), np.float32))
+    np.testing.assert_array_equal(found, np.zeros((60, 60)))
 
 
 def test_a_square_is_erased_anywhere_and_no_larger_than_it_says():
     image = np.ones((HEIGHT, WIDTH), np.float32)
-    erased = jax.vmap(erase, (0, None, None))(
-        jax.vmap(key)(jnp.arange(2000)), image, AugmentConfig(erase=4)
-    )
+    erased = each(erase)(jax.vmap(key)(jnp.arange(2000)), image, AugmentConfig(erase=4))
     missing = np.asarray(erased) == 0
     edges = set()
     for one in missing:

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from jaxletters.runtime import xla
 from jaxletters.training import sampling
 
 pytestmark = pytest.mark.slow
@@ -24,17 +24,15 @@ BATCHES = [(97, 64), (8, 4), (7, 7), (5, 1)]
 STEPS = 16
 EPOCHS = 17
 
-jit = functools.partial(jax.jit, compiler_options=xla.one_time_options())
 
-
-@functools.partial(jit, static_argnums=(2, 3))
+@functools.partial(tiny.quick_jit, static_argnums=(2, 3))
 def _orders(seed, first, count, n):
     epochs = first + jnp.arange(count, dtype=jnp.uint32)
     # A batch as long as an epoch is one.
     return jax.vmap(lambda epoch: sampling.batch_indices(seed, epoch, n, n))(epochs)
 
 
-@functools.partial(jit, static_argnums=(2, 3))
+@functools.partial(tiny.quick_jit, static_argnums=(2, 3))
 def _batches(seed, first, batch_size, n):
     steps = first + jnp.arange(STEPS, dtype=jnp.uint32)
     return jax.vmap(lambda step: sampling.batch_indices(seed, step, batch_size, n))(steps)

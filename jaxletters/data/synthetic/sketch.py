@@ -78,12 +78,14 @@ def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[
     alphabet, lean = _alphabet(split), _LEAN[split]
     stream = list(_LEAN).index(split)
     blocks = [
-        _draw_block(alphabet, lean, np.random.default_rng((seed, stream, block)))
+        _draw_block(
+            alphabet, lean, np.random.default_rng((seed, stream, block)), count - block * _BLOCK
+        )
         for block in range(-(-count // _BLOCK))
     ]
     images = [np.empty((0, SIDE, SIDE), np.uint8), *(images for images, _ in blocks)]
     labels = [np.empty(0, np.int32), *(labels for _, labels in blocks)]
-    return np.concatenate(images)[:count], np.concatenate(labels)[:count]
+    return np.concatenate(images), np.concatenate(labels)
 
 
 def paths(form: str) -> list[Floats]:
@@ -98,16 +100,20 @@ def paths(form: str) -> list[Floats]:
 
 
 def _draw_block(
-    alphabet: _Alphabet, lean: tuple[float, float], rng: np.random.Generator
+    alphabet: _Alphabet, lean: tuple[float, float], rng: np.random.Generator, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Returns uint8 images `[block, 28, 28]` and labels `[block]`, every 26 in a row all different."""
+    """Returns at most `count` of a block's images and labels, every 26 in a row all different.
+
+    All random numbers of the block are drawn, so that its letters do not depend on `count`.
+    """
     letters = rng.permuted(np.tile(np.arange(26), (_BLOCK // 26, 1)), axis=1).ravel()
     case = rng.integers(2, size=_BLOCK)
     form = alphabet.first[letters, case] + rng.integers(alphabet.variants[letters, case])
     path = _bend(_write(alphabet, form, rng) @ _hand(lean, rng), rng)
     pen = rng.uniform(*_PEN, (_BLOCK, 1)).astype(np.float32)
-    images = _ink(_fit(path, pen, rng), pen * _pressure(rng), alphabet.drawn[form])
-    return np.rint(images * 255).astype(np.uint8), (letters + 1).astype(np.int32)
+    path, width = _fit(path, pen, rng), pen * _pressure(rng)
+    images = _ink(path[:count], width[:count], alphabet.drawn[form[:count]])
+    return np.rint(images * 255).astype(np.uint8), (letters[:count] + 1).astype(np.int32)
 
 
 def _write(alphabet: _Alphabet, form: NDArray[np.int64], rng: np.random.Generator) -> Floats:

@@ -115,10 +115,16 @@ def trained(source, folder):
     return dispatch.run(config, folder), manifest.load(folder)
 
 
+@pytest.fixture(scope="module")
+def from_mnist(digits, tmp_path_factory):
+    """The result and the manifest of a run on MNIST's own files."""
+    folder = tmp_path_factory.mktemp("mnist")
+    return trained(as_mnist(folder, digits), folder / "run")
+
+
 @pytest.mark.parametrize("make", [as_idx, as_npz, as_csv, as_folder, as_tfds, in_memory])
-def test_the_same_images_are_the_same_data_and_the_same_bits(make, digits, tmp_path):
-    (tmp_path / "mnist").mkdir()
-    expected, about = trained(as_mnist(tmp_path / "mnist", digits), tmp_path / "own")
+def test_the_same_images_are_the_same_data_and_the_same_bits(make, digits, from_mnist, tmp_path):
+    expected, about = from_mnist
     (tmp_path / "other").mkdir()
     result, found = trained(make(tmp_path / "other", digits), tmp_path / "run")
     for name in ("splits", "division", "class_names", "image_shape"):
