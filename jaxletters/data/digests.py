@@ -1,7 +1,6 @@
 """Digests that identify data: SHA-256 of whole arrays, a 64-bit hash of every image."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 
@@ -14,12 +13,6 @@ def of_split(dataset: Dataset) -> SplitDigest:
     return SplitDigest(
         len(dataset.labels), of_array(dataset.images), of_array(dataset.labels.astype(np.int32))
     )
-
-
-def of_file(path: Path) -> str:
-    """Returns the SHA-256 of a file's content, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def of_array(array: np.ndarray) -> str:

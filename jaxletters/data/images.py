@@ -172,10 +172,8 @@ def lightness(picture: NDArray[np.uint8]) -> int:
     """Returns 1 if a picture of `layers` is light on transparent, -1 if it is dark, 0 if it is opaque."""
     if picture.shape[2:] != (4,):
         return 0
-    white, black = (resize.grey(on_paper(picture, paper)) for paper in ("white", "black"))
-    # The two differ by 255 where the picture is fully transparent.
-    opacity = 255 - np.mean(white - black, dtype=np.float64)
-    return int(np.sign(2 * black.mean() - opacity))
+    black = on_paper(picture, "black").mean(dtype=np.float64)
+    return int(np.sign(2 * black - picture[..., 3].mean(dtype=np.float64)))
 
 
 def in_colour(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

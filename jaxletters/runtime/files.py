@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import math
 import os
@@ -115,6 +116,12 @@ def remove_stale(folder: Path, pattern: str) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

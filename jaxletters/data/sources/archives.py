@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, TypeAlias
 
 from jaxletters.core.errors import UserError
-from jaxletters.data import digests as content_digests
 from jaxletters.data.sources import downloads
 from jaxletters.data.sources.downloads import Remote
 from jaxletters.runtime import files
@@ -157,7 +156,7 @@ def _digest(path: Path) -> str:
 @functools.lru_cache(maxsize=16)
 def _digest_of_version(path: Path, size: int, modified: int) -> str:  # noqa: ARG001, part of the key
     # EMNIST's zip file has half a gigabyte, and every split asks for its digest.
-    return content_digests.of_file(path)
+    return files.sha256(path)
 
 
 def _unreadable(path: Path, reason: str | None) -> UserError:

@@ -13,7 +13,6 @@ from typing import IO
 
 import numpy as np
 
-from jaxletters.data import digests
 from jaxletters.runtime import files
 
 _ARRAYS = ("images", "labels")
@@ -41,7 +40,7 @@ def load_or_decode(
 
 def key_of(records: Iterable[Path]) -> str:
     """Returns the SHA-256 of the files' names and contents, in hex."""
-    lines = (f"{path.name} {digests.of_file(path)}\n" for path in records)
+    lines = (f"{path.name} {files.sha256(path)}\n" for path in records)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -50,7 +49,7 @@ def load(folder: Path, split: str, key: str) -> tuple[np.ndarray, np.ndarray] | 
     paths = _paths(folder, split)
     try:
         manifest = json.loads(_manifest(folder, split).read_bytes())
-        if manifest != {"records": key, **{n: digests.of_file(p) for n, p in paths.items()}}:
+        if manifest != {"records": key, **{n: files.sha256(p) for n, p in paths.items()}}:
             return None
         images, labels = (np.asarray(np.load(paths[name], mmap_mode="r")) for name in _ARRAYS)
     except (OSError, ValueError):
