@@ -6,8 +6,7 @@
 One seed; every run leaves out one more technique.
 """
 
-import runpy
-from pathlib import Path
+import emnist_letternet_ablation_long as longer
 
 import jaxletters as jl
 
@@ -16,5 +15,4 @@ _GROUPS = ("warm-up",), ("weight decay", "warm-up"), ("elastic", "weight decay",
 
 def get_config() -> jl.SweepConfig:
     """Returns full runs with all techniques and without some of them."""
-    longer = Path(__file__).with_name("emnist_letternet_ablation_long.py")
-    return runpy.run_path(str(longer))["get_config"](epochs=20, groups=_GROUPS)
+    return longer.get_config(epochs=20, groups=_GROUPS)

@@ -40,6 +40,14 @@ def leaves(config: object, prefix: str = "") -> Iterator[Leaf]:
             yield Leaf(key, kinds[f.name], f.metadata.get("rule", ANY), value)
 
 
+def parts_of(config: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields every part inside a part or an experiment with its dotted key, each before its own parts."""
+    for f in fields_of(config):
+        for key, part in nested_parts(f"{prefix}{f.name}", getattr(config, f.name)):
+            yield key, part
+            yield from parts_of(part, f"{key}.")
+
+
 def nested_parts(key: str, value: object) -> list[tuple[str, Any]]:
     """Returns the parts that the value of a setting is or contains, with their dotted keys."""
     if _is_part(value):

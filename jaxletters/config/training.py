@@ -45,7 +45,7 @@ class AugmentConfig(Augmentation):
         """Returns a changed image; see the base class."""
         from jaxletters.training import augment
 
-        return augment.change(key, image, self)
+        return augment.augment_image(key, image, self)
 
 
 @dataclasses.dataclass(frozen=True)

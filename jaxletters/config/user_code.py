@@ -1,7 +1,6 @@
 """The code of users' parts: found in their files, copied with every run and loaded from that copy."""
 
 import contextlib
-import dataclasses
 import functools
 import sys
 from collections.abc import Iterator, Mapping
@@ -69,14 +68,8 @@ def load_part(values: Mapping[str, Any], slot: type[S], folder: Path | None) -> 
 
 def _slots(config: object) -> Iterator[Slot]:
     """Yields the parts of a config that fill a slot, depth first."""
-    if isinstance(config, Slot):
-        yield config
-    if isinstance(config, tuple | list):
-        for part in cast("tuple[object, ...]", config):
-            yield from _slots(part)
-    elif dataclasses.is_dataclass(config) and not isinstance(config, type):
-        for f in dataclasses.fields(config):
-            yield from _slots(getattr(config, f.name))
+    parts = (config, *(part for _, part in serialization.parts_of(config)))
+    yield from (part for part in parts if isinstance(part, Slot))
 
 
 def _attach_code(cls: type[Slot]) -> None:

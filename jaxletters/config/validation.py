@@ -49,7 +49,12 @@ def check(config: Experiment, device_count: int) -> None:
     # Values are compared only if all types are right, and parts check themselves only if all values are
     # within their limits, so that comparisons and computations cannot fail.
     check_types(config)
-    problems = list(_value_problems(config)) or list(_part_problems(config))
+    problems = list(_value_problems(config)) or [
+        problem
+        for key, part in serialization.parts_of(config)
+        if isinstance(part, Part)
+        for problem in _part_problems(key, part)
+    ]
     problems += [f"config.{problem}" for problem in config.problems()]
     if isinstance(config, Config) and config.training.batch_size % device_count:
         problems.append(
@@ -173,16 +178,8 @@ def _regex_problems(key: str, pattern: str) -> Iterator[str]:
         yield f"config.{key}: expected a regular expression, found {pattern!r} ({error})"
 
 
-def _part_problems(config: object, prefix: str = "") -> Iterator[str]:
-    """Yields the problems that parts find in themselves, from the outermost to the innermost."""
-    for f in serialization.fields_of(config):
-        for key, part in serialization.nested_parts(f"{prefix}{f.name}", getattr(config, f.name)):
-            if isinstance(part, Part):
-                yield from _own_problems(key, part)
-            yield from _part_problems(part, f"{key}.")
-
-
-def _own_problems(key: str, part: Part) -> Iterator[str]:
+def _part_problems(key: str, part: Part) -> Iterator[str]:
+    """Yields the problems that a part finds in itself."""
     try:
         yield from [f"config.{key}.{problem}" for problem in part.problems() or ()]
     except Exception as error:  # a user's part may raise any error

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxletters.config import validation
 from jaxletters.config.schema import Config, ZeroShotConfig
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation.result import Result
-from jaxletters.experiments import base
+from jaxletters.experiments import base, terminal
 from jaxletters.experiments.base import Base
 from jaxletters.runs import consistency, data_description, workdir
 from jaxletters.runs.data_description import DataDescription
@@ -17,16 +18,20 @@ from jaxletters.runs.seen_images import SeenImages
 from jaxletters.runtime import console
 
 
-def earlier_result(config: Config | ZeroShotConfig, folder: Path) -> Result | None:
-    """Returns the result of an experiment that finished earlier; None if it is not finished.
+def earlier_result(
+    config: Config | ZeroShotConfig, folder: Path, device_count: int
+) -> Result | None:
+    """Checks the settings; returns and shows the result if the experiment finished earlier, else None.
 
     Raises:
-        UserError: the folder contains another run, or the data or the base changed since.
+        UserError: a setting is wrong, the folder contains another run, or the data or the base changed since.
     """
+    validation.check(config, device_count)
     workdir.check(folder, config)
     result = workdir.result(folder)
     if result is not None:
         consistency.check_finished(folder, config, base.current(config.base))
+        terminal.show(result, folder, terminal.EARLIER)
     return result
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters.config import validation
 from jaxletters.config.schema import CrossvalConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
@@ -41,10 +40,8 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
         Interrupted: a signal asked to stop; the same call continues the run.
     """
     mesh = sharding.data_mesh()
-    validation.check(config, mesh.size)
     folder = folder.absolute()
-    if (result := claims.earlier_result(config, folder)) is not None:
-        terminal.show(result, folder, terminal.EARLIER)
+    if (result := claims.earlier_result(config, folder, mesh.size)) is not None:
         return result
     splits = DatasetSplits(config.dataset)
     layers = fitting.check(config, splits.info)

@@ -5,7 +5,6 @@ from typing import cast
 
 import numpy as np
 
-from jaxletters.config import validation
 from jaxletters.config.schema import Config
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.types import Dataset
@@ -38,10 +37,8 @@ def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
         Interrupted: a signal asked to stop; the same call continues the run.
     """
     mesh = sharding.data_mesh()
-    validation.check(config, mesh.size)
     folder = folder.absolute()
-    if (earlier := claims.earlier_result(config, folder)) is not None:
-        terminal.show(earlier, folder, terminal.EARLIER)
+    if (earlier := claims.earlier_result(config, folder, mesh.size)) is not None:
         return cast(TrainResult, earlier)
     splits = DatasetSplits(config.dataset)
     layers = check(config, splits.info)

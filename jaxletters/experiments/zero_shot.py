@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxletters.config import validation
 from jaxletters.config.schema import ZeroShotConfig
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.errors import UserError, format_size
@@ -36,10 +35,8 @@ def run(config: ZeroShotConfig, folder: Path) -> Result:
         UserError: a problem that the user can correct.
     """
     mesh = sharding.data_mesh()
-    validation.check(config, mesh.size)
     folder = folder.absolute()
-    if (result := claims.earlier_result(config, folder)) is not None:
-        terminal.show(result, folder, terminal.EARLIER)
+    if (result := claims.earlier_result(config, folder, mesh.size)) is not None:
         return result
     origin = base.load(config.base, folder)
     splits = DatasetSplits(config.dataset)

@@ -158,7 +158,7 @@ def augment(
     return images
 
 
-def change(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
+def augment_image(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
     """Returns one image, float32 `[h, w]` or `[h, w, c]`, with all built-in augmentations under one key."""
     image = warp(key, image, config)
     if config.stroke:
