@@ -18,7 +18,7 @@ PEAK = 0.4
 def rates(config, total_steps=TOTAL, peak=PEAK):
     rate = optimizers.schedule(peak, config, total_steps)
     steps = jnp.arange(total_steps + 1)
-    # Compiled as a run's programs are: the last bits of a rate are compared with its bounds.
+    # With the package's options: the last bits of a rate are compared with its bounds.
     compiled = jax.jit(
         jax.vmap(lambda step: jnp.float32(rate(step))), compiler_options=xla.one_time_options()
     )
