@@ -204,8 +204,8 @@ COMMAND = "from jaxletters.cli import main; code = main.main()"
 def test_what_needs_no_network_imports_none_of_the_slow_libraries(
     program, arguments, code, tmp_path
 ):
-    workdir.claim(tmp_path / "begun", Config())
-    workdir.claim(tmp_path / "finished", Config())
+    workdir.write_config(tmp_path / "begun", Config())
+    workdir.write_config(tmp_path / "finished", Config())
     write_json(tmp_path / "finished" / workdir.RESULT, RUN)
     words = arguments.format(folder=tmp_path).split()
     done = subprocess.run(

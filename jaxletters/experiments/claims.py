@@ -27,7 +27,7 @@ def earlier_result(
         UserError: a setting is wrong, the folder contains another run, or the data or the base changed since.
     """
     validation.check(config, device_count)
-    workdir.check(folder, config)
+    workdir.check_available(folder, config)
     result = workdir.result(folder)
     if result is not None:
         consistency.check_finished(folder, config, base.current(config.base))
@@ -52,7 +52,7 @@ def describe_data(
     return data
 
 
-def claim(
+def claim_folder(
     config: Config | ZeroShotConfig,
     folder: Path,
     data: DataDescription,
@@ -75,4 +75,4 @@ def claim(
     """
     all_trained_on = [*(origin.trained_on if origin else ()), *trained_on]
     identity = origin.identity if origin else None
-    consistency.claim(folder, config, console.notice, data, identity, all_trained_on, seen)
+    consistency.start_run(folder, config, console.notice, data, identity, all_trained_on, seen)

@@ -53,7 +53,7 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
     if origin:
         base.check_unseen(origin, "test", splits.hashes(pool))
     data = claims.describe_data(config, splits, (splits.hashes(pool), fold_of))
-    claims.claim(config, folder, data, origin)
+    claims.claim_folder(config, folder, data, origin)
     console.print_table_with_total(*summary.table(layers))
     logits = np.empty((len(dataset.labels), len(dataset.class_names)), np.float32)
     folds: list[FoldFacts] = []

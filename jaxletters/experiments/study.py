@@ -57,12 +57,12 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> Re
     """
     validation.check(config, sharding.data_mesh().size)
     folder = folder.absolute()
-    workdir.check(folder, config)
+    workdir.check_available(folder, config)
     root = folder.parent if config.budget == "full" else folder
     experiments = _load_all(config, root)
     for file, experiment in experiments.items():
         _check(file, experiment, _folder_of(file, root), check_one)
-    consistency.claim(folder, config, console.notice)
+    consistency.start_run(folder, config, console.notice)
     result_of = _run_all(config, experiments, root, run_one)
     rows = _rows(config, result_of)
     manifests = [manifest.load(_folder_of(file, root)) for file in result_of]
@@ -102,7 +102,7 @@ def _check(file: str, experiment: Single, folder: Path, check_one: Check) -> Non
         # The data of a finished experiment may be gone.
         if workdir.matching_result(folder, experiment) is None:
             check_one(experiment)
-        workdir.check(folder, experiment)
+        workdir.check_available(folder, experiment)
     except UserError as error:
         lines = (f"{file}: {line}" for line in str(error).splitlines())
         raise UserError("\n".join(lines)) from error
@@ -113,7 +113,7 @@ def _run_all(
 ) -> dict[str, Result]:
     """Returns the results of all experiments and of their bases, by config file."""
     result_of: dict[str, Result] = {}
-    find_data = functools.cache(data_description.find)
+    describe_data = functools.cache(data_description.describe_current)
 
     def run_after_base(file: str) -> None:
         if file in result_of:
@@ -124,7 +124,7 @@ def _run_all(
         folder = _folder_of(file, root)
         if result := workdir.matching_result(folder, experiment):
             identity = base.current(experiment.base)
-            consistency.check_finished(folder, experiment, identity, find_data)
+            consistency.check_finished(folder, experiment, identity, describe_data)
             console.notice(f"{file}: finished earlier")
             result_of[file] = result
         else:

@@ -40,12 +40,12 @@ def run(config: SweepConfig, folder: Path) -> Result:
     result = workdir.result(folder)
     # The data of a finished sweep may be gone.
     planned = trials(config, check=result is None)
-    workdir.check(folder, config)
+    workdir.check_available(folder, config)
     if result is not None:
         _check_finished(config, folder, planned)
         terminal.show(result, folder, terminal.EARLIER)
         return result
-    consistency.claim(folder, config, console.notice)
+    consistency.start_run(folder, config, console.notice)
     rows = _run_all(planned, folder)
     comparison = reports.Comparison(
         title=folder.name,
@@ -68,23 +68,23 @@ def run(config: SweepConfig, folder: Path) -> Result:
 def _check_finished(config: SweepConfig, folder: Path, planned: list[Trial]) -> None:
     """Raises a UserError if a config, the data or a base changed since the sweep finished."""
     consistency.check_finished(folder, config)
-    find_data = functools.cache(data_description.find)
+    describe_data = functools.cache(data_description.describe_current)
     for variation, trial in planned:
         trial_folder = folder / _folder_name(variation)
         if workdir.result(trial_folder) is not None:
-            consistency.check_finished(trial_folder, trial, base.current(trial.base), find_data)
+            consistency.check_finished(trial_folder, trial, base.current(trial.base), describe_data)
 
 
 def _run_all(planned: list[Trial], folder: Path) -> list[Row]:
     """Runs the trials that are not finished; returns the row of each trial."""
     rows: list[Row] = []
-    find_data = functools.cache(data_description.find)
+    describe_data = functools.cache(data_description.describe_current)
     for i, (variation, trial) in enumerate(planned, 1):
         name = _folder_name(variation)
         trial_folder = folder / name
         title = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
         if result := cast(TrainResult | None, workdir.matching_result(trial_folder, trial)):
-            consistency.check_finished(trial_folder, trial, base.current(trial.base), find_data)
+            consistency.check_finished(trial_folder, trial, base.current(trial.base), describe_data)
             console.notice(f"{title}: finished earlier")
         else:
             console.notice(title)

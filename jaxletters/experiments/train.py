@@ -101,7 +101,7 @@ def _claim_folder(
         "examples": len(trained),
         "validation_examples": len(validated),
     }
-    claims.claim(config, folder, data, origin, [trained_on], seen.union(trained, validated))
+    claims.claim_folder(config, folder, data, origin, [trained_on], seen.union(trained, validated))
 
 
 def _test_and_report(

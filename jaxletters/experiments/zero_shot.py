@@ -46,7 +46,7 @@ def run(config: ZeroShotConfig, folder: Path) -> Result:
     _check_classes(examples, origin.run)
     base.check_unseen(origin, "test", splits.hashes(subset))
     data = claims.describe_data(config, splits, (splits.hashes(subset),))
-    claims.claim(config, folder, data, origin)
+    claims.claim_folder(config, folder, data, origin)
     examples = _relabel(examples, origin.run.class_names)
     logits, facts = _test(config, origin, examples, folder, mesh)
     result = results.write(

@@ -22,7 +22,7 @@ from jaxletters.runtime.files import load_json
 _DIGITS = 12
 
 
-def claim(
+def start_run(
     folder: Path,
     config: Experiment,
     notice: Callable[[str], None],
@@ -31,7 +31,7 @@ def claim(
     trained_on: Iterable[TrainedOn] = (),
     seen: SeenImages | None = None,
 ) -> None:
-    """Writes a config and its manifest to a folder that `workdir.check` accepted.
+    """Writes a config and its manifest to a folder that `workdir.check_available` accepted.
 
     Args:
         folder: the run folder.
@@ -58,7 +58,7 @@ def claim(
     )
     if workdir.has_checkpoints(folder):
         current = _continue(folder, current, notice)
-    workdir.claim(folder, config)
+    workdir.write_config(folder, config)
     if seen:
         seen_images.write(folder, examples)
     manifest.write(folder, current)
@@ -95,7 +95,9 @@ def check_finished(
     folder: Path,
     config: Config | ZeroShotConfig | StudyConfig,
     base: BaseRun | None = None,
-    find: Callable[[Source, tuple[str, ...]], DataDescription | None] = data_description.find,
+    describe: Callable[
+        [Source, tuple[str, ...]], DataDescription | None
+    ] = data_description.describe_current,
 ) -> None:
     """Compares a finished run with its config, and with the data and the base as they are now.
 
@@ -106,7 +108,7 @@ def check_finished(
         folder: the run folder.
         config: the experiment.
         base: the base as it is now; None where it is gone, or without a base.
-        find: returns the description of some splits as they are now; None where they are gone.
+        describe: returns the description of some splits as they are now; None where they are gone.
 
     Raises:
         UserError: something differs.
@@ -116,7 +118,7 @@ def check_finished(
     if base is not None:
         _check_base(folder, stored.base, base)
     if stored.data is not None and not isinstance(config, StudyConfig):
-        _check_data(folder, stored.data, find(config.dataset, tuple(stored.data["splits"])))
+        _check_data(folder, stored.data, describe(config.dataset, tuple(stored.data["splits"])))
 
 
 def check_config(folder: Path, stored: Manifest, values: Mapping[str, Any]) -> None:
@@ -134,18 +136,18 @@ def check_config(folder: Path, stored: Manifest, values: Mapping[str, Any]) -> N
     _check_fingerprint(folder, stored, fingerprint)
 
 
-def check_same_run(folder: Path, other: Path) -> None:
-    """Compares the data and the bases of two folders with runs of the same config, if both have manifests.
+def check_same_run(copy: Path, folder: Path) -> None:
+    """Compares the data and the base of a copy of a run with those of the run, if both have manifests.
 
     Raises:
-        UserError: the runs are different.
+        UserError: the copy is of another run.
     """
-    if not (folder / manifest.FILE).exists() or not (other / manifest.FILE).exists():
+    if not (copy / manifest.FILE).exists() or not (folder / manifest.FILE).exists():
         return
-    stored, current = manifest.load(folder), manifest.load(other)
-    _check_data(folder, stored.data, current.data)
+    stored, current = manifest.load(copy), manifest.load(folder)
+    _check_data(copy, stored.data, current.data)
     if current.base is not None:
-        _check_base(folder, stored.base, current.base)
+        _check_base(copy, stored.base, current.base)
 
 
 def comparison_warning(manifests: Iterable[Manifest]) -> str:

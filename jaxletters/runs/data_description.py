@@ -84,7 +84,7 @@ def describe(
     }
 
 
-def find(dataset: Source, names: tuple[str, ...]) -> DataDescription | None:
+def describe_current(dataset: Source, names: tuple[str, ...]) -> DataDescription | None:
     """Returns the description of the named splits as they are now; None where their files are gone."""
     if not dataset.is_here():
         return None

@@ -102,7 +102,7 @@ class _Mirror:
 
     def begin(self) -> None:
         """Restores the run from the mirror if that is further, then copies in the background."""
-        workdir.check(self._folder, self._config)
+        workdir.check_available(self._folder, self._config)
         if workdir.has_checkpoints(self._folder) or workdir.result(self._folder):
             self._disk.attempt(self._restore)
         else:
@@ -158,7 +158,7 @@ class _Mirror:
         # A killed process may have left only a partial copy.
         shutil.rmtree(self._place / PART, ignore_errors=True)
         try:
-            workdir.check(self._place, self._config)
+            workdir.check_available(self._place, self._config)
             consistency.check_same_run(self._place, self._folder)
         except UserError as error:
             text = str(error).replace("--workdir", "--config.checkpoint.mirror")

@@ -44,49 +44,43 @@ def copy(source: Path, target: Path, copied: dict[Path, Version]) -> None:
     target.mkdir(exist_ok=True)
     part = target / PART
     shutil.rmtree(part, ignore_errors=True)
-    found = _listing(source)
-    gone = _gone(found, target)
+    listing = _listing(source)
+    removed = _removed(listing, target)
     # A run that rolled back has overwritten its records from there.
-    common = [path for path in found.checkpoints if (target / path).is_dir()]
-    for path in gone:
-        if any(path.parent == c.parent for c in common) and not any(
-            path.parent == c.parent and int(c.name) > int(path.name) for c in common
-        ):
+    common = [path for path in listing.checkpoints if (target / path).is_dir()]
+    for path in removed:
+        steps = [int(kept.name) for kept in common if kept.parent == path.parent]
+        if steps and max(steps) < int(path.name):
             _remove(target / path, part)
-    for path in found.files:
-        _copy_file(source, target, path, copied)
-    for path in found.checkpoints:
-        _copy_checkpoint(source, target, path, copied)
-    for path in found.last:
-        _copy_file(source, target, path, copied)
-    for path in gone:
+    for path in (*listing.files, *listing.checkpoints, *listing.last):
+        _update(source, target, path, copied)
+    for path in removed:
         _remove(target / path, part)
     shutil.rmtree(part, ignore_errors=True)
 
 
-def _gone(found: _Listing, target: Path) -> list[Path]:
-    """Returns the checkpoints of `target` that `found` does not have, the newest first."""
-    there = set(_listing(target).checkpoints).difference(found.checkpoints)
-    return sorted(there, key=lambda path: int(path.name), reverse=True)
+def _removed(listing: _Listing, target: Path) -> list[Path]:
+    """Returns the checkpoints of `target` that `listing` does not have, the newest first."""
+    removed = set(_listing(target).checkpoints).difference(listing.checkpoints)
+    return sorted(removed, key=lambda path: int(path.name), reverse=True)
 
 
 def _listing(folder: Path) -> _Listing:
-    found = _Listing([], [], [])
-    for above, folders, names in os.walk(folder, onerror=_raise_unless_gone):
-        here = Path(above).relative_to(folder)
+    listing = _Listing([], [], [])
+    for root, folders, names in os.walk(folder, onerror=_raise_unless_gone):
+        parent = Path(root).relative_to(folder)
         if "steps" in folders:
             with contextlib.suppress(FileNotFoundError):
-                steps = [
-                    int(name) for name in os.listdir(folder / here / "steps") if name.isdigit()
-                ]
-                found.checkpoints.extend(here / "steps" / str(step) for step in sorted(steps))
+                children = os.listdir(folder / parent / "steps")
+                steps = sorted(int(name) for name in children if name.isdigit())
+                listing.checkpoints.extend(parent / "steps" / str(step) for step in steps)
         folders[:] = sorted(set(folders) - {"steps", "damaged", PART})
         for name in sorted(names):
             if name != lock.FILE and not name.endswith(".part"):
-                (found.last if name in _LAST else found.files).append(here / name)
+                (listing.last if name in _LAST else listing.files).append(parent / name)
     # Those of the parts of a run come before those of the whole.
-    found.last.sort(key=lambda path: (-len(path.parts), path))
-    return found
+    listing.last.sort(key=lambda path: (-len(path.parts), path))
+    return listing
 
 
 def _raise_unless_gone(error: OSError) -> None:
@@ -96,74 +90,57 @@ def _raise_unless_gone(error: OSError) -> None:
 
 def progress(folder: Path) -> tuple[int, int]:
     """Returns how far a run has come, in parts that are finished and in steps; a later state is greater."""
-    found = _listing(folder) if folder.exists() else _Listing([], [], [])
+    listing = _listing(folder) if folder.exists() else _Listing([], [], [])
     newest: dict[Path, int] = {}
-    for path in found.checkpoints:
+    for path in listing.checkpoints:
         newest[path.parent] = max(newest.get(path.parent, 0), int(path.name))
-    return len(found.last), sum(newest.values())
+    return len(listing.last), sum(newest.values())
 
 
-def _copy_file(source: Path, target: Path, path: Path, copied: dict[Path, Version]) -> None:
+def _update(source: Path, target: Path, path: Path, copied: dict[Path, Version]) -> None:
+    """Copies a file or a checkpoint, unless `target` has it; one that is removed meanwhile is left out."""
+    new, old, part = source / path, target / path, target / PART
+    is_checkpoint = path.parent.name == "steps"
+    # The metadata of a checkpoint contain the digests of all its arrays.
+    identifying = Path("meta", "metadata") if is_checkpoint else Path()
     try:
-        version = _version(source / path)
+        version = _version(new / identifying)
         if copied.get(path) == version:
             return
-        data = (source / path).read_bytes()
-    except FileNotFoundError:
-        return
-    there = target / path
-    if not there.exists() or there.stat().st_size != len(data) or there.read_bytes() != data:
-        there.parent.mkdir(parents=True, exist_ok=True)
-        partial = _new(target / PART)
-        _write(partial, data)
-        partial.replace(there)
-    copied[path] = version
-
-
-def _copy_checkpoint(source: Path, target: Path, path: Path, copied: dict[Path, Version]) -> None:
-    """Copies a checkpoint, unless it is there; one that is removed meanwhile is left out."""
-    there = target / path
-    try:
-        # It holds the digests of all arrays.
-        version = _version(source / path / "meta" / "metadata")
-        if copied.get(path) == version:
-            return
-        before = _sizes(source / path)
-        if not there.exists() or not _same(source / path, there, before):
-            partial = _new(target / PART)
-            for name in before:
+        sizes = _sizes(new)
+        if (
+            _sizes(old) != sizes
+            or (old / identifying).read_bytes() != (new / identifying).read_bytes()
+        ):
+            partial = _new(part)
+            for name in sizes:
                 (partial / name).parent.mkdir(parents=True, exist_ok=True)
-                _write(partial / name, (source / path / name).read_bytes())
-            if _sizes(source / path) != before or _sizes(partial) != before:
+                _write(partial / name, (new / name).read_bytes())
+            # A file of records may grow meanwhile, but a checkpoint only loses files.
+            if is_checkpoint and not sizes == _sizes(new) == _sizes(partial):
                 return
-            there.parent.mkdir(parents=True, exist_ok=True)
-            _remove(there, target / PART)
-            partial.rename(there)
+            old.parent.mkdir(parents=True, exist_ok=True)
+            if is_checkpoint:
+                _remove(old, part)
+            partial.replace(old)
         copied[path] = version
     except FileNotFoundError:
-        if (source / path).exists():
+        if new.exists():
             raise
 
 
-def _same(one: Path, other: Path, sizes: dict[Path, int]) -> bool:
-    if _sizes(other) != sizes:
-        return False
-    name = Path("meta", "metadata")
-    return (one / name).read_bytes() == (other / name).read_bytes()
-
-
-def _sizes(folder: Path) -> dict[Path, int]:
-    """Returns the size in bytes of every file, by its path in the folder."""
+def _sizes(path: Path) -> dict[Path, int]:
+    """Returns the size in bytes of a file, or of every file in a folder, by its path relative to `path`."""
     return {
-        path.relative_to(folder): path.stat().st_size
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        file.relative_to(path): file.stat().st_size
+        for file in (path, *sorted(path.rglob("*")))
+        if file.is_file()
     }
 
 
 def _version(file: Path) -> Version:
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _new(part: Path) -> Path:

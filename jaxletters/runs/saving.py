@@ -76,7 +76,7 @@ class Saver:
         state, counts, best = on_host
         host = snapshot._replace(state=state, counts=counts, best=best)
         self._pending.append(_PendingSnapshot(host, anchor))
-        if not self._disk.attempt(self._begin):
+        if not self._disk.attempt(self._start_save):
             self._forget_old()
 
     def poll(self, position: Callable[[], str]) -> None:
@@ -92,30 +92,30 @@ class Saver:
             self._checkpoints is not None and self._in_flight and not self._checkpoints.is_saving()
         )
         if done or self._disk.why is not None:
-            self._disk.attempt(self._settle if done else self._begin)
+            self._disk.attempt(self._confirm_save if done else self._start_save)
         self._disk.give_up_if_late(lambda: f"{position()}; {self.kept()}")
 
-    def leave(self) -> str:
+    def save_if_available(self) -> str:
         """Saves without waiting for an absent disk; returns "", or a message about what is not saved."""
-        if self._disk.attempt(self._finish, now=True):
+        if self._disk.attempt(self._save_all, now=True):
             return ""
         return f"; {self._disk.state()}; {self.kept()}"
 
-    def finish(self) -> None:
+    def wait_until_finished(self) -> None:
         """Returns once all snapshots are on the disk.
 
         Raises:
             Interrupted: the disk was away for too long, or a signal asked to leave.
         """
-        self._disk.retry(self._finish, self.kept)
+        self._disk.retry(self._save_all, self.kept)
 
     def restore(self, template: Snapshot) -> Snapshot | None:
         """Returns what `Checkpoints.restore` does.
 
         Raises:
-            Interrupted: as `finish` does.
+            Interrupted: as `wait_until_finished` does.
         """
-        snapshot = self._ask(lambda checkpoints: checkpoints.restore(template))
+        snapshot = self._after_saving(lambda checkpoints: checkpoints.restore(template))
         self._safe = int(snapshot.state.step) if snapshot else None
         return snapshot
 
@@ -123,17 +123,17 @@ class Saver:
         """Returns what `Checkpoints.anchors` does.
 
         Raises:
-            Interrupted: as `finish` does.
+            Interrupted: as `wait_until_finished` does.
         """
-        return self._ask(lambda checkpoints: checkpoints.anchors())
+        return self._after_saving(lambda checkpoints: checkpoints.anchors())
 
     def roll_back(self, template: Snapshot, target: int) -> Snapshot | None:
         """Returns what `Checkpoints.roll_back` does.
 
         Raises:
-            Interrupted: as `finish` does.
+            Interrupted: as `wait_until_finished` does.
         """
-        snapshot = self._ask(lambda checkpoints: checkpoints.roll_back(template, target))
+        snapshot = self._after_saving(lambda checkpoints: checkpoints.roll_back(template, target))
         self._safe = int(snapshot.state.step) if snapshot else None
         return snapshot
 
@@ -143,15 +143,17 @@ class Saver:
             return "no checkpoint was saved before"
         return f"the checkpoint of step {self._safe:,} is kept"
 
-    def _ask(self, question: Callable[[Checkpoints], T]) -> T:
-        def ask() -> T:
-            self._finish()
+    def _after_saving(self, action: Callable[[Checkpoints], T]) -> T:
+        """Returns what `action` does, called once all snapshots are on the disk."""
+
+        def save_and_call() -> T:
+            self._save_all()
             with self._abandoned_on_error() as checkpoints:
-                return question(checkpoints)
+                return action(checkpoints)
 
-        return self._disk.retry(ask, self.kept)
+        return self._disk.retry(save_and_call, self.kept)
 
-    def _begin(self) -> None:
+    def _start_save(self) -> None:
         """Saves all pending snapshots but the newest, and starts to save that one."""
         with self._abandoned_on_error() as checkpoints:
             if self.records is not None:
@@ -164,14 +166,14 @@ class Saver:
                     return
                 self._confirm_oldest(checkpoints)
 
-    def _settle(self) -> None:
+    def _confirm_save(self) -> None:
         with self._abandoned_on_error() as checkpoints:
             self._confirm_oldest(checkpoints)
 
-    def _finish(self) -> None:
-        self._begin()
+    def _save_all(self) -> None:
+        self._start_save()
         if self._in_flight:
-            self._settle()
+            self._confirm_save()
 
     def _confirm_oldest(self, checkpoints: Checkpoints) -> None:
         """Waits for the save in progress; raises an OSError if its checkpoint is not on the disk."""

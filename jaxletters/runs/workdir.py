@@ -22,7 +22,7 @@ def default(config: Path) -> Path:
     return Path("checkpoints") / config.stem
 
 
-def check(folder: Path, config: Experiment) -> None:
+def check_available(folder: Path, config: Experiment) -> None:
     """Checks that a folder is free for the run of a config, or already contains it; writes nothing.
 
     Raises:
@@ -52,7 +52,7 @@ def check(folder: Path, config: Experiment) -> None:
         )
 
 
-def claim(folder: Path, config: Experiment) -> None:
+def write_config(folder: Path, config: Experiment) -> None:
     """Writes a config to its run folder, with a copy of the user's code that its parts come from."""
     for name, data in user_code.source_files(config).items():
         write_bytes(folder / user_code.FOLDER / name, data)

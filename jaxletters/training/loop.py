@@ -75,7 +75,7 @@ def fit(
                 config, task, plan, examples, validation, make_initial, disk, checkpoints, recorder
             )
             snapshot = run.train(snapshot)
-            checkpoints.finish()
+            checkpoints.wait_until_finished()
             return snapshot
 
 
@@ -240,7 +240,7 @@ class _Run:
         step, remark = int(snapshot.state.step), ""
         if step:
             self._save(snapshot)
-            remark = self.checkpoints.leave()
+            remark = self.checkpoints.save_if_available()
         return f"{self._describe_position('Interrupted', step)}{remark}"
 
     def _describe_position(self, event: str, step: int) -> str:
@@ -284,7 +284,7 @@ class _Run:
 
     def _give_up(self, snapshot: Snapshot) -> NoReturn:
         self._save(snapshot)
-        self.checkpoints.finish()
+        self.checkpoints.wait_until_finished()
         raise UserError(
             f"{self.recorder.workdir}: expected a finite loss and gradient, found NaN or infinity at "
             f"{self.task.max_skips} steps in a row up to step {int(snapshot.state.step):,}, with the "

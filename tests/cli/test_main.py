@@ -67,7 +67,7 @@ def finished(tmp_path):
     for name, records in (("one", RECORDS), ("two", RECORDS[:1])):
         config = Config(dataset=Mnist())
         result = {**RUN, "fingerprint": fingerprint(config)}
-        consistency.claim(tmp_path / name, config, pytest.fail, on_images("a"))
+        consistency.start_run(tmp_path / name, config, pytest.fail, on_images("a"))
         write_json(tmp_path / name / "report" / "result.json", result)
         lines = "".join(f"{json.dumps(record)}\n" for record in records)
         (tmp_path / name / "metrics.jsonl").write_text(lines)

@@ -330,7 +330,7 @@ def test_what_fails_outside_training_is_done_again(tmp_path, monkeypatch, number
     tries = []
 
     def run(folder):
-        workdir.claim(folder, Config())
+        workdir.write_config(folder, Config())
         tries.append(workdir.count_test_read(folder))
         if len(tries) < 3:
             error = failure(number)

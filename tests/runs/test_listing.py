@@ -19,7 +19,7 @@ def states(root):
 
 def test_every_run_says_how_far_it_is(tmp_path):
     for name in ("begun", "stopped", "finished", "running"):
-        workdir.claim(tmp_path / name, CONFIG)
+        workdir.write_config(tmp_path / name, CONFIG)
     for step in (7, 1200):
         (tmp_path / "stopped" / "steps" / str(step)).mkdir(parents=True)
     write_json(tmp_path / "finished" / "report" / "result.json", {"test_accuracy": 0.5})
@@ -41,7 +41,7 @@ def test_every_run_says_how_far_it_is(tmp_path):
 
 def test_what_has_runs_inside_is_told_by_them(tmp_path):
     for name in ("sweep", "sweep/trial", "transfer"):
-        workdir.claim(tmp_path / name, CONFIG)
+        workdir.write_config(tmp_path / name, CONFIG)
     for kept in ("sweep/trial/steps/40", "transfer/stage1/steps/7"):
         (tmp_path / kept).mkdir(parents=True)
     (tmp_path / "other").mkdir()

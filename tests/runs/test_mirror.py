@@ -156,7 +156,7 @@ def trained(monkeypatch):
     """Stands in for training: ten steps further at each call, finished at 30."""
 
     def run(config, folder):
-        workdir.claim(folder, config)
+        workdir.write_config(folder, config)
         done = max((int(p.name) for p in folder.glob("steps/*")), default=0)
         begun.append(done)
         for step in range(done + 10, 40, 10):
@@ -286,7 +286,7 @@ def test_an_empty_folder_where_the_mirror_was_mounted_is_not_written_to(tmp_path
         monkeypatch.setattr(module, "_PAUSE", 0.01)
 
     def run(config, folder):
-        workdir.claim(folder, config)
+        workdir.write_config(folder, config)
         until(lambda: (place / "config.json").exists())
         place.rename(elsewhere)
         place.mkdir()

@@ -16,7 +16,7 @@ CONFIG = Config(dataset=Mnist())
 
 def begun(folder, config=CONFIG):
     """A run folder with a checkpoint in it."""
-    workdir.claim(folder, config)
+    workdir.write_config(folder, config)
     (folder / "steps" / "7").mkdir(parents=True)
     return folder
 
@@ -29,7 +29,7 @@ def refusal(folder, config):
     """The one line with which a folder is refused; nothing in it may have changed."""
     before = files(folder)
     with pytest.raises(UserError) as caught:
-        workdir.check(folder, config)
+        workdir.check_available(folder, config)
     assert files(folder) == before
     (line,) = str(caught.value).splitlines()
     assert "--workdir" in line
@@ -38,33 +38,33 @@ def refusal(folder, config):
 
 def test_a_new_folder_says_whose_it_is(tmp_path):
     folder = tmp_path / "a" / "run"
-    workdir.check(folder, CONFIG)
+    workdir.check_available(folder, CONFIG)
     assert not folder.exists()
-    workdir.claim(folder, CONFIG)
+    workdir.write_config(folder, CONFIG)
     written = json.loads((folder / "config.json").read_text())
     assert written == json.loads(json.dumps(serialization.to_dict(CONFIG)))
 
 
 def test_an_empty_folder_is_free_and_the_run_s_own_stays_so(tmp_path):
-    workdir.check(tmp_path, CONFIG)
-    workdir.check(begun(tmp_path), CONFIG)
+    workdir.check_available(tmp_path, CONFIG)
+    workdir.check_available(begun(tmp_path), CONFIG)
 
 
 def test_where_the_data_lie_may_change_between_two_starts(tmp_path):
     moved = dataclasses.replace(CONFIG, dataset=Mnist(data_dir="/elsewhere"))
-    workdir.check(begun(tmp_path), moved)
+    workdir.check_available(begun(tmp_path), moved)
 
 
 def test_a_whole_number_is_no_other_config(tmp_path):
     one, other = (Config(augment=AugmentConfig(shift=shift)) for shift in (2, 2.0))
-    workdir.check(begun(tmp_path, one), other)
+    workdir.check_available(begun(tmp_path, one), other)
 
 
 def test_a_run_without_a_checkpoint_has_nothing_to_lose(tmp_path):
-    workdir.claim(tmp_path, CONFIG)
+    workdir.write_config(tmp_path, CONFIG)
     other = dataclasses.replace(CONFIG, seed=4)
-    workdir.check(tmp_path, other)
-    workdir.claim(tmp_path, other)
+    workdir.check_available(tmp_path, other)
+    workdir.write_config(tmp_path, other)
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 4
 
 
@@ -105,7 +105,7 @@ def test_a_file_is_no_folder(tmp_path):
 def test_a_damaged_config_is_not_overwritten(tmp_path):
     (tmp_path / "config.json").write_text('{"seed": ')
     with pytest.raises(UserError, match=r"config\.json: expected JSON"):
-        workdir.check(tmp_path, CONFIG)
+        workdir.check_available(tmp_path, CONFIG)
     assert (tmp_path / "config.json").read_text() == '{"seed": '
 
 
@@ -139,4 +139,4 @@ def test_readings_of_the_test_split_are_counted_across_processes(tmp_path):
 
 def test_a_folder_that_checkpoints_cannot_be_written_to_is_refused(tmp_path):
     with pytest.raises(UserError, match="expected a folder whose path is UTF-8"):
-        workdir.check(tmp_path / "caf\udce9", CONFIG)
+        workdir.check_available(tmp_path / "caf\udce9", CONFIG)
