@@ -111,7 +111,7 @@ def test_report_refuses_a_run_whose_config_was_edited(finished):
     file = finished / "two" / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "seed": 5}))
     done = runs.jaxletters("report", "one", "two", "--to", "both", cwd=finished)
-    runs.assert_user_error(done, "expected the config that this run finished with")
+    runs.assert_user_error(done, "two/config.json: ", "fingerprint")
 
 
 def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
@@ -127,26 +127,20 @@ def test_report_tells_runs_of_the_same_name_apart(finished, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["runs", "nowhere"], "nowhere: expected a folder of runs, found no such folder"),
+        (["runs", "nowhere"], "nowhere: expected a folder"),
         (["runs", "--alll"], "--alll"),
-        (["report", "nowhere"], "nowhere: expected a finished run, found no result"),
-        (["report", "nowhere", "--to", "tests"], "tests: expected an earlier comparison, an empty"),
+        (["report", "nowhere"], "nowhere: expected a finished run"),
+        (["report", "nowhere", "--to", "tests"], "tests: expected an earlier comparison"),
         (["inspect", "mnist", "--config.dataset.limit=9"], "config.dataset.limit: no such setting"),
-        (
-            ["export", "nowhere", "--to", "bundle"],
-            "nowhere: expected a finished run, found no result",
-        ),
+        (["export", "nowhere", "--to", "bundle"], "nowhere: expected a finished run"),
         (["export", "nowhere", "--to", "README.md"], "README.md: expected a folder"),
-        (
-            ["export", "nowhere", "--to", "tests"],
-            "tests: expected a bundle, an empty folder",
-        ),
+        (["export", "nowhere", "--to", "tests"], "tests: expected a bundle"),
         (["export", "nowhere"], "--to"),
         (["inspect", "emnist_leters"], "emnist_leters"),
         (["inspekt", "mnist"], "inspekt"),
         (["inspect", "sketch_letters", "--config.dataset.sise=3"], "did you mean 'dataset.size'"),
         (["inspect", "nowhere.npz"], "nowhere.npz: expected a file"),
-        (["runs", "~nobody_of_that_name/x"], "expected ~nobody_of_that_name to be a home folder"),
+        (["runs", "~nobody_of_that_name/x"], "~nobody_of_that_name"),
         (["predict", "~nobody_of_that_name/x", "a.png"], "~nobody_of_that_name/x: expected"),
         (
             ["inspect", "mnist", "--config.dataset=~nobody_of_that_name/x.npz"],
@@ -226,9 +220,9 @@ def test_new_writes_a_config_that_trains_on_a_folder_of_one_s_own(tmp_path):
     read = runs.jaxletters("predict", "checkpoints/kana", "mine/ba/001.png", cwd=tmp_path)
     assert read.returncode == 0, read.stderr
     demo = runs.jaxletters("demo", "checkpoints/kana", "--port", "0", cwd=tmp_path)
-    runs.assert_user_error(demo, "expected a network that reads handwriting")
+    runs.assert_user_error(demo, "handwriting")
     again = runs.jaxletters("new", "kana", cwd=tmp_path)
-    runs.assert_user_error(again, "kana.py: expected a new file, found one")
+    runs.assert_user_error(again, "kana.py: expected a new file")
 
 
 def test_inspect_says_what_looks_wrong_with_any_file(tmp_path):

@@ -87,9 +87,7 @@ def test_settings_of_a_user_s_network_are_as_good_as_the_package_s(tmp_path):
     assert overrides.apply(config, ["--config.model.width=96"]).model.width == 96
     with pytest.raises(UserError, match=r"config\.model\.widht: no such setting .*'model\.width'"):
         overrides.apply(config, ["--config.model.widht=96"])
-    with pytest.raises(
-        UserError, match=r"config\.model\.width: expected 1 or more, finite, found 0"
-    ):
+    with pytest.raises(UserError, match=r"config\.model\.width: expected 1 or more.*found 0"):
         dispatch.check(overrides.apply(config, ["--config.model.width=0"]))
 
 
@@ -110,7 +108,7 @@ def test_an_edited_copy_is_refused(finished, tmp_path, file):
     moved = shutil.copytree(finished, tmp_path / "moved")
     with (moved / "code" / file).open("a") as copy:
         copy.write("\n")
-    with pytest.raises(UserError, match="expected the code that this run began with") as caught:
+    with pytest.raises(UserError, match=rf"{moved}.*code") as caught:
         loader.load(moved)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -182,20 +180,20 @@ def test_a_user_s_batch_norm_in_a_frozen_layer_works_as_in_evaluation(within):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("@dataclasses.dataclass(frozen=True)\n", ""), "is its class decorated with"),
+        (("@dataclasses.dataclass(frozen=True)\n", ""), "decorated"),
         (
             ("@dataclasses.dataclass(frozen=True)\n", "", "Own(6)", "Own()"),
-            "Own, which is not decorated",
+            "Own.*decorated",
         ),
-        (("return Net(self.width, num_classes)", "return 3"), "expected a Flax Linen module"),
-        (("(frozen=True)", "(frozen=True, eq=False)"), "compares all its settings"),
+        (("return Net(self.width, num_classes)", "return 3"), "Flax Linen"),
+        (("(frozen=True)", "(frozen=True, eq=False)"), "Own.* eq "),
         (
             ("    rate: float = -1\n", "    other: ModelConfig = MLPConfig()\n"),
-            "read back from config",
+            r"config\.json",
         ),
         (
             ("    rate: float = -1\n", "    def problems(self):\n        yield 1 / 0\n"),
-            "config.model: Own.problems fails: ZeroDivisionError",
+            "config.model: Own.problems.*ZeroDivisionError",
         ),
         (("self.width, num_classes", "self.width, num_classes + 1"), r"found float32 \[1, 28\]"),
         (("from network import Net", "from network import Nett"), "own.py, line 13: ImportError"),
@@ -237,7 +235,7 @@ def test_a_network_of_the_caller_s_own_process_must_be_in_a_file(tmp_path):
     class Local(ModelConfig):
         pass
 
-    with pytest.raises(UserError, match="move it to a file and import it from there"):
+    with pytest.raises(UserError, match=r"Local.*file"):
         dispatch.run(Config(model=Local()), tmp_path / "run")
 
 
@@ -364,9 +362,7 @@ def test_an_import_that_could_be_neither_kept_nor_installed_is_refused(tmp_path,
     (elsewhere / "lent.py").write_text("WIDTH = 4\n")
     monkeypatch.syspath_prepend(elsewhere)
     text = CONFIG.replace("import jaxletters as jl\n", "import jaxletters as jl\nimport lent\n")
-    with pytest.raises(
-        UserError, match=r"found .*lent\.py; install it, or move it there"
-    ) as caught:
+    with pytest.raises(UserError, match=r"found .*lent\.py.*install") as caught:
         configfile.load(written(tmp_path / "mine", text))
     assert len(str(caught.value).splitlines()) == 1
     # Beside the config it is kept.

@@ -1,5 +1,6 @@
 import math
 
+import messages
 import pytest
 
 from jaxletters.config import validation
@@ -80,7 +81,7 @@ def test_sound_configs_pass(config):
         ),
         (mnist(training=TrainingConfig(monitor="f1")), "training.monitor", "accuracy"),
         (mnist(seed=-1), "seed", "expected 0 to 4294967295, found -1"),
-        (mnist(time_limit="0s"), "time_limit", "a time such as 5h"),
+        (mnist(time_limit="0s"), "time_limit", "5h"),
         (mnist(model=LetterNetConfig(widths=())), "model.widths", "found no width"),
         (mnist(seed=2**32), "seed", "found 4294967296"),
         (mnist(log_every_steps=0), "log_every_steps", "found 0"),
@@ -108,7 +109,7 @@ def test_sound_configs_pass(config):
         (Config(dataset=SketchLetters(size=129)), "dataset.size", "130 to"),
         (Config(dataset=ImageFolder()), "dataset.path", "name it"),
         (Config(dataset=ImageFolder("a", channels=2)), "dataset.channels", "3 for colour"),
-        (Config(dataset=ImageFolder("a", size=(28,))), "dataset.size", "a height and a width"),
+        (Config(dataset=ImageFolder("a", size=(28,))), "dataset.size", "height"),
         (Config(dataset=Tfds()), "dataset.dataset", "name one"),
         (Config(dataset=Arrays()), "dataset.images", "an empty text"),
         (CrossvalConfig(dataset=MNIST, folds=1), "folds", "found 1"),
@@ -117,23 +118,23 @@ def test_sound_configs_pass(config):
         (
             mnist(stages=(StageConfig(trainable="(stage"),)),
             "stages.0.trainable",
-            "a regular expression",
+            "regular expression",
         ),
         (mnist(stages=(StageConfig(), StageConfig(epochs=0))), "stages.1.epochs", "found 0"),
         (
             mnist(stages=(StageConfig(),), optimizer=OptimizerConfig(name="sgd")),
             "optimizer",
-            "not used by a run with stages",
+            "stages",
         ),
         (
             mnist(split=Split(validation_per_class=0), training=TrainingConfig(patience=2)),
             "training.patience",
-            "validation examples",
+            "validation",
         ),
         (
             mnist(model=DeeperConfig(depths=(1, 2))),
             "model.widths, kernel_sizes and depths",
-            "one value per stage",
+            "per stage",
         ),
         (
             mnist(optimizer=OptimizerConfig("adam", weight_decay=0.1)),
@@ -150,43 +151,55 @@ def test_sound_configs_pass(config):
 )
 def test_each_impossible_value_is_one_line_that_names_it(config, key, words):
     (line,) = problems(config)
-    assert line.startswith(f"config.{key}: ")
-    assert words in line
+    messages.assert_names(line, f"config.{key}: ", words)
 
 
 @pytest.mark.parametrize(
-    ("config", "line"),
+    ("config", "key", "expected", "found"),
     [
-        (Config(seed="3"), "config.seed: expected int, found '3'"),
-        (Config(seed=True), "config.seed: expected int, found True"),
+        (Config(seed="3"), "seed", "int", "'3'"),
+        (Config(seed=True), "seed", "int", "True"),
         (
             Config(training=TrainingConfig(epochs=1.5)),
-            "config.training.epochs: expected int, found 1.5",
+            "training.epochs",
+            "int",
+            "1.5",
         ),
         (
             Config(model=DeeperConfig(batch_norm=1)),
-            "config.model.batch_norm: expected bool, found 1",
+            "model.batch_norm",
+            "bool",
+            "1",
         ),
         (
             Config(model=DeeperConfig(widths=[1, 2])),
-            "config.model.widths: expected tuple[int, ...], found [1, 2]",
+            "model.widths",
+            "tuple[int, ...]",
+            "[1, 2]",
         ),
         (
             Config(model=DeeperConfig(widths=(1, 2.5, 3))),
-            "config.model.widths: expected tuple[int, ...], found (1, 2.5, 3)",
+            "model.widths",
+            "tuple[int, ...]",
+            "(1, 2.5, 3)",
         ),
         (
             Config(training={"epochs": 3}),
-            "config.training: expected TrainingConfig, found {'epochs': 3}",
+            "training",
+            "TrainingConfig",
+            "{'epochs': 3}",
         ),
         (
             Config(augment=AugmentConfig(shift=None)),
-            "config.augment.shift: expected float, found None",
+            "augment.shift",
+            "float",
+            "None",
         ),
     ],
 )
-def test_each_wrong_type_is_one_line_that_names_it(config, line):
-    assert problems(config) == [line]
+def test_each_wrong_type_is_one_line_that_names_it(config, key, expected, found):
+    (line,) = problems(config)
+    messages.assert_names(line, f"config.{key}: ", f"expected {expected}", f"found {found}")
 
 
 def test_a_model_that_is_none_is_one_line():
@@ -217,7 +230,7 @@ def test_a_batch_is_split_evenly_over_the_devices():
     config = mnist(training=TrainingConfig(batch_size=12))
     assert problems(config, device_count=4) == []
     (line,) = problems(config, device_count=8)
-    assert line == "config.training.batch_size: expected a multiple of the 8 devices, found 12"
+    messages.assert_names(line, "config.training.batch_size: ", "multiple", "8", "found 12")
 
 
 def test_suggestions_are_made_only_where_a_word_is_close():

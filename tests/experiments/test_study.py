@@ -228,48 +228,46 @@ def test_a_quick_study_says_so_and_lies_apart(configs, uninterrupted):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "words", "expected"),
+    ("name", "words", "named"),
     [
-        ("transfer", ["--config.base.workdir=nowhere"], "python launch.py --config "),
+        ("transfer", ["--config.base.workdir=nowhere"], ("python launch.py --config ",)),
         (
             "transfer",
             ["--config.stages.1.trainable=stage7"],
-            "stages.1.trainable: 'stage7' matches",
+            ("stages.1.trainable: ", "'stage7'"),
         ),
-        ("transfer", ["--config.stages.0.epochs=0"], "config.stages.0.epochs: expected 1 to"),
-        ("transfer", ["--config.training.epochs=3"], "not used by a run with stages"),
-        ("transfer", ["--config.base.take=block"], "config.base.take: 'block' matches none"),
+        ("transfer", ["--config.stages.0.epochs=0"], ("config.stages.0.epochs: expected 1 to",)),
+        ("transfer", ["--config.training.epochs=3"], ("config.training", "stages")),
+        ("transfer", ["--config.base.take=block"], ("config.base.take: ", "'block'")),
         (
             "transfer",
             ["--config.model.widths=(4,9)"],
-            "[3, 3, 4, 8] in the base and [3, 3, 4, 9] here",
+            ("[3, 3, 4, 8]", "base", "[3, 3, 4, 9]"),
         ),
-        ("crossval", ["--config.folds=11"], "the examples of the smallest class"),
-        ("crossval", ["--config.split.test_share=0.2"], "tests on every example"),
-        ("crossval", ["--config.test_shift=1"], "config.test_shift: cross-validation"),
-        ("zero_shot", ["--config.split.limit=9"], "config.split.limit: no such setting"),
-        ("study", ["--config.budget=tiny"], "one of full, quick"),
-        ("zero_shot", ["--config.dataset=mnist"], "the classes 0, 1"),
+        ("crossval", ["--config.folds=11"], ("config.folds: ", "smallest class", "found 11")),
+        ("crossval", ["--config.split.test_share=0.2"], ("config.split.test_share: ",)),
+        ("crossval", ["--config.test_shift=1"], ("config.test_shift: ",)),
+        ("zero_shot", ["--config.split.limit=9"], ("config.split.limit: no such setting",)),
+        ("study", ["--config.budget=tiny"], ("one of full, quick",)),
+        ("zero_shot", ["--config.dataset=mnist"], ("the classes 0, 1",)),
         (
             "crossval",
             [
                 "--config.dataset=sketch_letters",
                 "--config.dataset.size=260",
             ],
-            "227 of 260 test examples were trained on by the base and its best weights were chosen by 33",
+            ("227 of 260", "base", "33"),
         ),
     ],
 )
-def test_what_the_user_must_mend_is_one_line(
-    configs, uninterrupted, tmp_path, name, words, expected
-):
+def test_what_the_user_must_mend_is_one_line(configs, uninterrupted, tmp_path, name, words, named):
     root, _ = uninterrupted
     base = [] if name == "study" else [f"--config.base.workdir={root / 'letters'}"]
     flags = [f"--config={configs / name}.py", f"--workdir={tmp_path / name}", *base, *words]
     with pytest.raises(UserError) as caught:
         dispatch.run(*command_line.parse(flags))
     (line,) = str(caught.value).splitlines()
-    assert expected in line
+    assert [part for part in named if part not in line] == [], line
     assert not list(tmp_path.iterdir()), "nothing is written"
 
 
@@ -292,7 +290,7 @@ def test_a_study_looks_at_every_config_before_it_runs_any(configs, tmp_path):
 def test_a_finished_result_is_not_another_config_s(configs, uninterrupted, tmp_path):
     root = tmp_path / "copy"
     shutil.copytree(uninterrupted[0], root)
-    with pytest.raises(UserError, match=r"zero_shot: holds a run of another config \(config.folds"):
+    with pytest.raises(UserError, match=r"zero_shot: .*config\.folds"):
         run(
             configs,
             root,
@@ -311,7 +309,7 @@ def test_bases_in_a_circle_are_refused(configs, tmp_path):
         f"{HEAD}StudyConfig(experiments=(EntryConfig(str(HERE / 'hen.py')),))\n"
     )
     flags = [f"--config={configs / 'circle.py'}", f"--workdir={tmp_path / 'circle'}"]
-    with pytest.raises(UserError, match=r"found a circle: \S*hen.py .*egg.py .*hen.py"):
+    with pytest.raises(UserError, match=r"circle.*hen\.py .*egg\.py .*hen\.py"):
         dispatch.run(*command_line.parse(flags))
     assert not list(tmp_path.iterdir()), "nothing is written"
 
@@ -326,10 +324,7 @@ def test_what_began_with_another_base_is_not_taken_for_finished(configs, uninter
     result = root / "letters" / "report" / "result.json"
     found = json.loads(result.read_text())
     result.write_text(json.dumps({**found, "weights": "another" + found["weights"]}))
-    expected = (
-        r"crossval: expected the base that this run began with \(config .*, weights .*found another"
-    )
-    with pytest.raises(UserError, match=expected):
+    with pytest.raises(UserError, match=r"crossval: .*base.*weights .*found .*letters.*weights"):
         run(configs, root, "study")
 
 

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import messages
 import numpy as np
 import pytest
 import tiny
@@ -35,9 +36,14 @@ LETTERS = SketchLetters(size=260)
 
 @pytest.fixture(autouse=True)
 def known():
-    """Marks their classes as a user's, as `usercode.identify` does."""
-    user_code.attach_code((Darker(), Cropped(), Constant(), Descent(), Rate(), NoTransformation()))
-    user_code.attach_code((Brier(), Mean(), TopTwo(), Words(), Silent()))
+    """Marks their classes as a user's, as loading a config file does."""
+    changes, measured = (Darker(), Cropped()), (TopTwo(), Words())
+    for config in (
+        Config(augment=changes, loss=Brier(), metrics=measured, observers=(Silent(),)),
+        Config(loss=Mean(), optimizer=OptimizerConfig(schedule=Constant())),
+        *(Config(optimizer=part) for part in (Descent(), Rate(), NoTransformation())),
+    ):
+        user_code.attach_code(config)
 
 
 def check(**parts):
@@ -51,31 +57,31 @@ def test_parts_that_do_what_they_should_are_accepted():
 
 
 @pytest.mark.parametrize(
-    ("parts", "words"),
+    ("parts", "named"),
     [
         (
             {"augment": Cropped()},
-            "config.augment: expected an image, float32 [8, 8], found float32 [7, 8]",
+            ("config.augment: ", "float32 [8, 8]", "found float32 [7, 8]"),
         ),
-        ({"augment": (Darker(), Cropped())}, "config.augment.1: expected an image"),
+        ({"augment": (Darker(), Cropped())}, ("config.augment.1: ", "found float32 [7, 8]")),
         (
             {"loss": Mean()},
-            "config.loss: expected a loss per example, float32 [2], found float32 []",
+            ("config.loss: ", "float32 [2]", "found float32 []"),
         ),
-        ({"optimizer": Rate()}, "config.optimizer: Rate fails: "),
+        ({"optimizer": Rate()}, ("config.optimizer: ", "Rate")),
         (
             {"optimizer": NoTransformation()},
-            "expected build to return an Optax transformation, found float",
+            ("config.optimizer: ", "Optax", "found float"),
         ),
-        ({"metrics": (TopTwo(), Words())}, "config.metrics.1: expected a number, found str"),
-        ({"stages": (StageConfig(optimizer=Rate()),)}, "config.stages.0.optimizer: Rate fails"),
+        ({"metrics": (TopTwo(), Words())}, ("config.metrics.1: ", "number", "found str")),
+        ({"stages": (StageConfig(optimizer=Rate()),)}, ("config.stages.0.optimizer: ", "Rate")),
     ],
 )
-def test_what_is_wrong_with_a_part_is_one_line_that_names_it(parts, words):
+def test_what_is_wrong_with_a_part_is_one_line_that_names_it(parts, named):
     with pytest.raises(UserError) as caught:
         check(**parts)
     (line,) = str(caught.value).splitlines()
-    assert words in line
+    messages.assert_names(line, *named)
 
 
 @pytest.mark.slow
@@ -122,12 +128,12 @@ def test_a_user_s_loss_and_optimizer_train_as_optax_says():
 def test_a_metric_of_a_name_can_be_monitored_and_is_checked():
     training = TrainingConfig(monitor="top_two")
     validation.check(Config(dataset=LETTERS, metrics=(TopTwo(),), training=training), 1)
-    with pytest.raises(UserError, match=r"monitor: unknown 'top_two'; one of accuracy, loss$"):
+    with pytest.raises(UserError, match=r"monitor: .*'top_two'.*accuracy, loss$"):
         validation.check(Config(dataset=LETTERS, training=training), 1)
     mistyped = TrainingConfig(monitor="top_too")
     with pytest.raises(UserError, match=r"did you mean 'top_two'"):
         validation.check(Config(dataset=LETTERS, metrics=(TopTwo(),), training=mistyped), 1)
-    with pytest.raises(UserError, match="found top_two twice"):
+    with pytest.raises(UserError, match="top_two twice"):
         validation.check(Config(dataset=LETTERS, metrics=(TopTwo(), TopTwo())), 1)
 
 
@@ -135,6 +141,6 @@ def test_an_observer_that_fails_is_told_nothing_more(tmp_path, capsys):
     for step in (1, 2):
         observers.record((Silent(),), tmp_path, {"step": step})
     (line,) = capsys.readouterr().out.splitlines()
-    assert "Silent fails" in line
+    assert "Silent" in line
     assert line.endswith("ValueError: 1")
     assert fingerprint(Config(observers=(Silent(),))) == fingerprint(Config())

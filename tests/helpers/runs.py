@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import messages
 import processes
 from outcomes import outcome as outcome
 
@@ -91,9 +92,8 @@ def jaxletters(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProc
     return processes.run(command, cwd=cwd)
 
 
-def assert_user_error(done: subprocess.CompletedProcess[str], expected: str) -> None:
-    """Asserts that a command ended with exit code 2 and one error line that contains `expected`."""
+def assert_user_error(done: subprocess.CompletedProcess[str], *expected: str) -> None:
+    """Asserts that a command ended with exit code 2 and one error line that contains all of `expected`."""
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert expected in line
+    messages.assert_names(line, "error: ", *expected)

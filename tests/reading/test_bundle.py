@@ -9,6 +9,7 @@ import sys
 import bundles
 import jax
 import jax.export
+import messages
 import numpy as np
 import pytest
 import runs
@@ -170,9 +171,9 @@ def expected_logits(run, images):
 @pytest.mark.parametrize(
     ("version", "why"),
     [
-        ("0.4.9", "is of JAX 0.4.9, which JAX {here} no longer reads"),
-        ("999.1", "is of JAX 999.1, which JAX {here} is too old for"),
-        (jax.__version__, "does not run with JAX {here} on cpu"),
+        ("0.4.9", ("JAX 0.4.9", "no longer")),
+        ("999.1", ("JAX 999.1", "too old")),
+        (jax.__version__, ("cpu",)),
     ],
     ids=["older", "newer", "same"],
 )
@@ -186,9 +187,13 @@ def test_where_jax_refuses_the_program_the_weights_are_read(
     expected = expected_logits(run, images)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
     output, (line,) = (text.splitlines() for text in capfd.readouterr())
-    why = why.format(here=jax.__version__)
-    assert line.startswith(
-        f"{folder}: reads with weights.safetensors, because model.stablehlo {why} ("
+    messages.assert_names(
+        line,
+        f"{folder}: ",
+        "weights.safetensors",
+        "model.stablehlo",
+        f"JAX {jax.__version__}",
+        *why,
     )
     assert "update" not in line
     assert output == []
@@ -206,7 +211,7 @@ def test_a_program_of_another_jax_that_computes_something_else_is_not_believed(r
     images = sketch.draw(5, "test", 3)[0]
     found = loader.load(folder).logits(images)
     np.testing.assert_allclose(found, expected_logits(run, images), rtol=1e-4, atol=1e-5)
-    assert "model.stablehlo gives other logits than its card has" in capfd.readouterr().err
+    messages.assert_names(capfd.readouterr().err, f"{folder}: ", "model.stablehlo", "other logits")
 
 
 def other_weights(run, _):
@@ -232,12 +237,12 @@ def other_network(card):
 @pytest.mark.parametrize(
     ("damage", "change", "why"),
     [
-        (other_weights, None, "weights.safetensors gives other logits than its card has"),
-        (renamed_weights, None, "of jaxletters (no 'logits/bias')"),
-        (lambda *_: b"{}", None, "weights.safetensors does not fit a network"),
-        (None, unknown_network, "of jaxletters (no 'Perceptron')"),
-        (None, network_of_a_user, "of jaxletters (Own is defined by own.py"),
-        (None, other_network, "weights.safetensors does not run here"),
+        (other_weights, None, "other logits"),
+        (renamed_weights, None, "'logits/bias'"),
+        (lambda *_: b"{}", None, "does not fit"),
+        (None, unknown_network, "'Perceptron'"),
+        (None, network_of_a_user, "own.py"),
+        (None, other_network, "does not run here"),
     ],
 )
 def test_where_the_weights_do_not_give_the_network_the_graph_is_read(
@@ -252,8 +257,8 @@ def test_where_the_weights_do_not_give_the_network_the_graph_is_read(
     found = loader.load(folder).logits(images)
     np.testing.assert_allclose(found, expected_logits(run, images), rtol=1e-4, atol=1e-5)
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.startswith(f"{folder}: reads with model.onnx, because model.stablehlo does not run")
-    assert why in line
+    names = ("model.onnx", "model.stablehlo", "weights.safetensors")
+    messages.assert_names(line, f"{folder}: ", *names, why)
 
 
 def test_where_no_form_can_be_read_all_are_named_in_one_line(run, sound, folder, capfd):
@@ -261,11 +266,10 @@ def test_where_no_form_can_be_read_all_are_named_in_one_line(run, sound, folder,
     put(folder, bundle_card.WEIGHTS, other_weights(run, sound))
     put(folder, bundle_card.GRAPH, b"refused")
     of_jax(folder, "0.4.9")
-    with pytest.raises(UserError, match=r"; install jax==0\.4\.9, or export the run") as raised:
+    with pytest.raises(UserError, match=r"jax==0\.4\.9") as raised:
         loader.load(folder)
     (line,) = str(raised.value).splitlines()
-    assert line.startswith(f"{folder}: expected a form")
-    assert [name for name in bundle_card.FILES if name not in line] == []
+    messages.assert_names(line, f"{folder}: ", *bundle_card.FILES)
     assert "update" not in line
     assert capfd.readouterr() == ("", "")
 
@@ -285,7 +289,7 @@ def test_a_bundle_of_format_1_is_read(run, folder, capfd):
     put(folder, bundle_card.PROGRAM, b"refused")
     np.testing.assert_allclose(loader.load(folder).logits(images), expected, rtol=1e-4, atol=1e-5)
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.endswith("Its card is of format 1 and cannot confirm that")
+    assert "format 1" in line
 
 
 def test_a_bundle_is_told_from_a_folder_of_other_things(folder, tmp_path_factory):
@@ -342,9 +346,10 @@ def test_what_is_not_installed_is_named_with_the_way_to_get_it(folder, missing, 
         [sys.executable, "-c", program], cwd=runs.ROOT, capture_output=True, text=True, check=True
     )
     (line,) = (done.stderr if name else done.stdout).splitlines()
-    assert f"reads with {name}, because" in line or "expected a form" in line
+    assert name is None or f"reads with {name}" in line
     for package in missing:
-        assert f"needs {package}, which is not installed (pip install 'jaxletters[export]')" in line
+        assert package in line
+    assert line.count("pip install 'jaxletters[export]'") == len(missing)
 
 
 def test_what_mlir_says_of_a_refused_program_is_kept_off_stderr(folder, capfd, monkeypatch):
@@ -357,5 +362,5 @@ def test_what_mlir_says_of_a_refused_program_is_kept_off_stderr(folder, capfd, m
     loader.load(folder)
     os.write(2, b"and what comes later is seen\n")
     notice, later = capfd.readouterr().err.splitlines()
-    assert "too old for (Failed to deserialize StableHLO)" in notice
+    assert "Failed to deserialize StableHLO" in notice
     assert later == "and what comes later is seen"

@@ -75,10 +75,10 @@ def test_what_is_no_image_is_refused(finished_run, images, expected):
 
 
 def test_what_trained_no_single_network_is_refused(tmp_path):
-    with pytest.raises(UserError, match="expected a finished run, found no result"):
+    with pytest.raises(UserError, match=f"{tmp_path}: expected a finished run"):
         loader.load(tmp_path)
     write_json(tmp_path / "report" / "result.json", {"experiment": "cross-validation"})
-    with pytest.raises(UserError, match="found one of the kind 'cross-validation'"):
+    with pytest.raises(UserError, match=r"found .*'cross-validation'"):
         loader.load(tmp_path)
 
 
