@@ -349,7 +349,7 @@ def test_what_is_not_installed_is_named_with_the_way_to_get_it(folder, missing, 
     assert name is None or f"reads with {name}" in line
     for package in missing:
         assert package in line
-    assert line.count("pip install 'jaxletters[export]'") == len(missing)
+    assert line.count("pip install 'jaxletters[export]'") >= len(missing)
 
 
 def test_what_mlir_says_of_a_refused_program_is_kept_off_stderr(folder, capfd, monkeypatch):
