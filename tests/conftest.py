@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import jaxtyping
 import pytest
 
+CHECKED = ("evaluation",)
 _HELPERS = Path(__file__).parent / "helpers"
 # Some tests are short portions of benchmarks.
 _BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path[:0] = [str(_HELPERS), str(_HELPERS / "hazards"), str(_BENCHMARKS)]
+
+# Every call of these folders' functions is checked against their annotations, with the shapes of arrays.
+# Installed before anything imports them; the processes that tests start run without it.
+jaxtyping.install_import_hook([f"jaxletters.{name}" for name in CHECKED], "beartype.beartype")
 
 # New examples on every run find what is wrong on somebody's own machine; where a change is judged,
 # it is always on the same ones.

@@ -5,10 +5,15 @@ import statistics
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float64, Int, Int64
 
+from jaxletters.core.arrays import Labels, Logits
 from jaxletters.core.types import Dataset
 from jaxletters.evaluation import metrics
 from jaxletters.evaluation.result import Evaluation, FoldScores
+
+ConfusionMatrix = Int64[np.ndarray, "classes classes"]
+"""How many examples of the row's class were predicted as the column's."""
 
 _LISTED_CONFUSIONS = 10
 _CALIBRATION_BINS = 15
@@ -52,19 +57,21 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Returns int64 `[classes, classes]`: examples of the row's class predicted as the column's."""
+def confusion_matrix(
+    labels: Labels, predicted: Int[np.ndarray, " n"], classes: int
+) -> ConfusionMatrix:
+    """Returns how many examples of each class were predicted as each class."""
     cells = labels.astype(np.int64) * classes + predicted  # indices into the flattened matrix
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
-def row_shares(confusion: np.ndarray) -> np.ndarray:
+def row_shares(confusion: ConfusionMatrix) -> Float64[np.ndarray, "classes classes"]:
     """Returns a confusion matrix with each row divided by its sum; rows of zeros become NaN."""
     totals = confusion.sum(axis=1, keepdims=True)
     return np.divide(confusion, totals, out=np.full(confusion.shape, np.nan), where=totals > 0)
 
 
-def top_confusions(confusion: np.ndarray, limit: int) -> list[Confusion]:
+def top_confusions(confusion: ConfusionMatrix, limit: int) -> list[Confusion]:
     """Returns the most frequent confusions, at most `limit`; ties in the order of the classes."""
     wrong = confusion.copy()
     np.fill_diagonal(wrong, 0)
@@ -74,7 +81,7 @@ def top_confusions(confusion: np.ndarray, limit: int) -> list[Confusion]:
     return [Confusion(int(i), int(j), int(wrong[i, j]), float(shares[i, j])) for i, j in cells]
 
 
-def most_confused_pair(confusion: np.ndarray) -> tuple[int, int] | None:
+def most_confused_pair(confusion: ConfusionMatrix) -> tuple[int, int] | None:
     """Returns the two classes most often confused with one another, in order; None without a mistake."""
     # Above the diagonal: the confusions of each pair in both directions.
     mutual = np.triu(confusion + confusion.T, 1)
@@ -82,14 +89,14 @@ def most_confused_pair(confusion: np.ndarray) -> tuple[int, int] | None:
     return (int(first), int(second)) if mutual.any() else None
 
 
-def accuracy_as_one(confusion: np.ndarray, pair: tuple[int, int]) -> float:
+def accuracy_as_one(confusion: ConfusionMatrix, pair: tuple[int, int]) -> float:
     """Returns the accuracy if the two classes of a pair counted as one."""
     first, second = pair
     correct = confusion.trace() + confusion[first, second] + confusion[second, first]
     return float(correct / confusion.sum())
 
 
-def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[Mistake]:
+def worst_mistakes(labels: Labels, logits: Logits, limit: int) -> list[Mistake]:
     """Returns the mistakes made with the highest probability, at most `limit`; ties by index."""
     predicted = metrics.predicted_labels(logits)
     (wrong,) = np.nonzero(predicted != labels)
@@ -101,15 +108,11 @@ def worst_mistakes(labels: np.ndarray, logits: np.ndarray, limit: int) -> list[M
     ]
 
 
-def reliability(labels: np.ndarray, logits: np.ndarray) -> list[Reliability]:
+def reliability(labels: Labels, logits: Logits) -> list[Reliability]:
     """Returns the predictions, grouped by the probability of their class into 15 equal bins.
 
-    Args:
-        labels: int32 `[n]`.
-        logits: float32 `[n, classes]`.
-
     Returns:
-        the bins that are not empty, in rising order; an empty list if a probability is not finite.
+        The bins that are not empty, in rising order; an empty list if a probability is not finite.
     """
     confidence = np.exp(metrics.log_probabilities(logits).max(axis=1))
     if not np.isfinite(confidence).all():
@@ -124,15 +127,11 @@ def reliability(labels: np.ndarray, logits: np.ndarray) -> list[Reliability]:
     return result
 
 
-def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
+def calibration_error(labels: Labels, logits: Logits) -> float:
     """Returns the expected calibration error, in [0, 1]; NaN if a probability is not finite.
 
     The mean difference between confidence and accuracy over 15 equal bins of confidence (Guo et al., On
     Calibration of Modern Neural Networks, 2017, section 2).
-
-    Args:
-        labels: int32 `[n]`.
-        logits: float32 `[n, classes]`.
     """
     gaps = [abs(b.right - b.confidence * b.examples) for b in reliability(labels, logits)]
     return sum(gaps) / len(labels) if gaps else math.nan
@@ -147,8 +146,8 @@ def fold_scores(accuracies: list[float]) -> FoldScores:
     }
 
 
-def score(test: Dataset, logits: np.ndarray) -> Evaluation:
-    """Returns the evaluation of a test split from its float32 logits `[n, classes]`, ready for JSON.
+def score(test: Dataset, logits: Logits) -> Evaluation:
+    """Returns the evaluation of a test split from its logits, ready for JSON.
 
     Rates are in [0, 1], losses in nats. Classes without test examples have no accuracy and do not count in
     the balanced accuracy.

@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
+from jaxtyping import Float32, Shaped, UInt8
 
+from jaxletters.core.arrays import Images, Logits
 from jaxletters.core.types import Model, Variables
 from jaxletters.runtime import sharding, xla
 
@@ -16,8 +18,10 @@ BATCH_SIZE = 512
 """Images per call; the size changes no metric."""
 
 
-def forward(model: Model, variables: Variables, images: jax.Array) -> jax.Array:
-    """Returns the logits of one batch: uint8 `[b, h, w]` to float32 `[b, classes]`."""
+def forward(
+    model: Model, variables: Variables, images: UInt8[jax.Array, "b h w *c"]
+) -> Float32[jax.Array, "b classes"]:
+    """Returns the logits of one batch."""
     return model.apply(variables, images.astype(jnp.float32) / 255, train=False)[0]
 
 
@@ -30,16 +34,16 @@ def compiled_forward() -> Callable[[Model, Variables, jax.Array | np.ndarray], j
 def logits(
     model: Model,
     variables: Variables,
-    images: np.ndarray,
+    images: Images,
     mesh: Mesh,
     batch_size: int = BATCH_SIZE,
-) -> np.ndarray:
-    """Returns the logits of every image exactly once: float32 `[n, classes]`, on the host.
+) -> Logits:
+    """Returns the logits of every image exactly once, on the host.
 
     Args:
         model: the network.
         variables: its weights, on the devices of `mesh`.
-        images: uint8 `[n, h, w]`; at least one.
+        images: at least one.
         mesh: the devices.
         batch_size: images per call, rounded up to a multiple of the device count.
     """
@@ -52,16 +56,16 @@ def logits(
 
 
 def in_batches(
-    call: Callable[[np.ndarray], jax.Array], images: np.ndarray, batch_size: int
-) -> np.ndarray:
+    call: Callable[[np.ndarray], jax.Array], images: Images, batch_size: int
+) -> Shaped[np.ndarray, "n ..."]:
     """Applies a function to images in batches of equal size and returns its results on the host.
 
     The last batch is padded with blank images and their results are dropped, so one compiled program
     serves any number of images.
 
     Args:
-        call: from uint8 `[batch_size, h, w]` to `[batch_size, ...]`.
-        images: uint8 `[n, h, w]`; at least one.
+        call: from `batch_size` images to an array with as many rows.
+        images: at least one.
         batch_size: images per call.
     """
     results: list[np.ndarray] = []

@@ -4,18 +4,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Float32, Int32
 
 from jaxletters.config.training import LossConfig
+from jaxletters.core.arrays import Labels
 from jaxletters.core.types import Tree
 from jaxletters.models.params import is_kernel
 
 
-def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
-    """Returns each example's cross-entropy in nats: float32 `[b]`.
+def cross_entropy(
+    logits: Float32[jax.Array, "b classes"],
+    labels: Int32[jax.Array, " b"],
+    label_smoothing: float | Float32[jax.Array, ""] = 0.0,
+) -> Float32[jax.Array, " b"]:
+    """Returns each example's cross-entropy in nats.
 
     Args:
-        logits: float32 `[b, classes]`.
-        labels: int32 `[b]`.
+        logits: the logits of each example.
+        labels: the class of each example.
         label_smoothing: probability distributed evenly over all classes (Szegedy et al., Rethinking the
             Inception Architecture, 2015, section 7).
     """
@@ -23,23 +29,19 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float =
     return optax.softmax_cross_entropy(logits, targets)
 
 
-def prior(labels: np.ndarray, classes: int) -> tuple[float, ...]:
+def prior(labels: Labels, classes: int) -> tuple[float, ...]:
     """Returns the logarithm of each class's share of the examples relative to an equal share.
 
     Added to the logits in training, it makes them the logits of equally frequent classes (Menon et al.,
     Long-tail learning via logit adjustment, 2021, section 5). 0 for classes without examples.
-
-    Args:
-        labels: int32 `[n]`.
-        classes: the number of classes.
     """
     counts = np.bincount(labels, minlength=classes)
     equal = len(labels) / np.count_nonzero(counts)
     return tuple(float(np.log(count / equal)) if count else 0.0 for count in counts)
 
 
-def penalty(params: Tree, config: LossConfig) -> jax.Array:
-    """Returns `l1 * sum |w| + l2 * sum w**2` over all kernels, a float32 scalar."""
+def penalty(params: Tree, config: LossConfig) -> Float32[jax.Array, ""]:
+    """Returns `l1 * sum |w| + l2 * sum w**2` over all kernels."""
     kernels = [w for w in jax.tree.leaves(params) if is_kernel(w)]
     l1 = sum((jnp.sum(jnp.abs(w)) for w in kernels), jnp.float32(0)) if config.l1 else 0.0
     l2 = sum((jnp.sum(jnp.square(w)) for w in kernels), jnp.float32(0)) if config.l2 else 0.0

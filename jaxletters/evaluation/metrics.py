@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Float64, Int32, Int64
 
 from jaxletters.config.slots import Metric
+from jaxletters.core.arrays import Labels, Logits
 from jaxletters.core.errors import UserError, printable
 from jaxletters.core.types import Counts, Record, Scores
 
@@ -19,8 +21,8 @@ def zero() -> Counts:
     return Counts(jnp.int32(0), jnp.int32(0), jnp.float32(0))
 
 
-def count(logits: jax.Array, labels: jax.Array) -> Counts:
-    """Returns the counts of one batch of logits `[b, classes]` and labels `[b]`."""
+def count(logits: Float32[jax.Array, "b classes"], labels: Int32[jax.Array, " b"]) -> Counts:
+    """Returns the counts of one batch."""
     # Imported here because it imports Optax, which `reading` does not need.
     from jaxletters.evaluation import losses
 
@@ -52,15 +54,15 @@ def merge_records(records: Sequence[Record]) -> Scores:
     }
 
 
-def evaluate(logits: np.ndarray, labels: np.ndarray, extra: Sequence[Metric] = ()) -> Scores:
+def evaluate(logits: Logits, labels: Labels, extra: Sequence[Metric] = ()) -> Scores:
     """Returns the mean `loss` (nats), the `accuracy` (0 to 1) and the `extra` metrics of predictions.
 
     Computed in float64 on the host, one row per example, so neither the batch size nor the number of
     devices changes the values.
 
     Args:
-        logits: float32 `[n, classes]`.
-        labels: int32 `[n]`.
+        logits: the logits of each example.
+        labels: the class of each example.
         extra: further metrics, as in `compute`.
     """
     return {
@@ -70,7 +72,7 @@ def evaluate(logits: np.ndarray, labels: np.ndarray, extra: Sequence[Metric] = (
     }
 
 
-def compute(metrics: Sequence[Metric], logits: np.ndarray, labels: np.ndarray) -> Scores:
+def compute(metrics: Sequence[Metric], logits: Logits, labels: Labels) -> Scores:
     """Returns the values of a config's metrics by name.
 
     Raises:
@@ -89,34 +91,34 @@ def compute(metrics: Sequence[Metric], logits: np.ndarray, labels: np.ndarray) -
     return scores
 
 
-def predicted_labels(logits: np.ndarray) -> np.ndarray:
-    """Returns the class of the largest logit, or probability, of each example: int64 `[n]`."""
+def predicted_labels(logits: Float[np.ndarray, "n classes"]) -> Int64[np.ndarray, " n"]:
+    """Returns the class of the largest logit, or probability, of each example."""
     return logits.argmax(axis=1)
 
 
-def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns whether each example's largest logit is its label's: bool `[n]`."""
+def correct(logits: Logits, labels: Labels) -> Bool[np.ndarray, " n"]:
+    """Returns whether each example's largest logit is its label's."""
     return predicted_labels(logits) == labels
 
 
-def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
+def accuracy(logits: Logits, labels: Labels) -> float:
     """Returns the share of examples for which the largest logit, or probability, is the label's."""
     return float(correct(logits, labels).mean())
 
 
-def log_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Returns the log-softmax of logits: float64 `[n, classes]`."""
+def log_probabilities(logits: Logits) -> Float64[np.ndarray, "n classes"]:
+    """Returns the log-softmax of logits."""
     with np.errstate(invalid="ignore"):  # the logits of a diverged network may be infinite
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def label_log_probabilities(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns the log-probability of each example's label: float64 `[n]`."""
+def label_log_probabilities(logits: Logits, labels: Labels) -> Float64[np.ndarray, " n"]:
+    """Returns the log-probability of each example's label."""
     return log_probabilities(logits)[np.arange(len(labels)), labels]
 
 
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Returns the softmax of logits in their own dtype: `[n, classes]`."""
+def probabilities(logits: Logits) -> Logits:
+    """Returns the softmax of logits in their own dtype."""
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)

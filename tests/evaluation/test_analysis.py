@@ -147,4 +147,6 @@ def test_who_is_always_right_and_sure_of_it_is_calibrated():
     labels = np.arange(3, dtype=np.int32)
     assert analysis.calibration_error(labels, 100 * np.eye(3, dtype=np.float32)) == 0
     assert analysis.calibration_error(labels, np.zeros((3, 3), np.float32)) == pytest.approx(0)
-    assert analysis.calibration_error(labels, 100 * np.eye(3)[[1, 2, 0]]) == pytest.approx(1)
+    assert analysis.calibration_error(
+        labels, 100 * np.eye(3, dtype=np.float32)[[1, 2, 0]]
+    ) == pytest.approx(1)

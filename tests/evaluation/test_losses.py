@@ -79,8 +79,9 @@ def test_a_prior_is_the_logarithm_of_how_much_more_frequent_a_class_is():
 @given(seed=seeds)
 def test_with_the_prior_the_best_logits_are_those_of_equally_frequent_classes(seed):
     """Where it cannot be told which class it is, all that is left to learn is how frequent each is."""
-    labels = np.random.default_rng(seed).permutation(np.repeat(np.int32([0, 1, 2]), [50, 9, 1]))
-    prior = jnp.asarray(losses.prior(labels, 3), jnp.float32)
+    drawn = np.random.default_rng(seed).permutation(np.repeat(np.int32([0, 1, 2]), [50, 9, 1]))
+    prior = jnp.asarray(losses.prior(drawn, 3), jnp.float32)
+    labels = jnp.asarray(drawn)
     gradient = jax.grad(
         lambda z: jnp.mean(losses.cross_entropy(z + prior + 0 * labels[:, None], labels))
     )

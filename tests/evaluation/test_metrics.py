@@ -1,4 +1,6 @@
+import jaxtyping
 import numpy as np
+import pytest
 import scipy.special
 import tiny
 from hypothesis import given, settings
@@ -80,3 +82,11 @@ def test_a_loss_that_is_not_a_number_shows():
     logits[2, 1] = np.nan
     assert np.isnan(metrics.means(count(logits, labels))["loss"])
     assert np.isnan(metrics.evaluate(logits, labels)["loss"])
+
+
+def test_the_tests_check_the_shapes_in_annotations():
+    logits = np.zeros((3, 2), np.float32)
+    with pytest.raises(jaxtyping.TypeCheckError, match="labels"):
+        metrics.correct(logits, np.zeros(4, np.int32))
+    with pytest.raises(jaxtyping.TypeCheckError, match="logits"):
+        metrics.correct(logits[0], np.zeros(3, np.int32))
