@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Float32, Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from jaxletters.core.arrays import Images, Logits
 from jaxletters.core.types import Model, Variables
@@ -20,7 +20,7 @@ BATCH_SIZE = 512
 
 def forward(
     model: Model, variables: Variables, images: UInt8[jax.Array, "b h w *c"]
-) -> Float32[jax.Array, "b classes"]:
+) -> Float[jax.Array, "b classes"]:
     """Returns the logits of one batch."""
     return model.apply(variables, images.astype(jnp.float32) / 255, train=False)[0]
 

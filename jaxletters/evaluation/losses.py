@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Float32, Int32
+from jaxtyping import Float, Int32
 
 from jaxletters.config.training import LossConfig
 from jaxletters.core.arrays import Labels
@@ -13,10 +13,10 @@ from jaxletters.models.params import is_kernel
 
 
 def cross_entropy(
-    logits: Float32[jax.Array, "b classes"],
+    logits: Float[jax.Array, "b classes"],
     labels: Int32[jax.Array, " b"],
-    label_smoothing: float | Float32[jax.Array, ""] = 0.0,
-) -> Float32[jax.Array, " b"]:
+    label_smoothing: float | Float[jax.Array, ""] = 0.0,
+) -> Float[jax.Array, " b"]:
     """Returns each example's cross-entropy in nats.
 
     Args:
@@ -40,7 +40,7 @@ def prior(labels: Labels, classes: int) -> tuple[float, ...]:
     return tuple(float(np.log(count / equal)) if count else 0.0 for count in counts)
 
 
-def penalty(params: Tree, config: LossConfig) -> Float32[jax.Array, ""]:
+def penalty(params: Tree, config: LossConfig) -> Float[jax.Array, ""]:
     """Returns `l1 * sum |w| + l2 * sum w**2` over all kernels."""
     kernels = [w for w in jax.tree.leaves(params) if is_kernel(w)]
     l1 = sum((jnp.sum(jnp.abs(w)) for w in kernels), jnp.float32(0)) if config.l1 else 0.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float, Float64, Int32, Int64
 
 from jaxletters.config.slots import Metric
 from jaxletters.core.arrays import Labels, Logits
@@ -21,7 +21,7 @@ def zero() -> Counts:
     return Counts(jnp.int32(0), jnp.int32(0), jnp.float32(0))
 
 
-def count(logits: Float32[jax.Array, "b classes"], labels: Int32[jax.Array, " b"]) -> Counts:
+def count(logits: Float[jax.Array, "b classes"], labels: Int32[jax.Array, " b"]) -> Counts:
     """Returns the counts of one batch."""
     # Imported here because it imports Optax, which `reading` does not need.
     from jaxletters.evaluation import losses
