@@ -76,10 +76,8 @@ def variables(model: Model, seed: int = 0) -> Variables:
     return jax.tree.map(draw, jax.eval_shape(model.init, jax.random.key(0)))
 
 
-# What takes time in tests is compiling, not running. XLA's older way to fuse operations compiles a
-# training step in a quarter of the time.
-_OPTIONS = {**(xla.one_time_options() or {}), "xla_cpu_use_fusion_emitters": False}
-quick_jit = functools.partial(jax.jit, compiler_options=_OPTIONS)
+# What takes time in tests is compiling, not running.
+quick_jit = functools.partial(jax.jit, compiler_options=xla.one_time_options())
 
 
 batch_at = functools.partial(quick_jit, static_argnums=0)(train_step.batch_at)
