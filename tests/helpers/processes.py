@@ -28,8 +28,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 # As they were before any test changed them.
 _ENVIRONMENT = dict(os.environ)
-# The beginnings of variables that the interpreter or an import reads. A process for which one of them
-# differs is started anew.
+# The beginnings of variables that the interpreter or an import reads. Where one of them differs, the
+# process is a new interpreter.
 _READ_EARLY = ("PYTHON", "JAX_", "TFDS_", "MPL", "MALLOC_", "GLIBC_", "LD_", "OMP_", "OPENBLAS_")
 # None of them starts a thread or a JAX backend, on which a fork could not be built.
 _MODULES = (

@@ -58,10 +58,9 @@ class _Alphabet(NamedTuple):
     outward: Floats  # [forms, points, 2], at the ends of strokes the unit vector out of the stroke
     basis: Floats  # [forms, samples, points]; basis @ points is the pen's path
     drawn: Floats  # [forms, samples - 1], 0 where the pen is lifted between two samples, else 1
-    first: NDArray[
-        np.int64
-    ]  # [26, 2], the first form of a letter's capital and of its small letter
-    variants: NDArray[np.int64]  # [26, 2], the number of its forms, which are consecutive
+    # [26, 2], for a letter's capital and small letter: the first form, and how many follow each other
+    first: NDArray[np.int64]
+    variants: NDArray[np.int64]
 
 
 def draw(count: int, split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
