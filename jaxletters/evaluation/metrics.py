@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int32, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int32, Int64
 
 from jaxletters.config.slots import Metric
 from jaxletters.core.arrays import Labels, Logits
@@ -96,12 +96,12 @@ def predicted_labels(logits: Float[np.ndarray, "n classes"]) -> Int64[np.ndarray
     return logits.argmax(axis=1)
 
 
-def correct(logits: Logits, labels: Labels) -> Bool[np.ndarray, " n"]:
-    """Returns whether each example's largest logit is its label's."""
+def correct(logits: Float[np.ndarray, "n classes"], labels: Labels) -> Bool[np.ndarray, " n"]:
+    """Returns whether each example's largest logit, or probability, is its label's."""
     return predicted_labels(logits) == labels
 
 
-def accuracy(logits: Logits, labels: Labels) -> float:
+def accuracy(logits: Float[np.ndarray, "n classes"], labels: Labels) -> float:
     """Returns the share of examples for which the largest logit, or probability, is the label's."""
     return float(correct(logits, labels).mean())
 
@@ -118,7 +118,7 @@ def label_log_probabilities(logits: Logits, labels: Labels) -> Float64[np.ndarra
     return log_probabilities(logits)[np.arange(len(labels)), labels]
 
 
-def probabilities(logits: Logits) -> Logits:
+def probabilities(logits: Logits) -> Float32[np.ndarray, "n classes"]:
     """Returns the softmax of logits in their own dtype."""
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -38,7 +38,7 @@ def by_likeness():
 
     def call(batch):
         likeness = batch.reshape(len(batch), -1) @ known.T / 28**2
-        return np.pad(likeness, ((0, 0), (1, 0)))
+        return np.pad(likeness.astype(np.float32), ((0, 0), (1, 0)))
 
     return Classifier("by likeness", NAMES, (28, 28), call)
 
