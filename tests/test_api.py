@@ -55,6 +55,7 @@ def test_a_finished_run_is_not_repeated(after):
     assert again.result["training_seconds"] == names["finished"].result["training_seconds"]
 
 
+@pytest.mark.slow
 def test_a_file_is_read_as_its_pixels_are(after, tmp_path):
     from PIL import Image
 
@@ -102,6 +103,7 @@ def test_lists_in_a_config_are_tuples(after):
     assert again.result == names["finished"].result
 
 
+@pytest.mark.slow
 def test_a_picture_is_read_whatever_holds_it(after):
     from PIL import Image
 

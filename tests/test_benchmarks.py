@@ -73,6 +73,7 @@ def seeds_of(config, accuracies):
     ]
 
 
+@pytest.mark.slow
 def test_what_launch_says_is_not_said_again(capfd):
     with pytest.raises(SystemExit) as ended:
         benchmark("launched").launch("--config=configs/nothing.py")

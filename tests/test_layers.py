@@ -111,6 +111,7 @@ def test_nothing_but_the_front_is_outside_a_folder():
     assert {name for name in MODULES if "." not in name} == {"", "__main__", "api", *FOLDERS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MODULES if "." in name])
 def test_folders_import_only_those_before_them(name):
     tree = without_methods(MODULES[name]) if name in PARTS else MODULES[name]
@@ -119,6 +120,7 @@ def test_folders_import_only_those_before_them(name):
     assert used <= set(allowed)
 
 
+@pytest.mark.slow
 def test_no_two_modules_import_each_other():
     needs = {
         name: set(imported_modules(without_methods(tree) if name in PARTS else tree)) - {name}
@@ -143,6 +145,7 @@ def test_what_is_pure_touches_nothing_outside(name):
     assert not any(isinstance(node, ast.Global | ast.Nonlocal) for node in ast.walk(tree))
 
 
+@pytest.mark.slow
 def test_only_the_networks_know_about_flax():
     users = {
         name
@@ -180,6 +183,7 @@ LAUNCH = "import launch; code = launch.main()"
 COMMAND = "from jaxletters.cli import main; code = main.main()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "arguments", "code"),
     [

@@ -103,6 +103,7 @@ def test_a_run_is_opened_from_its_own_copy_of_the_code(finished, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["own.py", "network.py"])
 def test_an_edited_copy_is_refused(finished, tmp_path, file):
     moved = shutil.copytree(finished, tmp_path / "moved")
@@ -113,6 +114,7 @@ def test_an_edited_copy_is_refused(finished, tmp_path, file):
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edited", ["config", "network"])
 def test_other_code_is_another_experiment(finished, tmp_path, edited):
     same = configfile.load(written(tmp_path / "a"))
@@ -177,6 +179,7 @@ def test_a_user_s_batch_norm_in_a_frozen_layer_works_as_in_evaluation(within):
     assert not np.array_equal(statistics["norm"]["mean"], variables.batch_stats["norm"]["mean"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -330,6 +333,7 @@ class Named(ModelConfig):
         return (Deterministic if self.deterministic else Trains)(num_classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_training_is_told_under_each_of_its_usual_names(deterministic):
     model = networks.build(Named(deterministic), tiny.CLASSES, tiny.SHAPE)
@@ -356,6 +360,7 @@ def test_a_class_of_a_user_takes_the_place_of_none_of_the_package(tmp_path):
     assert type(found) is MLPConfig
 
 
+@pytest.mark.slow
 def test_an_import_that_could_be_neither_kept_nor_installed_is_refused(tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

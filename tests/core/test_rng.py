@@ -1,3 +1,4 @@
+import pytest
 import itertools
 
 import jax
@@ -16,6 +17,7 @@ def data(key):
     return tuple(np.asarray(jax.random.key_data(key)).tolist())
 
 
+@pytest.mark.slow
 @given(seeds, st.sampled_from(Stream), ids)
 def test_a_key_follows_from_its_arguments_alone(seed, stream, ids):
     assert data(rng.key(seed, stream, *ids)) == data(rng.key(seed, stream, *ids))
@@ -47,6 +49,7 @@ def test_streams_are_numbered_for_good():
     }
 
 
+@pytest.mark.slow
 def test_ids_may_be_traced():
     traced = jax.jit(lambda step: rng.key(9, Stream.DROPOUT, step))
     for step in (0, 1, 1000):
@@ -59,6 +62,7 @@ def test_the_generator_does_not_depend_on_the_default_one():
         assert data(rng.key(5, Stream.INIT)) == data(default)
 
 
+@pytest.mark.slow
 def test_keys_of_successive_steps_give_uncorrelated_numbers():
     keys = [rng.key(0, Stream.AUGMENT, step) for step in range(3)]
     samples = [np.asarray(jax.random.normal(key, (10_000,))) for key in keys]

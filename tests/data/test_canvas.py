@@ -21,6 +21,7 @@ def test_alphadigits_fill_the_place_of_emnist_s_letters(method):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_letter_keeps_its_place_and_its_weight(method):
     image = np.zeros((1, 20, 16), np.uint8)

@@ -44,6 +44,7 @@ def letters():
     return sketch.draw(26 * 20, "test", 5)
 
 
+@pytest.mark.slow
 def test_what_is_as_it_should_be_is_not_talked_about(letters):
     images, labels = letters
     assert said(*letters) == []
@@ -56,6 +57,7 @@ def test_what_is_as_it_should_be_is_not_talked_about(letters):
     assert said(np.repeat(images[..., None], 3, axis=3), labels) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WRONG)
 def test_letters_that_lie_otherwise(letters, way):
     images, labels = letters
@@ -73,6 +75,7 @@ def test_letters_that_lie_otherwise(letters, way):
     assert line.endswith(f"orientation={way}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("current", ORIENTATIONS)
 @pytest.mark.parametrize("way", ORIENTATIONS)
 def test_the_remedy_takes_what_is_set_into_account(letters, current, way):
@@ -183,6 +186,7 @@ def test_classes_with_no_example_or_one():
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @given(PAIRS, PAIRS)
 def test_repeated_images_are_counted(train, test):
     def of(pairs):

@@ -76,6 +76,7 @@ def test_mnist_is_stored_upright_already(tmp_path, write_mnist):
         np.testing.assert_array_equal(dataset.labels, labels)
 
 
+@pytest.mark.slow
 def test_alpha_letters_have_one_split(tmp_path, write_alpha_digits):
     write_alpha_digits(tmp_path / "archives")
     config = AlphaDigits(archives=str(tmp_path), data_dir=str(tmp_path / "tfds"))
@@ -99,6 +100,7 @@ def test_a_folder_of_archives_that_is_named_is_looked_at_although_all_is_prepare
         datasets.load(config, "train")
 
 
+@pytest.mark.slow
 def test_other_archives_are_prepared_beside_those_before(config, written, tmp_path, write_emnist):
     before = datasets.load(config, "train")
     # As many examples as before: only the content tells them apart.
@@ -160,6 +162,7 @@ def test_a_damaged_cache_is_replaced(config, written, folder):
     assert path.read_bytes() != damaged
 
 
+@pytest.mark.slow
 def test_a_cache_of_other_records_is_replaced(config, folder, tmp_path, write_emnist):
     datasets.load(config, "train")
     shutil.copytree(folder / "arrays", tmp_path / "old arrays")
@@ -179,6 +182,7 @@ def flip_a_bit_of_the_records(folder):
     path.write_bytes(damaged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [
@@ -216,6 +220,7 @@ def test_a_data_dir_that_cannot_be_written_is_an_error(config, tmp_path):
         datasets.load(config, "train")
 
 
+@pytest.mark.slow
 def test_the_slower_of_two_processes_uses_what_the_other_prepared(config, written, monkeypatch):
     arrays = emnist.LETTERS.arrays
     others = []
@@ -306,6 +311,7 @@ def test_a_form_that_no_sample_shows_still_makes_another_dataset(monkeypatch):
 class TestRealArchives:
     """On the files that users download, or the rebuilt split of EMNIST that stands in for NIST's."""
 
+    @pytest.mark.slow
     def test_emnist_letters_are_all_there_and_upright(self, real_emnist, real_archives):
         train, test = datasets.load(real_emnist, "train"), datasets.load(real_emnist, "test")
         assert len(train.images) in (124_800, 116_573)
@@ -320,6 +326,7 @@ class TestRealArchives:
         first = np.frombuffer(content, np.uint8)[16:].reshape(28, 28).T
         np.testing.assert_array_equal(train.images[0], first)
 
+    @pytest.mark.slow
     def test_alpha_letters_are_all_there_and_upright(self, real_archives, tmp_path):
         config = AlphaDigits(archives=str(real_archives), data_dir=str(tmp_path))
         dataset = datasets.load(config, "train")
@@ -327,6 +334,7 @@ class TestRealArchives:
         assert set(np.unique(dataset.images)) == {0, 255}
         self.assert_upright(dataset)
 
+    @pytest.mark.slow
     def test_mnist_is_all_there_and_upright(self, real_archives):
         files = archives.find(mnist.Mnist.ARCHIVE, real_archives)
         images, labels = {}, {}
@@ -354,6 +362,7 @@ class TestRealArchives:
         assert mean_l[:, :third].sum() > 1.5 * mean_l[:, -third:].sum()
 
 
+@pytest.mark.slow
 def test_a_user_without_a_home_has_the_dataset_in_the_working_folder(tmp_path, monkeypatch):
     from tensorflow_datasets.core import constants
 

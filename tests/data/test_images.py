@@ -81,6 +81,7 @@ def test_a_file_that_is_not_there(tmp_path):
         images.read(tmp_path / "nowhere.png")
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_damage_is_a_picture_or_an_error_of_ours(data):
     kind = data.draw(st.sampled_from(["PNG", "JPEG", "GIF"]))

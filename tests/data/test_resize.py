@@ -20,6 +20,7 @@ def pictures(channels=(1, 3)):
     return shapes.flatmap(lambda shape: npst.arrays(np.uint8, shape))
 
 
+@pytest.mark.slow
 @given(
     pictures(), st.tuples(SIDES, SIDES), st.sampled_from([1, 3]), st.sampled_from([*WHOLE, "mnist"])
 )
@@ -29,6 +30,7 @@ def test_every_picture_becomes_an_image(picture, size, channels, how):
     assert found.shape == (size if channels == 1 else (*size, 3))
 
 
+@pytest.mark.slow
 @given(pictures(), st.sampled_from(WHOLE))
 def test_what_has_the_size_keeps_its_pixels(picture, how):
     channels = 1 if picture.ndim == 2 else 3
@@ -37,6 +39,7 @@ def test_what_has_the_size_keeps_its_pixels(picture, how):
     )
 
 
+@pytest.mark.slow
 @given(pictures((1,)), st.tuples(SIDES, SIDES), st.sampled_from(WHOLE))
 def test_nothing_becomes_brighter_or_darker_than_it_was(picture, size, how):
     found = resize.fit(picture, size, 1, how)
@@ -44,6 +47,7 @@ def test_nothing_becomes_brighter_or_darker_than_it_was(picture, size, how):
     assert found.max() <= picture.max()
 
 
+@pytest.mark.slow
 @given(pictures((3,)))
 def test_grey_is_luma(picture):
     luma = picture @ np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
@@ -105,6 +109,7 @@ BLOTS = (
 )
 
 
+@pytest.mark.slow
 @given(*BLOTS, st.sampled_from([14, 28, 56]))
 def test_a_character_is_placed_as_emnist_does(height, width, corner, side):
     found = resize.fit(blot(height, width, corner), (side, side), 1, "emnist")
@@ -121,6 +126,7 @@ def test_a_character_is_placed_as_emnist_does(height, width, corner, side):
     assert found.max() == 255
 
 
+@pytest.mark.slow
 @given(*BLOTS)
 def test_a_digit_is_placed_as_mnist_does(height, width, corner):
     found = resize.fit(blot(height, width, corner), (28, 28), 1, "mnist")

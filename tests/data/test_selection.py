@@ -32,6 +32,7 @@ def images(splits, choose, split, seed=0):
     return [{image.tobytes() for image in splits.take(part).images} for part in parts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.4])
 def test_a_share_to_test_on_is_kept_from_training(letters, share):
     split = dataclasses.replace(ONE_EACH, test_share=share)

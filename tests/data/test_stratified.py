@@ -23,6 +23,7 @@ def as_labels(values):
     return np.array(values, np.int32)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(labellings, st.integers(1, 40), seeds)
 def test_each_class_gives_its_share_and_nothing_is_lost(values, per_class, seed):
@@ -37,6 +38,7 @@ def test_each_class_gives_its_share_and_nothing_is_lost(values, per_class, seed)
         assert np.all(np.diff(indices) > 0)
 
 
+@pytest.mark.slow
 def test_the_numbers_of_emnist_letters():
     # 4,800 of each letter as NIST published them: the usual validation split of 20,800.
     labels = np.repeat(np.arange(1, 27, dtype=np.int32), 4800)
@@ -44,6 +46,7 @@ def test_the_numbers_of_emnist_letters():
     assert (len(kept), len(held_out)) == (104_000, 20_800)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(labellings, seeds)
 def test_other_seeds_hold_out_others(values, seed):
@@ -53,6 +56,7 @@ def test_other_seeds_hold_out_others(values, seed):
     assert len(held) == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.permutations(range(60)), seeds)
 def test_a_class_does_not_depend_on_how_the_others_are_labelled(order, seed):
@@ -67,6 +71,7 @@ def test_a_class_does_not_depend_on_how_the_others_are_labelled(order, seed):
     assert chosen[0] == chosen[1]
 
 
+@pytest.mark.slow
 def test_every_member_of_a_class_is_equally_likely():
     labels = as_labels([0, 1] * 30)
     seeds_tried = 600
@@ -131,6 +136,7 @@ def test_folds_without_an_example_of_some_class_are_refused(count):
         stratified.folds(labels, count, seed=0)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(labellings, st.sampled_from([0.1, 0.2, 0.5]), seeds)
 def test_a_share_of_each_class_is_tested_on(values, share, seed):
@@ -144,6 +150,7 @@ def test_a_share_of_each_class_is_tested_on(values, share, seed):
         assert np.sum(labels[tested] == label) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(labellings, st.integers(1, 250), seeds)
 def test_a_limit_takes_from_all_classes_alike(values, most, seed):
@@ -158,6 +165,7 @@ def test_a_limit_takes_from_all_classes_alike(values, most, seed):
         assert taken[label] >= taken.max() - 1
 
 
+@pytest.mark.slow
 def test_a_class_of_one_example_is_learned_and_not_tested():
     train, tested = stratified.hold_out_test(np.array([0, 1, 1, 1, 1, 1, 2, 2]), 0.2, seed=0)
     labels = np.array([0, 1, 1, 1, 1, 1, 2, 2])

@@ -18,6 +18,7 @@ pairs = st.lists(
 ).map(lambda drawn: np.array(drawn, np.int32).T)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(1, 30_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_interval_is_scipys(counts):
@@ -30,6 +31,7 @@ def test_wilson_interval_without_trials():
     assert analysis.wilson_interval(0, 0) == (0.0, 1.0)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pairs)
 def test_confusions_are_counted(drawn):
@@ -47,6 +49,7 @@ def test_confusions_are_counted(drawn):
         assert c.share == pytest.approx(c.times / np.sum(labels == c.label))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pairs)
 def test_two_classes_as_one_are_two_classes_with_one_label(drawn):
@@ -63,6 +66,7 @@ def test_two_classes_as_one_are_two_classes_with_one_label(drawn):
         assert analysis.accuracy_as_one(confusion, pair) == pytest.approx(np.mean(one == other))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pairs)
 def test_row_shares(drawn):
@@ -127,6 +131,7 @@ def test_a_diverged_network_scores_without_a_warning(value):
     assert len(analysis.worst_mistakes(data.labels, logits, limit=5)) == 1
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 200))
 def test_calibration_error_by_its_definition(seed, count):

@@ -37,6 +37,7 @@ def test_a_record_without_examples_spoils_no_other():
     assert join_short_records(history)[0] == history[0]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 100), st.floats(0, 5)), min_size=1, max_size=20))
 def test_joining_loses_no_example(drawn):

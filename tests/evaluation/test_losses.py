@@ -22,6 +22,7 @@ def batch(seed, scale=5.0, n=7, classes=4):
     return logits, rng.integers(0, classes, n).astype(np.int32)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(seed=seeds, smoothing=st.floats(0, 0.9), scale=st.sampled_from([0.1, 5.0, 200.0]))
 def test_cross_entropy_in_double_precision(seed, smoothing, scale):
@@ -33,6 +34,7 @@ def test_cross_entropy_in_double_precision(seed, smoothing, scale):
     np.testing.assert_allclose(found, -(targets * log_p).sum(1), rtol=2e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_smoothing_it_is_optax_s_integer_form():
     logits, labels = batch(0)
     expected = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
@@ -50,6 +52,7 @@ PARAMS = {
 KERNELS = [PARAMS["conv"]["kernel"], PARAMS["logits"]["kernel"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (0.3, 0.0), (0.0, 0.2), (0.3, 0.2)])
 def test_penalties_are_of_kernels_only(l1, l2):
     expected = sum(l1 * np.abs(k).sum() + l2 * np.square(k).sum() for k in KERNELS)

@@ -33,6 +33,7 @@ def test_log_probabilities_are_scipys_even_when_large():
     np.testing.assert_allclose(metrics.log_probabilities(logits), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 @given(seed=seeds, n=st.integers(1, 60), scale=st.sampled_from([0.1, 3.0, 1000.0]))
 def test_evaluation_is_scipy_s(seed, n, scale):
     logits, labels = batch(seed, n, scale=scale)
@@ -42,6 +43,7 @@ def test_evaluation_is_scipy_s(seed, n, scale):
     assert all(type(value) is float for value in found.values())
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(seed=seeds)
 def test_counts_of_a_batch(seed):

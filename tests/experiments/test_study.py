@@ -149,12 +149,14 @@ def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path
     assert runs.outcome(tmp_path) == runs.outcome(uninterrupted[0])
 
 
+@pytest.mark.slow
 def test_a_base_that_is_missing_is_trained_first_and_once(uninterrupted):
     _, output = uninterrupted
     order = [Path(line).stem for line in output.splitlines() if line.endswith(".py")]
     assert order == ["letters", "crossval", "transfer", "zero_shot", "sweep"]
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_everything(uninterrupted):
     root, output = uninterrupted
     result = json.loads((root / "study" / "report" / "result.json").read_text())
@@ -171,12 +173,14 @@ def test_the_table_has_a_row_for_everything(uninterrupted):
     assert f"{mean - 50:+.2f}" in row
 
 
+@pytest.mark.slow
 def test_every_config_lies_beside_what_it_ran_on(uninterrupted):
     places = {file.parent for file in uninterrupted[0].rglob("config.json")}
     assert {place.name for place in places} >= {"study", "sweep", "crossval", "zero_shot"}
     assert places == {file.parent for file in uninterrupted[0].rglob("manifest.json")}
 
 
+@pytest.mark.slow
 def test_a_frozen_layer_keeps_every_bit_of_the_base(uninterrupted):
     root, _ = uninterrupted
 
@@ -198,6 +202,7 @@ def test_a_frozen_layer_keeps_every_bit_of_the_base(uninterrupted):
     assert {name.rpartition("/")[0] for name in report["left"]} == {"logits"}
 
 
+@pytest.mark.slow
 def test_every_example_is_predicted_once_by_a_network_that_has_not_seen_it(uninterrupted):
     root, _ = uninterrupted
     folds = sorted((root / "crossval").glob("fold*"))
@@ -287,6 +292,7 @@ def test_a_study_looks_at_every_config_before_it_runs_any(configs, tmp_path):
     assert not list(tmp_path.iterdir()), "nothing is written"
 
 
+@pytest.mark.slow
 def test_a_finished_result_is_not_another_config_s(configs, uninterrupted, tmp_path):
     root = tmp_path / "copy"
     shutil.copytree(uninterrupted[0], root)
@@ -314,6 +320,7 @@ def test_bases_in_a_circle_are_refused(configs, tmp_path):
     assert not list(tmp_path.iterdir()), "nothing is written"
 
 
+@pytest.mark.slow
 def test_what_began_with_another_base_is_not_taken_for_finished(configs, uninterrupted, tmp_path):
     """The base was trained again, as the same config on the same data but to other weights."""
     root = tmp_path / "copy"

@@ -38,6 +38,7 @@ def assert_agrees(found, expected):
     np.testing.assert_array_equal(found.argmax(1), expected.argmax(1))
 
 
+@pytest.mark.slow
 def test_a_bundle_of_the_oldest_jax_reads_as_its_network_did(written, card, capfd):
     classifier = loader.load(FOLDER)
     output, errors = capfd.readouterr()

@@ -51,6 +51,7 @@ def test_every_kind_of_network_is_serialized():
     assert {type(config) for config in NETWORKS} == tiny.NETWORKS
 
 
+@pytest.mark.slow
 def test_a_program_tells_nothing_of_where_it_was_made():
     model = networks.build(NETWORKS[-1], CLASSES, SHAPE)
     read = stablehlo.logits_fn(model, tiny.variables(model))

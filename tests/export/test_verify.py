@@ -42,6 +42,7 @@ def test_numbers_of_a_broken_network_are_refused():
         verify.compare("model.onnx", broken, broken)
 
 
+@pytest.mark.slow
 def test_letters_are_read_where_they_fit_and_noise_elsewhere():
     np.testing.assert_array_equal(verify.sample_images((28, 28)), sketch.draw(1000, "test", 0)[0])
     noise = verify.sample_images((20, 16))

@@ -45,6 +45,7 @@ def test_a_bundle_has_three_checked_forms_and_a_card(written):
         assert check["largest_difference"] <= 1e-5 * check["largest_logit"]
 
 
+@pytest.mark.slow
 def test_the_card_tells_what_the_network_is_and_how_well_it_reads(written):
     run, _, card = written
     assert (card["format"], card["name"], len(card["class_names"])) == (4, "small", 27)
@@ -70,6 +71,7 @@ def test_the_card_tells_what_the_network_is_and_how_well_it_reads(written):
     assert card["exported_with"]["jax"] == jax.__version__
 
 
+@pytest.mark.slow
 def test_the_card_tells_how_long_the_program_lasts_and_what_its_network_gives(written):
     run, folder, card = written
     assert f"six months after JAX {jax.__version__}" in card["program"]["shelf_life"]
@@ -87,6 +89,7 @@ def test_no_file_tells_where_the_run_lies(written):
     assert [path.name for path in folder.iterdir() if place in path.read_bytes()] == []
 
 
+@pytest.mark.slow
 def test_card_and_weights_are_enough_to_build_the_network_again(written):
     run, folder, _ = written
     card = json.loads((folder / "model.json").read_text())
@@ -105,6 +108,7 @@ def test_card_and_weights_are_enough_to_build_the_network_again(written):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_images_of_another_size_are_checked_too(tmp_path):
     run = bundles.trained(tmp_path / "run", MLPConfig(hidden=(4,)), "alpha_letters")
     card = writer.write(run, tmp_path / "bundle")
@@ -144,6 +148,7 @@ def test_what_is_not_a_bundle_is_left_alone(tmp_path, mlp):
     assert notes.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_form_that_computes_something_else_leaves_everything_as_it_was(
     tmp_path, mlp, monkeypatch
 ):
@@ -174,6 +179,7 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(tmp_path, monkeypatch
         writer.check(tmp_path / "bundle")
 
 
+@pytest.mark.slow
 def test_without_onnx_runtime_the_card_says_that_one_form_is_not_checked(
     tmp_path, mlp, monkeypatch
 ):
@@ -187,6 +193,7 @@ def test_without_onnx_runtime_the_card_says_that_one_form_is_not_checked(
     }
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_the_users_to_mend(tmp_path, mlp, monkeypatch):
     def no_space(_):
         raise OSError(28, "No space left on device")

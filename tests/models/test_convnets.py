@@ -50,6 +50,7 @@ def test_parameters(config, parameters):
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes.params)) == parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [SimpleConvNetConfig(widths=(2,)), ConvNetConfig(widths=(2, 3)), TINY],
@@ -65,6 +66,7 @@ def test_logits(config):
         assert np.all(np.isfinite(logits))
 
 
+@pytest.mark.slow
 def test_a_convolution_is_scipy_s_correlation():
     model = build(ConvNetConfig(widths=(2,)), shape=(5, 5))
     params = tiny.variables(model).params
@@ -77,6 +79,7 @@ def test_a_convolution_is_scipy_s_correlation():
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "changes"),
     [(SimpleConvNetConfig(widths=(2,)), True), (ConvNetConfig(widths=(2,)), False)],
@@ -95,6 +98,7 @@ def test_dropout_is_for_training_and_follows_its_key(model, changes):
     assert np.array_equal(one, still[0]) != changes
 
 
+@pytest.mark.slow
 def test_dropout_keeps_the_expected_logits():
     # Only the last layer follows it, which is linear: so their mean over images that are all the same
     # is the evaluated value.
@@ -123,6 +127,7 @@ def test_batch_norm_normalises_by_the_batch_and_remembers_a_tenth_of_it():
             np.testing.assert_allclose(found, 0.9 * before + 0.1 * statistic(maps), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_evaluation_leaves_the_statistics_as_they_were_and_each_image_by_itself():
     model = build(TINY)
     variables = tiny.variables(model)

@@ -30,6 +30,7 @@ class Pooled(nn.Module):
         return nn.max_pool(self.conv(x), (2, 2), (2, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [

@@ -43,6 +43,7 @@ def test_training_changes_nothing_in_it():
     assert train[1] == evaluated[1] == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_is_one(activation):
     model = networks.build(MLPConfig(hidden=(6,), activation=activation), 3, (4, 5))
@@ -51,6 +52,7 @@ def test_every_activation_is_one(activation):
     assert np.all(np.isfinite(logits))
 
 
+@pytest.mark.slow
 def test_a_key_is_an_initialisation():
     init = tiny.quick_jit(networks.build(MLPConfig(hidden=(6,)), 3, (4, 5)).init)
     a, again, b = (init(jax.random.key(seed)).params for seed in (0, 0, 1))

@@ -6,6 +6,7 @@ from jaxletters.models import networks, summary
 from jaxletters.models.summary import LayerRow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [

@@ -68,6 +68,7 @@ def test_a_window_with_a_nan_is_nan_and_no_other(place):
     np.testing.assert_array_equal(ops.max_pool(x), expected)
 
 
+@pytest.mark.slow
 def test_each_set_of_images_by_itself():
     x = np.random.default_rng(0).integers(0, 3, (3, 2, 5, 4, 2)).astype(np.float32)
     dy = np.random.default_rng(1).standard_normal((3, 2, 2, 2, 2), np.float32)

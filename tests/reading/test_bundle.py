@@ -141,6 +141,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_named_in_one_line(folder, damage, capfd):
     name, do, expected = DAMAGES[damage]
@@ -167,6 +168,7 @@ def expected_logits(run, images):
     return np.asarray(tiny.quick_jit(stablehlo.logits_fn(run.model, run.variables))(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"no program at all", b"\x00" * 1000])
 @pytest.mark.parametrize(
     ("version", "why"),
@@ -205,6 +207,7 @@ def other_program(run):
     return stablehlo.serialize(read, (28, 28))
 
 
+@pytest.mark.slow
 def test_a_program_of_another_jax_that_computes_something_else_is_not_believed(run, folder, capfd):
     put(folder, bundle_card.PROGRAM, other_program(run))
     of_jax(folder, "999.1")
@@ -234,6 +237,7 @@ def other_network(card):
     card["network"]["widths"] = [2, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "change", "why"),
     [
@@ -280,6 +284,7 @@ def as_format_1(card):
     del card["program"], card["probe"]
 
 
+@pytest.mark.slow
 def test_a_bundle_of_format_1_is_read(run, folder, capfd):
     edit(folder / CARD, as_format_1)
     images = sketch.draw(5, "test", 3)[0]

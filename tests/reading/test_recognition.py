@@ -44,6 +44,7 @@ def by_likeness():
 
 
 # Made of one part each in this hand, so what is found does not hang on how parts are put together.
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["C", "SON", "BLOCS", "UVWZ"])
 def test_a_word_is_read_from_the_left(by_likeness, text):
     found = recognition.read(by_likeness, picture_of(text), "word.png")

@@ -77,6 +77,7 @@ def test_a_letter_comes_back_from_any_place_and_paper(index, times, place, colou
     assert np.abs(letter.image - alone(index)).mean() < 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["OSCAR", "MIX", "BE"])
 def test_letters_in_a_row_are_read_from_the_left(word):
     first = {name: np.flatnonzero(ord(name) - 64 == LABELS) for name in word}
@@ -125,6 +126,7 @@ def test_nothing_is_found_where_nothing_is_written(seed):
     assert segmentation.segment(np.full((50, 40, 3), 200 * (seed == 0), np.uint8)) == []
 
 
+@pytest.mark.slow
 def test_a_pattern_is_no_letters():
     bars = np.full((900, 900, 3), 255, np.uint8)
     bars[::20, ::2] = bars[1::20, ::2] = bars[2::20, ::2] = 0
@@ -137,6 +139,7 @@ def test_pictures_of_any_shape_are_looked_at(size):
     assert segmentation.segment(np.full((*size, 3), 9, np.uint8)) == []
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_reduced_and_its_boxes_are_not():
     picture = placed([(1000, 700, enlarged(SKETCHES[WHOLE[0]], 30))], (1800, 2900))
     (letter,) = segmentation.segment(picture)

@@ -137,6 +137,7 @@ def test_written_again_the_bytes_are_the_same(tmp_path):
     assert len(list(tmp_path.iterdir())) == len(first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "run",
     [
@@ -178,6 +179,7 @@ def test_contact_sheet_shows_each_image_upright_in_the_row_of_its_class(tmp_path
         np.testing.assert_array_equal(drawn, 1 - np.kron(image // 255, np.ones((2, 2))))
 
 
+@pytest.mark.slow
 def test_classes_that_never_occur_are_not_in_the_confusion_matrix():
     labels, predicted = np.array([1, 1, 1, 2]), np.array([1, 1, 2, 2])
     axes = charts.confusion_matrix(labels, predicted, NAMES).axes[0]
@@ -191,6 +193,7 @@ def test_a_class_that_is_only_predicted_is_in_the_confusion_matrix():
     assert [t.get_text() for t in axes.get_xticklabels()] == ["N/A", "A"]
 
 
+@pytest.mark.slow
 def test_the_best_validation_is_ringed():
     history = [
         {"step": 20 * epoch, "epoch": epoch, "split": "validation"}
@@ -237,12 +240,14 @@ def test_the_first_steps_do_not_squeeze_the_rest_of_a_run_that_was_not_validated
         assert 0.94 < high < 1
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path):
     (tmp_path / "report").touch()
     with pytest.raises(UserError, match=r"learning_curves\.png: cannot be written"):
         reports.write(tmp_path / "report", reports.of_run(run_report((1, 1, 2, 3, 3, 1))))
 
 
+@pytest.mark.slow
 def test_the_result_that_ends_a_run_is_written_last(tmp_path):
     *others, last = reports.write(tmp_path, reports.of_run(run_report((1, 1, 2, 3, 3, 1))))
     assert last.name == "result.json"

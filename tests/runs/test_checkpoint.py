@@ -71,6 +71,7 @@ def test_a_snapshot_comes_back_bit_for_bit(tmp_path, ema):
         assert_same(checkpoints.restore(snapshot(0, seed=7, ema=ema)), snapshot(12, ema=ema))
 
 
+@pytest.mark.slow
 def test_a_progress_without_a_best_comes_back(tmp_path):
     first = snapshot(1)._replace(progress=Progress())
     with Checkpoints(tmp_path, 3, notice=pytest.fail) as checkpoints:
@@ -82,11 +83,13 @@ def test_nothing_saved_is_none(tmp_path):
     assert restored(tmp_path) == (None, [])
 
 
+@pytest.mark.slow
 def test_the_newest_are_kept(tmp_path):
     saved(tmp_path, 1, 2, 3, 4, max_to_keep=2)
     assert sorted(p.name for p in (tmp_path / "steps").iterdir()) == ["3", "4"]
 
 
+@pytest.mark.slow
 def test_saving_copies_what_the_next_step_overwrites(tmp_path):
     host = jax.tree.map(np.array, snapshot(5))
     host = host._replace(progress=Progress(0.5, 4, 0.5, 1), rollback=Rollback(1, 2))
@@ -105,6 +108,7 @@ def files_of(folder: Path, step: int) -> list[Path]:
     return sorted(p for p in (folder / "steps" / str(step)).rglob("*") if p.is_file())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round_", range(12))
 def test_one_flipped_bit_is_never_restored(tmp_path, round_):
     """Anywhere in the newest step: either the step before is used, or the flip changed no value."""
@@ -118,6 +122,7 @@ def test_one_flipped_bit_is_never_restored(tmp_path, round_):
     assert_same(found, snapshot(1) if notices else snapshot(2))
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_in_the_arrays_sets_the_step_aside(tmp_path):
     saved(tmp_path, 1, 2)
     file = max(files_of(tmp_path, 2), key=lambda p: p.stat().st_size)
@@ -137,6 +142,7 @@ def test_a_flipped_bit_in_the_arrays_sets_the_step_aside(tmp_path):
     assert len(list((tmp_path / "damaged").iterdir())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["truncate", "delete"])
 @pytest.mark.parametrize("item", ["state", "best", "meta"])
 def test_a_truncated_or_missing_file_sets_the_step_aside(tmp_path, item, damage):
@@ -154,6 +160,7 @@ def test_a_truncated_or_missing_file_sets_the_step_aside(tmp_path, item, damage)
     assert len(notices) == 1
 
 
+@pytest.mark.slow
 def test_no_sound_step_is_an_error_and_nothing_is_lost(tmp_path):
     saved(tmp_path, 1, 2)
     for step in (1, 2):
@@ -181,6 +188,7 @@ def test_a_step_is_saved_once(tmp_path):
     assert_same(restored(tmp_path)[0], snapshot(4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 2], ids=["the one it replaces", "an older one"])
 def test_a_full_disk_is_the_user_s_to_mend_and_costs_no_checkpoint(tmp_path, monkeypatch, step):
     with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
@@ -202,6 +210,7 @@ def before_its_evaluation(step):
     return snapshot(step)._replace(progress=Progress())
 
 
+@pytest.mark.slow
 def test_a_checkpoint_takes_the_place_of_one_from_before_the_evaluation_at_its_step(tmp_path):
     with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
         checkpoints.save(before_its_evaluation(5))
@@ -230,6 +239,7 @@ def test_the_newest_and_the_newest_anchors_are_kept(tmp_path):
         assert checkpoints.steps() == []
 
 
+@pytest.mark.slow
 def test_a_step_saved_again_after_a_roll_back_is_what_it_is_then(tmp_path):
     with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:
         checkpoints.save(snapshot(4), anchor=True)
@@ -239,6 +249,7 @@ def test_a_step_saved_again_after_a_roll_back_is_what_it_is_then(tmp_path):
         assert checkpoints.anchors() == [4]
 
 
+@pytest.mark.slow
 def test_an_earlier_one_stands_in_for_a_damaged_anchor(tmp_path):
     saved(tmp_path, 3)
     with Checkpoints(tmp_path, 3, pytest.fail) as checkpoints:

@@ -281,6 +281,7 @@ def test_a_disk_that_stays_away_is_left_with_75_one_line_and_what_is_kept(
     assert left(tmp_path) == undisturbed[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_records_are_written_once_and_in_order_whatever_fails_between(tmp_path, monkeypatch, seed):
     draw = random.Random(seed)

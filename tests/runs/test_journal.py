@@ -165,6 +165,7 @@ def test_tensorboard_shows_a_finished_runs_pictures_and_settings_beside_its_scal
     assert scalars(tmp_path, "train/loss") == [(1, 1.0)]
 
 
+@pytest.mark.slow
 def test_what_was_flushed_survives_a_kill(tmp_path):
     program = """if True:
         import os, pathlib, signal, sys

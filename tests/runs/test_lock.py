@@ -34,6 +34,7 @@ def holder(folder):
     return process
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_and_told_of_the_first(tmp_path):
     folder = tmp_path / "run"
     write_bytes(folder / "config.json", b"{}")
@@ -89,6 +90,7 @@ def test_asking_whether_a_folder_is_in_use_makes_no_start_fail(tmp_path):
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_process_in_a_folder_is_seen(tmp_path):
     folder = tmp_path / "run"
     write_bytes(folder / "config.json", b"{}")

@@ -100,6 +100,7 @@ def killed_at(monkeypatch, operation):
         monkeypatch.setattr(os, name, counted(getattr(os, name)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
 def test_a_process_killed_while_it_copies_leaves_what_could_be_begun_from(
     tmp_path, monkeypatch, seed
@@ -172,6 +173,7 @@ def trained(monkeypatch):
     return begun, stops
 
 
+@pytest.mark.slow
 def test_a_new_machine_begins_from_the_mirror_and_one_that_is_behind_does_too(tmp_path, trained):
     begun, stops = trained
     config = mirrored(tmp_path / "mirror")

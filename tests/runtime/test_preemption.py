@@ -48,6 +48,7 @@ def left(process, *numbers):
     return process.returncode, output.split(), errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_at_rest_it_saves_and_leaves_whatever_the_main_thread_does(number):
     process = start("    with preemption.saving_on_request(save):\n        busy()\n")
@@ -77,12 +78,14 @@ POLLED = """
 """
 
 
+@pytest.mark.slow
 def test_polled_the_main_thread_saves_by_itself():
     code, output, errors = left(start(POLLED), signal.SIGTERM)
     assert (code, output) == (EXIT_CODE, ["saved"])
     assert errors.splitlines()[-1].startswith("Interrupted at step 3 of 9; run the same command")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     ["    with preemption.saving_on_request(save):\n        busy()\n", POLLED],
@@ -111,6 +114,7 @@ LATE = """
 """
 
 
+@pytest.mark.slow
 def test_a_request_that_came_before_is_heard_on_coming_to_rest():
     code, output, _ = left(start(LATE), signal.SIGTERM)
     assert (code, output) == (EXIT_CODE, ["saved"])
@@ -125,6 +129,7 @@ STUCK = """
 """
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_leaves_at_once():
     process = start(STUCK)
     process.send_signal(signal.SIGINT)
@@ -132,6 +137,7 @@ def test_a_second_ctrl_c_leaves_at_once():
     assert left(process, signal.SIGINT)[:2] == (EXIT_CODE, [])
 
 
+@pytest.mark.slow
 def test_a_time_limit_is_a_request():
     process = start(
         "    preemption.set_time_limit(0.2)\n    with preemption.saving_on_request(save):\n        busy()\n"
@@ -149,12 +155,14 @@ FAILING = """
 """
 
 
+@pytest.mark.slow
 def test_what_cannot_be_saved_is_an_error_of_one_line():
     code, output, errors = left(start(FAILING), signal.SIGTERM)
     assert (code, output) == (2, [])
     assert errors.splitlines()[2:] == ["error: the disk is full"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("waiting", [True, False])
 def test_the_end_waits_for_no_thread_and_loses_no_output(waiting):
     program = (

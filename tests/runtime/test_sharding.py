@@ -120,6 +120,7 @@ def test_the_work_is_spread_and_the_state_is_everywhere(outcomes):
     assert [int(outcome["copies"]) for outcome in outcomes] == [1, 8]
 
 
+@pytest.mark.slow
 def test_the_stream_of_examples_is_the_same_to_the_last_bit(outcomes):
     one, eight = outcomes
     assert len(one["indices"]) == 50 * BATCH
@@ -131,11 +132,13 @@ def test_the_stream_of_examples_is_the_same_to_the_last_bit(outcomes):
     )
 
 
+@pytest.mark.slow
 def test_the_augmented_images_are_the_same(outcomes):
     one, eight = outcomes
     np.testing.assert_array_equal(one["images"], eight["images"], strict=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("processes", "devices"), [(1, 2), (1, 4), (2, 1), (2, 4)])
 def test_the_stream_is_the_same_wherever_it_is_computed(outcomes, tmp_path, processes, devices):
     with socket.create_server(("localhost", 0)) as free:
@@ -158,6 +161,7 @@ def test_the_stream_is_the_same_wherever_it_is_computed(outcomes, tmp_path, proc
         np.testing.assert_array_equal(rows, outcomes[0][name], strict=True)
 
 
+@pytest.mark.slow
 def test_training_is_close(outcomes):
     one, eight = outcomes
     np.testing.assert_array_equal(one["counts"], eight["counts"])
@@ -169,6 +173,7 @@ def test_training_is_close(outcomes):
         np.testing.assert_allclose(one[name], eight[name], rtol=1e-4, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", ROWS)
 def test_every_image_is_predicted_once_on_any_number_of_devices(outcomes, n):
     one, eight = (outcome[f"logits{n}"] for outcome in outcomes)

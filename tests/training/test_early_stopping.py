@@ -45,6 +45,7 @@ def test_what_is_remembered_after_each_evaluation(metrics, min_delta):
         assert progress == remembered(metrics[:count], min_delta)
 
 
+@pytest.mark.slow
 @given(sequences, st.integers(1, 5))
 def test_training_ends_after_so_many_evaluations_without_a_better_one(metrics, patience):
     trail = list(run(metrics, 0.0))
@@ -69,6 +70,7 @@ def test_small_improvements_count_for_patience_once_they_add_up():
     assert [progress.best_step for progress in trail] == [10, 20, 30, 40, 50]
 
 
+@pytest.mark.slow
 @given(sequences)
 def test_no_patience_is_endless_patience(metrics):
     assert not any(early_stopping.exhausted(progress, 0) for progress in run(metrics, 0.0))

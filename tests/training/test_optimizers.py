@@ -43,6 +43,7 @@ def expected_rate(step, config, total):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("warmup", [0.0, 0.2])
 def test_the_rate_follows_its_formula_at_every_step(name, warmup):
@@ -52,6 +53,7 @@ def test_the_rate_follows_its_formula_at_every_step(name, warmup):
     np.testing.assert_allclose(rates(config), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "at"),
     [
@@ -74,6 +76,7 @@ def test_milestones_that_fall_on_one_step_of_a_short_run_all_count():
     np.testing.assert_allclose(rates(config, total_steps=3), PEAK * np.array([1, 1, 0.01, 0.01]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("total", [1, 2, 3])
 def test_the_shortest_runs_have_finite_rates(name, total):
@@ -106,6 +109,7 @@ def minimised(optimizer, steps):
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_with_every_schedule_goes_downhill(name, schedule):
@@ -138,6 +142,7 @@ def one_update(config, gradient, params):
     return update(gradient, params)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sgd", "momentum", "adamw"])
 def test_weight_decay_moves_kernels_and_nothing_else(name):
     params = network_params()
@@ -171,6 +176,7 @@ def test_adamw_is_optax_s_with_a_mask():
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-6), *params)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 @pytest.mark.parametrize("limit", [0.1, 10.0])
 def test_clipping_shortens_long_gradients_and_leaves_short_ones(scale, limit):

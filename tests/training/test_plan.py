@@ -67,6 +67,7 @@ def test_the_next_boundary_is_the_same_from_wherever_a_run_resumes(plan, data):
     assert plan.next_boundary(step) == min(b for b in boundaries(plan) if b > step)
 
 
+@pytest.mark.slow
 @given(plans, st.integers(1, 100))
 def test_a_run_has_at_most_20_anchors_evenly_among_the_ends_of_its_epochs(plan, epochs):
     plan = plan._replace(epochs=epochs)

@@ -59,6 +59,7 @@ def test_emnist_is_read_by_tfds_alone(tmp_path, write_emnist):
             assert example["label"] == label
 
 
+@pytest.mark.slow
 def test_mnist_never_meets_the_files_of_tfds_own_mnist(tmp_path, write_mnist):
     write_mnist(tmp_path / "archives")
     builder = prepare("mnist", tmp_path / "archives", tmp_path)
@@ -68,6 +69,7 @@ def test_mnist_never_meets_the_files_of_tfds_own_mnist(tmp_path, write_mnist):
     assert tfds.builder_cls("jaxletters_mnist") is type(builder)
 
 
+@pytest.mark.slow
 def test_preparing_twice_writes_the_same_records(tmp_path, write_emnist):
     write_emnist(tmp_path / "archives")
     one, two = (
@@ -134,6 +136,7 @@ def test_foreign_idx_files_are_refused_and_nothing_is_half_prepared(
     assert not list((tmp_path / "jaxletters_emnist_letters").iterdir())
 
 
+@pytest.mark.slow
 def test_alpha_letters_are_the_letters_in_the_order_of_the_file(tmp_path, write_alpha_digits):
     pixels = write_alpha_digits(tmp_path / "archives")
     builder = prepare("alpha_letters", tmp_path / "archives", tmp_path)

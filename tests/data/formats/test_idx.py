@@ -38,12 +38,14 @@ def read_or_refuse(data, item_shape):
     return None
 
 
+@pytest.mark.slow
 @given(uint8_arrays)
 @settings(deadline=None)
 def test_round_trip(array):
     np.testing.assert_array_equal(read(encode(array), array.shape[1:]), array)
 
 
+@pytest.mark.slow
 @given(uint8_arrays)
 @settings(deadline=None)
 def test_uncompressed_files_and_shapes_that_are_not_known(array):
@@ -55,6 +57,7 @@ def test_uncompressed_files_and_shapes_that_are_not_known(array):
     assert read_or_refuse(plain + b"x", None) is None
 
 
+@pytest.mark.slow
 @given(uint8_arrays, st.data())
 @settings(deadline=None)
 def test_any_truncation_is_refused(array, data):
@@ -63,6 +66,7 @@ def test_any_truncation_is_refused(array, data):
     assert read_or_refuse(part, array.shape[1:]) is None
 
 
+@pytest.mark.slow
 @given(uint8_arrays, st.data())
 @settings(deadline=None)
 def test_a_flipped_bit_never_changes_what_is_read(array, data):

@@ -400,6 +400,7 @@ def write_csv(path, labels, images, header=(), end="\r\n"):
 HEADER = ["label", *(f"pixel{i}" for i in range(784))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", [(), HEADER])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
 @pytest.mark.parametrize("compressed", [False, True])
@@ -596,6 +597,7 @@ def forms(draw):
     return images, labels, shaped, written[draw(st.sampled_from(sorted(written)))]
 
 
+@pytest.mark.slow
 @given(forms())
 @settings(deadline=None, max_examples=150)
 def test_the_form_never_changes_what_is_read(form):

@@ -86,6 +86,7 @@ def test_a_class_may_be_called_train(tmp_path):
     assert (info.splits, info.class_names) == (("train",), ("car", "train"))
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.permutations(range(23)), st.sampled_from(["{}.png", "{:05}.png", "img_{}.png"]))
 def test_pictures_numbered_over_all_classes_keep_their_order(tmp_path_factory, order, name):
@@ -99,6 +100,7 @@ def test_pictures_numbered_over_all_classes_keep_their_order(tmp_path_factory, o
     np.testing.assert_array_equal(images, [digit(i) for i in range(23)])
 
 
+@pytest.mark.slow
 def test_classes_and_files_are_in_natural_order(tmp_path):
     names = ["1", "2", "10", "Z", "a", "b2", "b10", "é", "あ", "𐎀", "ب"]
     files = ["1.png", "x/3.png", "x2.png", "x10.png"]
@@ -470,6 +472,7 @@ def test_large_pictures_are_decoded_in_threads_to_the_same_images(tmp_path):
     assert labels.tolist() == [0, 0, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["pad", "emnist"])
 def test_a_large_photograph_is_read_as_a_small_one(how, tmp_path):
     y, x = np.mgrid[:1920, :1600]

@@ -329,6 +329,7 @@ def test_damage_is_said_in_one_line(shapes):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "keys", "wanted"),
     [

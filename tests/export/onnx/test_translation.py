@@ -90,6 +90,7 @@ def parts(model):
     return collections.Counter(node.op_type for node in onnx.load_from_string(model).graph.node)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [NETWORKS[3], deeper(activation="gelu")], ids=described)
 def test_images_are_turned_to_channels_first_once_and_back_once(config):
     model = networks.build(config, len(NAMES), SHAPE)
@@ -100,6 +101,7 @@ def test_images_are_turned_to_channels_first_once_and_back_once(config):
     assert found["Transpose"] == 2
 
 
+@pytest.mark.slow
 def test_what_does_not_depend_on_the_images_is_computed_already():
     weights = np.ones((22, 5), np.float32)
 
