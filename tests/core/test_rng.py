@@ -1,8 +1,8 @@
-import pytest
 import itertools
 
 import jax
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
