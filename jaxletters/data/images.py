@@ -1,7 +1,8 @@
 """Decodes picture files to arrays."""
 
-import io
+import contextlib
 import warnings
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -10,13 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from jaxletters.core.errors import UserError, printable
-from jaxletters.data import resize
+from jaxletters.data import picture_formats, resize
 
 # Pictures of telephones are smaller. Larger ones would take seconds and gigabytes.
 MOST_BYTES = 2**25
 _MOST_PIXELS = 60_000_000
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+SUFFIXES = picture_formats.SUFFIXES
 
 
 def read(file: Path) -> NDArray[np.uint8]:
@@ -25,9 +25,34 @@ def read(file: Path) -> NDArray[np.uint8]:
     Raises:
         UserError: the file cannot be read, or is not a picture.
     """
+    return decode(_content(file), str(file))
+
+
+def pages(file: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yields the pictures in a file, upright: one, or the pages of a TIFF, each decoded when it is reached.
+
+    Yields:
+        its name, which is `scan.tiff[2]` for the second of several pages, and uint8 `[h, w, 3]`.
+
+    Raises:
+        UserError: the file or a page cannot be read, or is not a picture.
+    """
+    data = _content(file)
+    with warnings.catch_warnings(action="ignore"), _opened(data, str(file)) as image:
+        numbers = list(picture_formats.page_numbers(image, printable(str(file))))
+    for i, number in enumerate(numbers, 1):
+        name = f"{file}[{i}]" if len(numbers) > 1 else str(file)
+        with warnings.catch_warnings(action="ignore"), _opened(data, name) as image:
+            image.seek(number)
+            _check_size(*image.size, printable(name))
+            picture = in_colour(_layers(_upright(image)))
+        yield name, picture
+
+
+def _content(file: Path) -> bytes:
     if file.is_dir():
         raise UserError(f"{file}: expected a picture, found a folder; name a picture in it")
-    return decode(read_bytes(file), str(file))
+    return read_bytes(file)
 
 
 def read_bytes(path: Path | str) -> bytes:
@@ -87,7 +112,7 @@ def from_memory(picture: object, name: str) -> NDArray[np.uint8]:
     width, height = picture.size
     _check_size(width, height, name)
     try:
-        return in_colour(_layers(ImageOps.exif_transpose(picture)))
+        return in_colour(_layers(_upright(picture)))
     # Pillow decodes a file lazily, so damage shows here.
     except Exception as error:
         raise UserError(
@@ -114,7 +139,7 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Returns the first picture in the bytes of a file, uint8 `[h, w, 3]`; see `layers` and `in_colour`."""
+    """Returns the picture in the bytes of a file, uint8 `[h, w, 3]`; see `layers` and `in_colour`."""
     with warnings.catch_warnings(action="ignore"):
         return in_colour(layers(data, name))
 
@@ -126,26 +151,40 @@ def layers(data: bytes, name: str, least: int = 0) -> NDArray[np.uint8]:
     because a filter applies to all threads.
 
     Args:
-        data: PNG, JPEG, or another common format; only the first of several pictures is decoded.
+        data: PNG, JPEG, or another format of `picture_formats.open_picture`.
         name: its name in error messages.
         least: unless 0, a JPEG is decoded at an eighth, a quarter or half of its size, which is faster, if
             height and width then have at least this many pixels.
 
     Raises:
-        UserError: it is not a picture, damaged, or too large.
+        UserError: it is not one picture, damaged, or too large.
     """
+    with _opened(data, name) as image:
+        numbers = picture_formats.page_numbers(image, printable(name))
+        number = next(numbers)
+        if next(numbers, None) is not None:
+            raise UserError(
+                f"{printable(name)}: expected one picture, found several pages; read the file with "
+                "jaxletters predict, or save the page to read as a PNG"
+            )
+        image.seek(number)
+        _check_size(*image.size, printable(name))
+        if least:
+            image.draft(None, (least, least))
+        return _layers(_upright(image))
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, name: str) -> Generator[Image.Image]:
+    """Opens a picture file, and turns what Pillow raises while it is open into a UserError."""
     name = printable(name)
     if len(data) > MOST_BYTES:
         raise UserError(
             f"{name}: expected a picture of at most {MOST_BYTES >> 20} MiB, found a larger file; reduce it"
         )
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            width, height = image.size
-            _check_size(width, height, name)
-            if least:
-                image.draft(None, (least, least))
-            return _layers(ImageOps.exif_transpose(image))
+        with picture_formats.open_picture(data, name) as image:
+            yield image
     except UserError:
         raise
     except Image.DecompressionBombError as error:
@@ -157,6 +196,11 @@ def layers(data: bytes, name: str, least: int = 0) -> NDArray[np.uint8]:
         raise UserError(
             f"{name}: expected a picture (PNG, JPEG ...), found another or a damaged file; save it again"
         ) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # A copy, because Pillow 10.3 cannot turn a picture of an MPO file: "broken data stream".
+    return ImageOps.exif_transpose(image.copy())
 
 
 def on_paper(picture: NDArray[np.uint8], paper: str) -> NDArray[np.uint8]:

@@ -181,6 +181,16 @@ def print_results(rows: Mapping[str, str]) -> None:
         out.print(Text.assemble((f"{label:{width}}", "dim"), _GAP, value))
 
 
+def print_paragraph(heading: str, lines: Sequence[str]) -> None:
+    """Prints a blank line, a heading unless it is empty, and lines, neither cut nor wrapped."""
+    out = _stdout()
+    out.print()
+    if heading:
+        out.print(Text(heading, "dim"))
+    for line in lines:
+        out.print(Text(line))
+
+
 def notice(text: str) -> None:
     """Prints one line."""
     _stdout().print(text)

@@ -125,7 +125,7 @@ def load(config: ImageFolder, split: str) -> tuple[np.ndarray, np.ndarray]:
     _map_pictures(fill, range(len(paths)), paths)
     kept = np.flatnonzero(~damaged)
     if not len(kept):
-        raise _all_damaged(listing.root, len(paths))
+        raise _all_damaged(listing.root, paths)
     if damaged.any():
         # In place, because memory may not suffice for both.
         for new, old in enumerate(kept):
@@ -185,7 +185,7 @@ def _survey(config: ImageFolder, listing: Listing) -> _Survey:
     traits = [picture for picture in results if picture]
     damaged = tuple(path for path, picture in zip(sample, results, strict=True) if not picture)
     if len(damaged) == len(listing.splits["train"]):
-        raise _all_damaged(listing.root, len(damaged))
+        raise _all_damaged(listing.root, damaged)
     paper = "black" if sum(picture.lightness for picture in traits) > 0 else "white"
     votes = [t.dark_on_black if paper == "black" else t.dark_on_white for t in traits]
     dark, clear = sum(vote > 0 for vote in votes), sum(vote != 0 for vote in votes)
@@ -234,8 +234,13 @@ def _count_remarks(config: ImageFolder, root: str, splits: Sequence[_Counts]) ->
         yield f"{coloured:,} {of_all} are in colour and were made grey."
 
 
-def _all_damaged(root: str, count: int) -> UserError:
+def _all_damaged(root: str, paths: Sequence[str]) -> UserError:
+    reason = "it cannot be read; save it again"
+    try:
+        images.layers(images.read_bytes(paths[0]), paths[0])
+    except UserError as error:
+        reason = str(error)
     return UserError(
-        f"{printable(root)}: expected pictures, found {count:,} files that are damaged or no pictures; "
-        "save them again"
+        f"{printable(root)}: expected pictures, found {len(paths):,} files that are damaged or no pictures, "
+        f"the first being {reason}"
     )

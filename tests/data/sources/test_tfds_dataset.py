@@ -139,7 +139,7 @@ def test_it_trains_by_name_and_reads_pictures(shapes, tmp_path):
     assert network.class_names == NAMES
     # Whatever its size, a picture is one image to this network.
     picture = np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)
-    (letter,) = recognition.read(network, picture, "a picture").letters
+    (letter,) = recognition.read(network, picture, "a picture").characters
     assert letter.image.shape == (32, 32, 3)
     assert letter.box == (0, 0, 40, 50)
 
