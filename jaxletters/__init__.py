@@ -14,6 +14,7 @@ from jaxletters.config.builtin_sources import AlphaDigits as AlphaDigits
 from jaxletters.config.builtin_sources import Emnist as Emnist
 from jaxletters.config.builtin_sources import Mnist as Mnist
 from jaxletters.config.builtin_sources import SketchLetters as SketchLetters
+from jaxletters.config.hand import Hand as Hand
 from jaxletters.config.models import ConvNetConfig as ConvNetConfig
 from jaxletters.config.models import DeeperConfig as DeeperConfig
 from jaxletters.config.models import LetterNetConfig as LetterNetConfig
@@ -44,12 +45,18 @@ from jaxletters.config.slots import Schedule as Schedule
 from jaxletters.config.slots import Source as Source
 from jaxletters.config.sources import Arrays as Arrays
 from jaxletters.config.sources import ImageFolder as ImageFolder
+from jaxletters.config.sources import Joined as Joined
 from jaxletters.config.sources import Tfds as Tfds
 from jaxletters.config.training import AugmentConfig as AugmentConfig
 from jaxletters.config.training import CheckpointConfig as CheckpointConfig
+from jaxletters.config.training import EntryStrokes as EntryStrokes
 from jaxletters.config.training import LossConfig as LossConfig
+from jaxletters.config.training import NonCharacters as NonCharacters
+from jaxletters.config.training import NonLetters as NonLetters
 from jaxletters.config.training import OptimizerConfig as OptimizerConfig
+from jaxletters.config.training import ReturningConfig as ReturningConfig
 from jaxletters.config.training import ScheduleConfig as ScheduleConfig
+from jaxletters.config.training import Sometimes as Sometimes
 from jaxletters.config.training import TrainingConfig as TrainingConfig
 from jaxletters.core.errors import UserError as UserError
 

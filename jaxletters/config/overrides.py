@@ -13,7 +13,7 @@ from jaxletters.config import serialization, validation
 from jaxletters.config.builtin_sources import BUILTIN
 from jaxletters.config.schema import Experiment
 from jaxletters.config.slots import Source
-from jaxletters.config.sources import Arrays, ImageFolder
+from jaxletters.config.sources import Arrays, ImageFolder, Joined
 from jaxletters.core.errors import UserError, did_you_mean, printable
 from jaxletters.runtime import files
 
@@ -27,7 +27,7 @@ _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0"
 def apply(config: T, words: Sequence[str]) -> T:
     """Returns the config after `--config.KEY=VALUE` or `--config.KEY VALUE`; the last value of a key counts.
 
-    `--config.dataset=NAME` is applied first: a folder of pictures, a file of arrays, or one of BUILTIN.
+    `--config.dataset=NAME` is applied first: see `parse_dataset`.
 
     Raises:
         UserError: a word is not an override, or does not fit the config; a line for each.
@@ -47,13 +47,15 @@ def apply(config: T, words: Sequence[str]) -> T:
 
 
 def parse_dataset(text: str) -> Source:
-    """Returns the dataset for a name in BUILTIN, a folder of pictures or a file of arrays.
+    """Returns the dataset for a name in BUILTIN, several such with + between, a folder or a file of arrays.
 
     Raises:
         UserError: the text is not the name of a dataset and looks like no path.
     """
     if text in BUILTIN:
         return BUILTIN[text]
+    if len(names := text.split("+")) > 1 and BUILTIN.keys() >= {*names}:
+        return Joined(tuple(BUILTIN[name] for name in names))
     path = files.expand_user(text)
     # The path may not exist: a finished run does not need its data.
     if re.fullmatch(r"\w+", text) and not path.exists():

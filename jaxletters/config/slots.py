@@ -95,6 +95,16 @@ class Source(Slot):
         """
         return images
 
+    def resized_split(self, split: str, images: "np.ndarray") -> "np.ndarray":
+        """Returns the images of a whole split at that size, where it matters which of them they are.
+
+        Args:
+            split: the name of the split.
+            images: all its images, as `read` returns them.
+        """
+        del split
+        return self.resized(images)
+
     def is_here(self) -> bool:
         """Returns whether the images can be read without a download."""
         return True
@@ -134,7 +144,14 @@ class ModelConfig(Slot):
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation(Slot):
-    """A random change of training images."""
+    """A random change of training images; a subclass defines `apply` or `apply_batch`.
+
+    Attributes:
+        non_letter: the label that `apply_batch` gives to images that show no class of the dataset; None if
+            it makes no such images. The network never answers with it, but says how probable it is.
+    """
+
+    non_letter: ClassVar[int | None] = None
 
     def apply(self, key: "jax.Array", image: "jax.Array") -> "jax.Array":
         """Returns a changed image. A pure function, traced once and applied to every image of a batch.
@@ -147,6 +164,25 @@ class Augmentation(Slot):
             float32, of the same shape.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define apply(key, image)")
+
+    def apply_batch(
+        self, key: "jax.Array", images: "jax.Array", labels: "jax.Array"
+    ) -> "tuple[jax.Array, jax.Array]":
+        """Returns the changed images and labels of a batch; by default, `apply` changes each image.
+
+        Args:
+            key: the PRNG key of this batch.
+            images: float32 `[b, h, w]` or `[b, h, w, c]`, from 0 to 1.
+            labels: int32 `[b]`.
+
+        Returns:
+            images and labels of the same shapes and dtypes.
+        """
+        import jax
+        import jax.numpy as jnp
+
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(len(images)))
+        return jax.vmap(self.apply)(keys, images), labels
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Datasets from a user's own data: folders of pictures, TFDS datasets and arrays."""
+"""Datasets from a user's own data: folders of pictures, TFDS datasets and arrays; several as one."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jaxletters.config.parts import setting
-from jaxletters.config.slots import DatasetInfo, Source
+from jaxletters.config.slots import DatasetInfo, Source, SplitDigest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -226,6 +226,59 @@ class Arrays(Source):
         from jaxletters.data.sources import arrays
 
         return arrays.is_here(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Joined(Source):
+    """Several datasets as one: `Joined((Mnist(), Emnist()))` has the classes of digits and letters.
+
+    Classes of one name are one class. Characters on MNIST's canvas are brought to EMNIST's if both occur.
+
+    Attributes:
+        sources: two or more datasets with the same splits and the same size of images.
+    """
+
+    sources: tuple[Source, ...] = ()
+
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        if len(self.sources) < 2:
+            yield f"sources: expected two datasets or more, found {len(self.sources)}; add some"
+        if any(isinstance(source, Joined) for source in self.sources):
+            yield "sources: expected datasets, found some that are joined; name the sources of these"
+
+    @property
+    def name(self) -> str:
+        """The names of the sources: "mnist+emnist_letters"."""
+        return "+".join(source.name for source in self.sources)
+
+    def info(self) -> DatasetInfo:
+        """Returns the description of the joined dataset; see the base class."""
+        from jaxletters.data.sources import joined
+
+        return joined.info(self)
+
+    def read(self, split: str) -> "tuple[np.ndarray, np.ndarray]":
+        """Returns the examples of a split, those of the first source first."""
+        from jaxletters.data.sources import joined
+
+        return joined.read(self, split)
+
+    def resized_split(self, split: str, images: "np.ndarray") -> "np.ndarray":
+        """Returns the images of a split on one canvas; see the base class."""
+        from jaxletters.data.sources import joined
+
+        return joined.on_one_canvas(self, split, images)
+
+    def is_here(self) -> bool:
+        """Returns whether the images of all sources can be read without a download."""
+        return all(source.is_here() for source in self.sources)
+
+    def note(self, digests: Mapping[str, SplitDigest]) -> str:
+        """Returns the notes of the sources with their names."""
+        from jaxletters.data.sources import joined
+
+        return joined.note(self, tuple(digests))
 
 
 def _as_text(path: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxletters.config.parts import Part, setting
 from jaxletters.config.slots import Augmentation, Loss, Optimizer, Schedule
@@ -46,6 +46,79 @@ class AugmentConfig(Augmentation):
         from jaxletters.training import augment
 
         return augment.augment_image(key, image, self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sometimes(Augmentation):
+    """Another augmentation for some of the images; the others stay as they are.
+
+    Attributes:
+        part: the other augmentation; its `apply` is used.
+        share: share of the images that it changes.
+    """
+
+    part: Augmentation = AugmentConfig()
+    share: float = setting(0.5, low=0, high=1)
+
+    def apply(self, key: "jax.Array", image: "jax.Array") -> "jax.Array":
+        """Returns the image, perhaps changed; see the base class."""
+        import jax
+        import jax.numpy as jnp
+
+        part_key, choice_key = jax.random.split(key)
+        chosen = jax.random.bernoulli(choice_key, self.share)
+        return jnp.where(chosen, self.part.apply(part_key, image), image)
+
+
+@dataclasses.dataclass(frozen=True)
+class NonLetters(Augmentation):
+    """Replaces letters by images that are not one letter, with label 0, which EMNIST Letters does not use.
+
+    A network so trained can refuse: pairs of letters, pieces of letters, drawings, scribbles, digits, signs.
+
+    Attributes:
+        share: share of the images that are replaced.
+    """
+
+    non_letter: ClassVar[int | None] = 0
+    first_letter: ClassVar[int] = 1
+    """The label of A; the letters follow in order."""
+
+    share: float = setting(0.2, low=0, high=0.9)
+
+    def apply_batch(
+        self, key: "jax.Array", images: "jax.Array", labels: "jax.Array"
+    ) -> "tuple[jax.Array, jax.Array]":
+        """Returns the images and labels with non-letters; see the base class."""
+        from jaxletters.training import non_letters
+
+        return non_letters.replace(key, images, labels, self)
+
+
+@dataclasses.dataclass(frozen=True)
+class NonCharacters(NonLetters):
+    """The same for `Joined((Mnist(), Emnist()))`: digits are characters there, and A is label 11."""
+
+    first_letter: ClassVar[int] = 11
+
+
+@dataclasses.dataclass(frozen=True)
+class EntryStrokes(Augmentation):
+    """Adds a short stroke at the left or the right of some of EMNIST's letters, as joined writing has.
+
+    Attributes:
+        share: share of these letters that get a stroke.
+    """
+
+    share: float = setting(0.2, low=0, high=1)
+
+    def apply_batch(
+        self, key: "jax.Array", images: "jax.Array", labels: "jax.Array"
+    ) -> "tuple[jax.Array, jax.Array]":
+        """Returns the images, some with a stroke, and the labels; see the base class."""
+        from jaxletters.training import non_letters
+
+        return non_letters.join_strokes(key, images, labels, self), labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +213,26 @@ class OptimizerConfig(Optimizer):
         from jaxletters.training import optimizers
 
         return optimizers.transformation(self, self.rate(total_steps))
+
+
+@dataclasses.dataclass(frozen=True)
+class ReturningConfig(OptimizerConfig):
+    """An optimizer whose last step goes back a part of the way to the initial weights.
+
+    A network that learns a little forgets less so, for it keeps the direction of what it learned and loses
+    the noise (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+
+    Attributes:
+        back: the part of the way, from 0 to 1.
+    """
+
+    back: float = setting(0.4, low=0, high=1)
+
+    def build(self, total_steps: int) -> "optax.GradientTransformation":
+        """Returns the transformation."""
+        from jaxletters.training import optimizers
+
+        return optimizers.returning(super().build(total_steps), total_steps, self.back)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,7 +67,8 @@ class DatasetSplits:
         split = subset.split
         if split not in self._resized:
             raw = self.raw(split)
-            self._resized[split] = raw._replace(images=self.source.resized(raw.images))
+            images = self.source.resized_split(split, raw.images)
+            self._resized[split] = raw._replace(images=images)
         resized = self._resized[split]
         if len(subset.indices) == len(resized.labels):
             return resized

@@ -22,6 +22,27 @@ class MostConfused(TypedDict):
     test_accuracy_as_one: float
 
 
+class Coverage(TypedDict):
+    """Conformal sets of the test examples, from `conformal.measure`.
+
+    Attributes:
+        asked: the chosen coverage.
+        within_threshold: share of the examples whose label is within its threshold. These sets can be empty.
+        measured: share of the examples whose label is in the set; more, because the most probable class
+            always is.
+        lowest: the same for the class where it is lowest.
+        size: mean number of classes in a set.
+        single: share of the sets with one class.
+    """
+
+    asked: float
+    within_threshold: float
+    measured: float
+    lowest: float
+    size: float
+    single: float
+
+
 class Evaluation(TypedDict):
     """What `analysis.score` computes from the labels and logits of the test examples."""
 
@@ -62,7 +83,11 @@ class InitialWeights(BaseRun):
 
 
 class TrainingFacts(TypedDict):
-    """The outcome of training, before the test."""
+    """The outcome of training, before the test.
+
+    "non_letter" is the label of images that show no class, "unused" are the labels without training examples.
+    Runs of earlier versions have neither.
+    """
 
     train_examples: int
     validation_examples: int
@@ -74,6 +99,8 @@ class TrainingFacts(TypedDict):
     best_step: int
     weights: str
     validation_accuracy: float | None
+    non_letter: NotRequired[int | None]
+    unused: NotRequired[list[int]]
     base: NotRequired[InitialWeights]
 
 
@@ -86,11 +113,20 @@ class FoldFacts(TrainingFacts):
 
 
 class TrainFacts(TrainingFacts):
-    """What a training run reports beside its evaluation."""
+    """What a training run reports beside its evaluation.
+
+    Of a network that knows non-letters: the accuracy on the test examples if "non-letter" is no answer, and
+    the share of test examples with "non-letter" as the most probable class. Of a network with validation
+    examples: the temperature from them, and the coverage of the conformal sets.
+    """
 
     experiment: Literal["train"]
     test_split_reads: int
     accuracy_over_shifts: NotRequired[float]
+    accuracy_of_letters: NotRequired[float]
+    refused: NotRequired[float]
+    temperature: NotRequired[float]
+    coverage: NotRequired[list[Coverage]]
 
 
 class CrossvalFacts(FoldScores):

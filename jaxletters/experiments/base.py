@@ -61,6 +61,15 @@ def load(config: BaseConfig, home: Path) -> Base:
             f"python launch.py --config {config.config}{option}"
         )
     consistency.check_base(home, _identity(folder, result))
+    return of_run(folder)
+
+
+def of_run(folder: Path) -> Base:
+    """Returns a finished run as a base, without changing anything in its folder.
+
+    Raises:
+        UserError: there is no finished run, or it cannot be read.
+    """
     run = restore.load(folder)
     stored = manifest.load(folder)
     seen = seen_images.load(folder, stored.examples)

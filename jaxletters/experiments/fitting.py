@@ -5,18 +5,21 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from jaxletters.config.models import LetterNetConfig
 from jaxletters.config.schema import Config, StageConfig
 from jaxletters.config.slots import DatasetInfo
-from jaxletters.config.training import AugmentConfig, LossConfig
+from jaxletters.config.training import (
+    LossConfig,
+)
 from jaxletters.core import rng
 from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset, Model, Variables
 from jaxletters.evaluation import losses
 from jaxletters.evaluation.result import InitialWeights, TrainingFacts
-from jaxletters.experiments import base, user_parts
+from jaxletters.experiments import augmentations, base, user_parts
 from jaxletters.experiments.base import Base
 from jaxletters.models import networks, summary
 from jaxletters.models.params import trainable_mask
@@ -59,7 +62,7 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
             f"config.model.crop: expected less than half of {min(shape[:2])} pixels, found "
             f"{config.model.crop}: nothing would be left of the images; make it smaller"
         )
-    _check_augmentation(config, shape)
+    augmentations.check(config, info)
     user_parts.check(config, num_classes, shape)
     try:
         layers = summary.layers(config.model, num_classes, shape)
@@ -76,19 +79,6 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
     for i, stage in enumerate(config.stages):
         trainable_mask(params, stage.trainable, f"config.stages.{i}.trainable")
     return layers
-
-
-def _check_augmentation(config: Config, shape: tuple[int, ...]) -> None:
-    """Raises a UserError if an augmentation is only for grey images and the images are in colour."""
-    augmentations = config.augment if isinstance(config.augment, tuple) else (config.augment,)
-    for part in augmentations:
-        if isinstance(part, AugmentConfig) and len(shape) > 2:
-            for name in ("stroke", "low_resolution"):
-                if value := getattr(part, name):
-                    raise UserError(
-                        f"config.augment.{name}: expected 0 for images in colour, found {value}; it is for "
-                        "ink on paper"
-                    )
 
 
 def check_lengths(config: Config, examples: int) -> None:
@@ -110,17 +100,19 @@ def _stage_config(config: Config, stage: StageConfig) -> Config:
 
 
 class Transfer(NamedTuple):
-    """Initial weights that come from a finished run.
+    """Initial weights that come from a finished run, or from a bundle.
 
     Attributes:
         variables: the initial weights.
-        base: the run that they come from.
+        base: the run that they come from; None if they come from a bundle.
         facts: the part of the result that describes the base.
+        used: labels that the weights know from other examples than those of the run.
     """
 
     variables: Variables
-    base: Base
+    base: Base | None
     facts: InitialWeights
+    used: frozenset[int] = frozenset()
 
 
 def load_base(config: Config, info: DatasetInfo, folder: Path) -> Transfer | None:
@@ -194,6 +186,9 @@ def fit(
     assert variables is not None, "there is at least one stage"
     model = networks.build(config.model, len(train.class_names), train.images.shape[1:])
     facts = _facts(stages, history, train, held_out, variables)
+    facts["non_letter"] = non_letter = augmentations.non_letter(config)
+    absent = set(range(len(train.class_names))) - {*np.unique(train.labels).tolist(), non_letter}
+    facts["unused"] = sorted(absent - transfer.used if transfer else absent)
     if transfer:
         facts["base"] = transfer.facts
     return Fitted(model, variables, mesh, history, facts)

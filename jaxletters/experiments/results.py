@@ -111,9 +111,10 @@ def _augmented(config: Config, sample: Dataset) -> tuple[np.ndarray, np.ndarray]
     _, first = np.unique(sample.labels, return_index=True)
     images = sample.images[first[:_AUGMENTED]]
     repeated = jnp.repeat(images.astype(np.float32) / 255, _VARIANTS, axis=0)
-    apply = jax.jit(augment.augment, static_argnums=2, compiler_options=xla.one_time_options())
+    labels = jnp.repeat(sample.labels[first[:_AUGMENTED]], _VARIANTS)
+    apply = jax.jit(augment.augment, static_argnums=3, compiler_options=xla.one_time_options())
     key = rng.key(config.seed, rng.Stream.AUGMENT)
-    augmented = cast(jax.Array, apply(key, repeated, config.augment))
+    augmented = cast(jax.Array, apply(key, repeated, labels, config.augment)[0])
     variants = np.rint(255 * np.clip(augmented, 0, 1)).astype(np.uint8)
     return images, variants.reshape(len(images), _VARIANTS, *images.shape[1:])
 

@@ -10,24 +10,31 @@ from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.types import Dataset
 from jaxletters.data import selection
 from jaxletters.data.datasets import DatasetSplits, Subset
-from jaxletters.evaluation import inference, metrics
+from jaxletters.evaluation import conformal, inference, metrics
+from jaxletters.evaluation.conformal import Calibration
 from jaxletters.evaluation.result import TrainFacts, TrainResult
 from jaxletters.experiments import base, claims, fitting, results, terminal
 from jaxletters.experiments.base import Base
-from jaxletters.experiments.fitting import Fitted
+from jaxletters.experiments.fitting import Fitted, Transfer
 from jaxletters.models import summary
-from jaxletters.runs import seen_images, workdir
+from jaxletters.runs import calibrations, seen_images, workdir
 from jaxletters.runs.manifest import TrainedOn
 from jaxletters.runtime import console, sharding
 
+# The coverages that the report shows.
+_COVERAGES = (0.8, 0.9, 0.95, 0.99)
 
-def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
+
+def run(
+    config: Config, folder: Path, brief: bool = False, initial: Transfer | None = None
+) -> TrainResult:
     """Trains a network, or continues its training, then tests it once and writes the report.
 
     Args:
         config: the experiment.
         folder: the run folder; a finished run is not repeated.
         brief: whether only one line with the result is printed.
+        initial: the initial weights; None for those that `config.base` names.
 
     Returns:
         the content of `report/result.json`.
@@ -42,7 +49,7 @@ def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
         return cast(TrainResult, earlier)
     splits = DatasetSplits(config.dataset)
     layers = check(config, splits.info)
-    transfer = fitting.load_base(config, splits.info, folder)
+    transfer = initial or fitting.load_base(config, splits.info, folder)
     parts = selection.train_and_validation(splits, config.split, config.seed)
     train, held_out = map(splits.take, parts)
     fitting.check_lengths(config, len(train.labels))
@@ -50,7 +57,8 @@ def run(config: Config, folder: Path, brief: bool = False) -> TrainResult:
     if not brief:
         console.print_table_with_total(*summary.table(layers))
     fitted = fitting.fit(config, transfer, train, held_out, folder, mesh, brief)
-    result = _test_and_report(config, fitted, splits, train, folder)
+    calibration = _calibration(fitted, train, held_out)
+    result = _test_and_report(config, fitted, calibration, splits, train, folder)
     if brief:
         console.notice(_brief_summary(config, result))
     else:
@@ -104,8 +112,25 @@ def _claim_folder(
     claims.claim_folder(config, folder, data, origin, [trained_on], seen.union(trained, validated))
 
 
+def _calibration(fitted: Fitted, train: Dataset, held_out: Dataset) -> Calibration | None:
+    """Returns the calibration of a network; None without validation examples or if it diverged."""
+    if not len(held_out.labels):
+        return None
+    logits = _predict(fitted, held_out.images)
+    if not np.isfinite(logits).all():
+        return None
+    labels = np.concatenate([train.labels, held_out.labels])
+    known = np.isin(np.arange(len(train.class_names)), labels)
+    return conformal.calibrate(logits, held_out.labels, known)
+
+
 def _test_and_report(
-    config: Config, fitted: Fitted, splits: DatasetSplits, train: Dataset, folder: Path
+    config: Config,
+    fitted: Fitted,
+    calibration: Calibration | None,
+    splits: DatasetSplits,
+    train: Dataset,
+    folder: Path,
 ) -> TrainResult:
     """Predicts the test examples, which no other function does, and writes the report."""
     reads = workdir.count_test_read(folder) if config.split.test_on == "test" else 0
@@ -116,6 +141,21 @@ def _test_and_report(
         facts["accuracy_over_shifts"] = _accuracy_over_shifts(
             fitted, test, logits, config.test_shift
         )
+    if (non_letter := fitted.facts.get("non_letter")) is not None:
+        letters = logits.copy()
+        letters[:, non_letter] = -np.inf
+        facts["accuracy_of_letters"] = metrics.accuracy(letters, test.labels)
+        facts["refused"] = float((metrics.predicted_labels(logits) == non_letter).mean())
+    if calibration:
+        facts["temperature"] = calibration.temperature
+        calibrations.save(folder, calibration)
+    # The validation examples, which the thresholds come from, would measure nothing.
+    if calibration and config.split.test_on == "test":
+        probabilities = conformal.probabilities(logits, calibration)
+        facts["coverage"] = [
+            conformal.measure(probabilities, test.labels, calibration, asked)
+            for asked in _COVERAGES
+        ]
     result = results.write(
         config, folder, facts, fitted.history, train, test, logits, fitted.variables
     )

@@ -115,8 +115,17 @@ def _is_serializable(part: ModelConfig) -> bool:
 
 
 def _augmentation(part: Augmentation, shape: tuple[int, ...]) -> str | None:
-    image = jax.ShapeDtypeStruct(shape, jnp.float32)
-    return _array_problem("an image,", shape, jax.eval_shape(part.apply, jax.random.key(0), image))
+    key = jax.random.key(0)
+    if type(part).apply_batch is Augmentation.apply_batch:
+        image = jax.ShapeDtypeStruct(shape, jnp.float32)
+        return _array_problem("an image,", shape, jax.eval_shape(part.apply, key, image))
+    labels = jax.ShapeDtypeStruct((2,), jnp.int32)
+    images = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+    new_images, new_labels = jax.eval_shape(part.apply_batch, key, images, labels)
+    if (new_labels.shape, new_labels.dtype) != (labels.shape, labels.dtype):
+        found = f"{new_labels.dtype} {list(new_labels.shape)}"
+        return f"expected labels, int32 [2], found {found}; correct its code"
+    return _array_problem("images,", images.shape, new_images)
 
 
 def _loss(part: Loss, num_classes: int) -> str | None:

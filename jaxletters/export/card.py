@@ -53,12 +53,13 @@ def describe(
         left_out: why a file that a bundle usually has is missing.
         probe_logits: of the network for `bundle.probe_images`: float32 `[2, classes]`.
     """
-    program = jax.export.deserialize(bytearray(contents[PROGRAM]))
     result = run.result
-    return {
+    card: Card = {
         "format": bundle_card.FORMAT,
         "name": run.folder.absolute().name,
         "class_names": run.class_names,
+        "non_letter": run.non_letter,
+        "unused": run.unused,
         "images": _images(run),
         "network": serialization.to_dict(run.network),
         "parameters": result["parameters"],
@@ -70,15 +71,23 @@ def describe(
         "fingerprint": result["fingerprint"],
         "trained_with": manifest.load(run.folder).environment["versions"],
         "exported_with": environment.versions(_PACKAGES),
-        "program": {
-            "calling_convention_version": program.calling_convention_version,
-            "platforms": program.platforms,
-            "shelf_life": _shelf_life(run.network.defined_by is None, GRAPH in contents),
-        },
         "probe": {"images": _PROBE, "logits": probe_logits.tolist()},
         "files": {name: _file(data, agreements[name]) for name, data in contents.items()},
         "left_out": left_out,
     }
+    if "accuracy_of_letters" in result and "refused" in result:
+        card["accuracy_of_letters"] = result["accuracy_of_letters"]
+        card["refused"] = result["refused"]
+    if PROGRAM in contents:
+        program = jax.export.deserialize(bytearray(contents[PROGRAM]))
+        card["program"] = {
+            "calling_convention_version": program.calling_convention_version,
+            "platforms": program.platforms,
+            "shelf_life": _shelf_life(run.network.defined_by is None, GRAPH in contents),
+        }
+    if run.calibration:
+        card["calibration"] = run.calibration.as_dict()
+    return card
 
 
 def _images(run: TrainedRun) -> Images:

@@ -1,7 +1,7 @@
 """Loading a bundle: an exported network as a StableHLO program, weights and an ONNX graph.
 
 The program needs JAX alone, so neither Flax nor Orbax nor training code is imported. The other formats
-replace it where this version of JAX refuses it.
+replace it where this version of JAX refuses it. A compact bundle has the weights alone.
 """
 
 import math
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxletters.core.errors import UserError
+from jaxletters.data.formats import alphabets
+from jaxletters.evaluation import conformal
 from jaxletters.reading import bundle_card, bundle_formats
 from jaxletters.reading.bundle_card import CARD, FILES, GRAPH, PROGRAM, WEIGHTS, Card
 from jaxletters.reading.bundle_formats import NetworkSpec, UnusableFormatError
@@ -99,13 +101,17 @@ def _load_file(path: Path, card: Card) -> Classifier:
     spec = NetworkSpec(
         shape, len(card["class_names"]), card["network"], str(card["exported_with"]["jax"])
     )
+    names = tuple(card["class_names"])
     classifier = Classifier(
         name=card["name"],
-        class_names=tuple(card["class_names"]),
+        class_names=names,
         image_shape=shape,
         # Before format 4 all networks were for EMNIST's letters.
         fit=card["images"].get("fit", "emnist"),
         inverted=card["images"].get("inverted", False),
+        non_letter=card.get("non_letter"),
+        unused=tuple(card["unused"]) if "unused" in card else alphabets.unused(names),
+        calibration=conformal.parse(card.get("calibration"), len(card["class_names"])),
         logits_fn=bundle_formats.load(path, spec),
     )
     if path.name == PROGRAM and spec.jax_version == jax.__version__:

@@ -9,12 +9,14 @@ from typing import NotRequired, TypedDict, cast
 from jaxletters.config.slots import FITS
 from jaxletters.core.errors import UserError, printable
 from jaxletters.core.types import Json
+from jaxletters.evaluation import conformal
+from jaxletters.evaluation.conformal import Stored
 from jaxletters.runtime.files import load_json
 
 CARD = "model.json"
 PROGRAM, GRAPH, WEIGHTS = "model.stablehlo", "model.onnx", "weights.safetensors"
 FILES = (PROGRAM, GRAPH, WEIGHTS)
-FORMAT = 4
+FORMAT = 5
 """The version of the cards that this version writes. It loads all versions up to this one."""
 
 
@@ -77,13 +79,18 @@ class File(TypedDict):
 class Card(TypedDict):
     """The content of `model.json`.
 
-    Cards of format 1 have neither `program` nor `probe`. `load` validates the keys that loading a network
-    needs; the others are information for people.
+    Cards of format 1 have neither `program` nor `probe`; `program` is also missing where the bundle has no
+    program. `non_letter` and `unused`, labels that are no answer, are there since format 5,
+    `accuracy_of_letters` and `refused` where the network knows non-letters. `calibration` is missing for runs
+    without validation examples. `load` validates the keys that loading a network needs; the others are
+    information for people.
     """
 
     format: int
     name: str
     class_names: Sequence[str]
+    non_letter: NotRequired[int | None]
+    unused: NotRequired[Sequence[int]]
     images: Images
     network: Mapping[str, Json]
     parameters: int
@@ -92,11 +99,14 @@ class Card(TypedDict):
     test_examples: int
     test_accuracy: float
     test_accuracy_interval: Sequence[float]
+    accuracy_of_letters: NotRequired[float]
+    refused: NotRequired[float]
     fingerprint: str
     trained_with: Mapping[str, str | None]
     exported_with: Mapping[str, str | None]
     program: NotRequired[Program]
     probe: NotRequired[Probe]
+    calibration: NotRequired[Stored]
     files: Mapping[str, File]
     left_out: Mapping[str, str]
 
@@ -158,10 +168,21 @@ def _problem(card: dict[str, Json]) -> str | None:
             pass
         case _:
             return "name, class_names, images.shape, network, exported_with.jax and files"
+    labels = range(len(names))
+    non_letter = card.get("non_letter")
+    if non_letter is not None and (type(non_letter) is not int or non_letter not in labels):
+        return f"non_letter, null or a label below {len(names)}"
+    match card.get("unused", []):
+        case [*unused] if set(map(type, unused)) <= {int} and set(unused) < set(labels):
+            pass
+        case _:
+            return f"unused, some of the labels below {len(names)}"
     if card["format"] != 1 and not _has_logits(card, len(names)):
         return f"probe.logits, two times {len(names)} numbers"
-    if not {PROGRAM, WEIGHTS} <= set(files) <= set(FILES):
-        return f"the files {PROGRAM} and {WEIGHTS}, optionally {GRAPH}, and no other"
+    if not {WEIGHTS} <= set(files) <= set(FILES):
+        return f"the file {WEIGHTS}, optionally {PROGRAM} and {GRAPH}, and no other"
+    if "calibration" in card and conformal.parse(card["calibration"], len(names)) is None:
+        return f"calibration, the thresholds of {len(names)} classes"
     digests = [file.get("sha256") if isinstance(file, dict) else None for file in files.values()]
     if not all(re.fullmatch("[0-9a-f]{64}", str(digest)) for digest in digests):
         return "a SHA-256 of each file"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Model, Variables
 from jaxletters.evaluation import inference, metrics
+from jaxletters.evaluation.conformal import Calibration
 
 LogitsFn = Callable[[NDArray[np.uint8]], jax.Array]
 """From uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`."""
@@ -32,11 +33,17 @@ class Predictions:
 
     Attributes:
         class_names: one per label.
-        probabilities: float32 `[n, classes]`; each row adds up to 1.
+        probabilities: float32 `[n, classes]`, given that the image shows one of the classes; each row adds
+            up to 1.
+        is_letter: the probability that the image shows one of the classes: float32 `[n]`; ones of a network
+            that does not know other images.
+        excluded: labels that are never an answer, with probability 0.
     """
 
     class_names: tuple[str, ...]
     probabilities: NDArray[np.float32]
+    is_letter: NDArray[np.float32]
+    excluded: tuple[int, ...] = ()
 
     @functools.cached_property
     def labels(self) -> NDArray[np.int64]:
@@ -50,7 +57,9 @@ class Predictions:
 
     def best(self, count: int) -> list[list[tuple[str, float]]]:
         """Returns, for each image, names and probabilities of the most probable classes, best first."""
-        order = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :count]
+        answers = np.setdiff1d(np.arange(len(self.class_names)), self.excluded)
+        ranks = np.argsort(-self.probabilities[:, answers], axis=1, kind="stable")
+        order = answers[ranks[:, :count]]
         return [
             [(self.class_names[label], float(row[label])) for label in labels]
             for row, labels in zip(self.probabilities, order, strict=True)
@@ -68,6 +77,10 @@ class Classifier:
         logits_fn: from uint8 images `[b, *image_shape]` to float32 logits `[b, classes]`.
         fit: how a picture is brought to that shape, one of `slots.FITS`.
         inverted: whether a picture is inverted first.
+        non_letter: the label of the class of images that show none of the others; None if the network has
+            no such class.
+        unused: labels without training examples. Neither they nor `non_letter` are an answer.
+        calibration: of its probabilities, from validation examples; None without one.
     """
 
     name: str
@@ -76,6 +89,9 @@ class Classifier:
     logits_fn: LogitsFn
     fit: str = "emnist"
     inverted: bool = False
+    non_letter: int | None = None
+    unused: tuple[int, ...] = ()
+    calibration: Calibration | None = None
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the logits of images, or of a single image: float32 `[n, classes]`.
@@ -106,5 +122,18 @@ class Classifier:
         return inference.in_batches(self.logits_fn, images, batch_size)
 
     def predict(self, images: NDArray[np.uint8]) -> Predictions:
-        """Returns the predictions for images, or for a single image; arguments and errors as for `logits`."""
-        return Predictions(self.class_names, metrics.probabilities(self.logits(images)))
+        """Returns the predictions for images, or for a single image; arguments and errors as for `logits`.
+
+        Their probabilities are calibrated if there is a calibration.
+        """
+        logits = self.logits(images)
+        if self.calibration:
+            logits /= np.float32(self.calibration.temperature)
+        logits[:, list(self.unused)] = -np.inf
+        is_letter = np.ones(len(logits), np.float32)
+        excluded = self.unused
+        if self.non_letter is not None:
+            is_letter -= metrics.probabilities(logits)[:, self.non_letter]
+            excluded = (*self.unused, self.non_letter)
+            logits[:, self.non_letter] = -np.inf
+        return Predictions(self.class_names, metrics.probabilities(logits), is_letter, excluded)

@@ -9,6 +9,9 @@ from jaxletters.reading.classifier import Classifier, compile_network
 if TYPE_CHECKING:
     from jaxletters.runs.restore import TrainedRun
 
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""The bundle of the reader that is part of this package."""
+
 
 def load(folder: Path | str) -> Classifier:
     """Returns the classifier of a finished run, or of a bundle that `jaxletters export` wrote.
@@ -27,6 +30,11 @@ def load(folder: Path | str) -> Classifier:
     return from_run(restore.load(folder))
 
 
+def pretrained() -> Classifier:
+    """Returns the classifier that is part of this package, trained with `configs/emnist_reader.py`."""
+    return bundle.load(PRETRAINED)
+
+
 def from_run(run: "TrainedRun") -> Classifier:
     """Returns the classifier of a finished run, on the first device."""
     return Classifier(
@@ -35,5 +43,8 @@ def from_run(run: "TrainedRun") -> Classifier:
         image_shape=run.image_shape,
         fit=run.fit,
         inverted=run.inverted,
+        non_letter=run.non_letter,
+        unused=run.unused,
+        calibration=run.calibration,
         logits_fn=compile_network(run.model, run.variables),
     )

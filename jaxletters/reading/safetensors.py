@@ -1,6 +1,11 @@
-"""The variables of a network as a safetensors file, which any framework reads."""
+"""The variables of a network as a safetensors file, which any framework reads.
 
-from typing import Any, cast
+Reading needs no package: a file is the length of a table in eight bytes, the table in JSON, the numbers
+(https://huggingface.co/docs/safetensors, "Format").
+"""
+
+import json
+from typing import Any, TypedDict, cast
 
 import jax
 import numpy as np
@@ -10,6 +15,21 @@ from jaxletters.core.types import Variables
 
 Path = tuple[Any, ...]
 """The keys from the root of a tree to a leaf."""
+
+_DTYPES = {
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+    **{f"{kind.upper()}{8 * size}": f"<{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)},
+}
+
+
+class _Entry(TypedDict):
+    """An array in the table; its offsets are in bytes from the end of the table."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: list[int]
 
 
 def serialize(variables: Variables) -> bytes:
@@ -21,17 +41,20 @@ def serialize(variables: Variables) -> bytes:
 
 
 def deserialize(data: bytes, template: Variables) -> Variables:
-    """Returns the variables in a safetensors file, on the host, in the structure of `template`.
+    """Returns the variables in a safetensors file, on the host, in the structure and dtypes of `template`.
 
     Raises:
-        KeyError: the file lacks a variable.
+        KeyError: the file lacks a variable, or has numbers of a kind that NumPy lacks.
+        ValueError: the file is damaged.
     """
-    from safetensors import numpy
+    start = 8 + int.from_bytes(data[:8], "little")
+    table = cast(dict[str, _Entry], json.loads(data[8:start]))
 
-    arrays: dict[str, NDArray[Any]] = numpy.load(data)
-
-    def array(path: Path, _: object) -> NDArray[Any]:
-        return arrays[_name(path)]
+    def array(path: Path, leaf: jax.ShapeDtypeStruct) -> NDArray[Any]:
+        entry = table[_name(path)]
+        first, end = (start + offset for offset in entry["data_offsets"])
+        numbers = np.frombuffer(data[first:end], _DTYPES[entry["dtype"]])
+        return numbers.reshape(entry["shape"]).astype(leaf.dtype)
 
     return jax.tree_util.tree_map_with_path(array, template)
 

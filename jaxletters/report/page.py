@@ -86,6 +86,7 @@ def of_run(
             {"title": "Settings", "rows": serialization.flatten(config).items()},
             {"title": "Environment", "rows": serialization.flatten(environment).items()},
         ],
+        is_calibrated="coverage" in result,
         above=_run_folder_content(result, config),
     )
 

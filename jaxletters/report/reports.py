@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxletters.core.types import Dataset
 from jaxletters.evaluation import metrics
-from jaxletters.evaluation.result import SingleResult
+from jaxletters.evaluation.result import Coverage, SingleResult
 from jaxletters.report import comparison, page, text
 from jaxletters.runs.journal import Record
 from jaxletters.runtime.environment import Environment
@@ -100,6 +100,9 @@ def _draw(run: RunReport) -> tuple[dict[str, bytes], list[page.Section]]:
         )
         for name, figure, section in drawn
     ]
+    if coverage := run.result.get("coverage"):
+        after = [section.title for section in sections].index(_RELIABILITY.title) + 1
+        sections.insert(after, _sets(coverage))
     return files, sections
 
 
@@ -124,6 +127,36 @@ _AUGMENTATION = page.Section("Augmented training images")
 _KERNELS = page.Section(
     "Kernels of the first layer", "Dark: ink adds to the feature; light: ink subtracts from it."
 )
+
+
+def _sets(measured: list[Coverage]) -> page.Section:
+    """Returns the section of the conformal sets, a table with a row for each coverage."""
+    rows = [
+        (
+            f"{row['asked']:.0%}",
+            f"{row['within_threshold']:.1%}",
+            f"{row['measured']:.1%}",
+            f"{row['lowest']:.1%}",
+            f"{row['size']:.2f}",
+            f"{row['single']:.1%}",
+        )
+        for row in measured
+    ]
+    return page.Section(
+        "Sets of classes",
+        "A set has the classes that an image may be, by thresholds for each class from the validation "
+        "examples, and always the most probable class. The table has the share of the test examples whose "
+        "class is in their set, by the thresholds alone and in the whole set.",
+        heading=(
+            "coverage asked",
+            "by thresholds",
+            "whole set",
+            "lowest class",
+            "classes in a set",
+            "sets of one",
+        ),
+        rows=rows,
+    )
 
 
 def _confusions(result: SingleResult) -> page.Section:

@@ -2,13 +2,13 @@
 
 from typing import cast
 
-from jaxletters.evaluation.result import Confusion, MostConfused, SingleResult
+from jaxletters.evaluation.result import Confusion, Coverage, MostConfused, SingleResult
 
 _CLASSES_PER_LINE = 6
 # The keys of a result that have a line or a table of another form.
 _NOT_FACTS = (
     *("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions"),
-    *("base", "most_confused", "metrics"),
+    *("base", "most_confused", "metrics", "coverage"),
 )
 
 
@@ -26,6 +26,7 @@ def lines(result: SingleResult) -> list[str]:
         "",
         *(f"{key.replace('_', ' '):{width}}  {text}" for key, text in facts.items()),
         "",
+        *_coverage(result.get("coverage")),
         "accuracy by class",
         *_class_lines(result["class_accuracy"]),
         "",
@@ -49,6 +50,17 @@ def _value(key: str, value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _coverage(measured: list[Coverage] | None) -> list[str]:
+    """Returns lines about the conformal sets of the test examples, or no lines."""
+    if not measured:
+        return []
+    rows = [
+        f"  {row['asked']:6.1%} asked  {row['measured']:6.1%} measured  {row['size']:.2f} classes in a set"
+        for row in measured
+    ]
+    return ["coverage of the sets", *rows, ""]
 
 
 def _class_lines(accuracy: dict[str, float]) -> list[str]:

@@ -4,7 +4,7 @@ import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jaxletters.config import fingerprints
 from jaxletters.config.schema import Config, Experiment, StudyConfig, ZeroShotConfig
@@ -228,13 +228,20 @@ def _split_difference(
 
 def _data_advice(folder: Path) -> str:
     """Returns advice that names the data of a run, as far as its config does."""
-    dataset = load_json(folder / "config.json")["dataset"]
-    flags = [
-        f"--config.dataset.{name}={shlex.quote(str(dataset[name]))}"
-        for name in fingerprints.excluded_settings(dataset)
-        if dataset[name] and not str(dataset[name]).startswith(MEMORY_PREFIX)
-    ]
+    flags = _location_flags("--config.dataset", load_json(folder / "config.json")["dataset"])
     return f"restore them ({' '.join(flags)})" if flags else "give those that it began with"
+
+
+def _location_flags(key: str, dataset: Mapping[str, Any]) -> list[str]:
+    """Returns the flags that give a dataset, as in config.json, and the datasets in it their locations."""
+    locations = fingerprints.excluded_settings(dataset)
+    flags: list[str] = []
+    for name, value in dataset.items():
+        if isinstance(value, dict):
+            flags += _location_flags(f"{key}.{name}", cast(dict[str, Any], value))
+        elif name in locations and value and not str(value).startswith(MEMORY_PREFIX):
+            flags.append(f"{key}.{name}={shlex.quote(str(value))}")
+    return flags
 
 
 def _check_base(folder: Path, stored: BaseRun | None, current: BaseRun) -> None:

@@ -10,9 +10,11 @@ from jaxletters.config import user_code
 from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Model, Variables
+from jaxletters.data.formats import alphabets
+from jaxletters.evaluation.conformal import Calibration
 from jaxletters.evaluation.result import TrainResult
 from jaxletters.models import networks
-from jaxletters.runs import consistency, manifest, snapshot, workdir
+from jaxletters.runs import calibrations, consistency, manifest, snapshot, workdir
 from jaxletters.runtime import console, files
 from jaxletters.runtime.files import load_json
 
@@ -27,9 +29,12 @@ class TrainedRun(NamedTuple):
         image_shape: (height, width) in pixels of the images it reads, or (height, width, 3) in colour.
         fit: how a picture is fitted to that shape, one of `slots.FITS`.
         inverted: whether pictures are inverted.
+        non_letter: the label of images that show no class; None if it knows no such images.
+        unused: the labels without training examples.
         network: the settings of its network.
         model: its network.
         variables: its best weights, on the host.
+        calibration: of its probabilities; None without one.
     """
 
     folder: Path
@@ -38,9 +43,12 @@ class TrainedRun(NamedTuple):
     image_shape: tuple[int, ...]
     fit: str
     inverted: bool
+    non_letter: int | None
+    unused: tuple[int, ...]
     network: ModelConfig
     model: Model
     variables: Variables
+    calibration: Calibration | None = None
 
 
 def load(folder: Path) -> TrainedRun:
@@ -87,9 +95,20 @@ def load(folder: Path) -> TrainedRun:
             f"{last / 'steps'}: expected the weights that this run finished with (SHA-256 {expected[:12]}), "
             f"found others ({actual[:12]}); restore the folder from a backup, or train again in another"
         )
-    fit, inverted = stored.data["fit"], bool(stored.data["inverted"])
+    result = cast(TrainResult, result)
     return TrainedRun(
-        folder, cast(TrainResult, result), names, shape, fit, inverted, network, model, variables
+        folder=folder,
+        result=result,
+        class_names=names,
+        image_shape=shape,
+        fit=stored.data["fit"],
+        inverted=bool(stored.data["inverted"]),
+        non_letter=result.get("non_letter"),
+        unused=tuple(result["unused"]) if "unused" in result else alphabets.unused(names),
+        network=network,
+        model=model,
+        variables=variables,
+        calibration=calibrations.load(folder, len(names)),
     )
 
 

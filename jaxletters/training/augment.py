@@ -140,9 +140,12 @@ def erase(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
 
 
 def augment(
-    key: jax.Array, images: jax.Array, parts: Augmentation | tuple[Augmentation, ...]
-) -> jax.Array:
-    """Applies augmentations in order to float32 images `[b, h, w]` or `[b, h, w, c]`.
+    key: jax.Array,
+    images: jax.Array,
+    labels: jax.Array,
+    parts: Augmentation | tuple[Augmentation, ...],
+) -> tuple[jax.Array, jax.Array]:
+    """Applies augmentations in order to float32 images `[b, h, w]` or `[b, h, w, c]` and labels `[b]`.
 
     Each augmentation of each image has its own key.
     """
@@ -152,10 +155,9 @@ def augment(
         # The key of image j is fold_in(part_key, j), with small j. Numbers counted down from 2**32 keep
         # the keys of later augmentations different from those of the first one's images.
         part_key = jax.random.fold_in(key, 2**32 - i) if i else key
-        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(part_key, jnp.arange(len(images)))
         with part.import_context():
-            images = jax.vmap(part.apply)(keys, images)
-    return images
+            images, labels = part.apply_batch(part_key, images, labels)
+    return images, labels
 
 
 def augment_image(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:

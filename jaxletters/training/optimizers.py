@@ -4,9 +4,10 @@ import collections
 import functools
 import math
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import jax
+import jax.numpy as jnp
 import optax
 import optax.contrib
 
@@ -99,6 +100,39 @@ def transformation(config: OptimizerConfig, rate: optax.Schedule) -> optax.Gradi
     }[config.name]()
     clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
     return optax.chain(clip, core, optax.scale_by_learning_rate(rate))
+
+
+class _ReturningState(NamedTuple):
+    """The state of the optimizer within, the initial parameters, and the steps so far, an int32 scalar."""
+
+    inner: optax.OptState
+    start: Tree
+    step: jax.Array
+
+
+def returning(
+    optimizer: optax.GradientTransformation, total_steps: int, back: float
+) -> optax.GradientTransformation:
+    """Returns an optimizer whose last step also goes a part of the way back to the initial parameters."""
+
+    def init(params: Tree) -> _ReturningState:
+        # Copies, because a training step overwrites the memory of its arguments.
+        start = jax.tree.map(jnp.copy, params)
+        return _ReturningState(optimizer.init(params), start, jnp.zeros((), jnp.int32))
+
+    def update(
+        updates: Tree, state: _ReturningState, params: Tree | None = None
+    ) -> tuple[Tree, _ReturningState]:
+        changes, inner = optimizer.update(updates, state.inner, params)
+        share = jnp.where(state.step + 1 == total_steps, back, 0.0)
+
+        def turn(change: jax.Array, parameter: jax.Array, start: jax.Array) -> jax.Array:
+            return change - share * (parameter + change - start)
+
+        changes = jax.tree.map(turn, changes, params, state.start)
+        return changes, _ReturningState(inner, state.start, state.step + 1)
+
+    return optax.GradientTransformation(init, cast(Any, update))
 
 
 # The cache returns the same functions for equal arguments, so that compiled programs are reused.

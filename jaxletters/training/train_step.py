@@ -27,7 +27,7 @@ class Task(NamedTuple):
         model: the network.
         optimizer: the Optax transformation.
         loss: the loss function and its penalty.
-        augment: random transformations of the images.
+        augment: random transformations of the images, and perhaps of their labels.
         seed: the seed of all random numbers.
         batch_size: examples per step, over all devices of `mesh`.
         ema_decay: decay of the moving average of the variables; 0 for no average.
@@ -92,8 +92,8 @@ def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
     indices = sampling.batch_indices(task.seed, step, task.batch_size, len(examples.labels))
     indices = sharding.constrain_sharded(indices, task.mesh)
     images = examples.images[indices].astype(jnp.float32) / 255
-    images = augment.augment(rng.key(task.seed, rng.Stream.AUGMENT, step), images, task.augment)
-    return Batch(images, examples.labels[indices])
+    key = rng.key(task.seed, rng.Stream.AUGMENT, step)
+    return Batch(*augment.augment(key, images, examples.labels[indices], task.augment))
 
 
 def _update_ema(

@@ -12,7 +12,7 @@ from jaxletters.config.schema import (
     StageConfig,
     ZeroShotConfig,
 )
-from jaxletters.config.sources import Arrays, ImageFolder, Tfds
+from jaxletters.config.sources import Arrays, ImageFolder, Joined, Tfds
 from jaxletters.config.training import (
     AugmentConfig,
     CheckpointConfig,
@@ -51,6 +51,11 @@ def test_where_files_lie_and_how_often_they_are_saved_is_not_the_experiment(same
         (Arrays("a.npz"), Arrays("b.npz"), Arrays("a.npz", orientation="transposed")),
         (Tfds("kmnist"), Tfds("kmnist", data_dir="/b"), Tfds("cmaterdb")),
         (Emnist(), Emnist(), Mnist()),
+        (
+            Joined((Mnist(), Emnist())),
+            Joined((Mnist(archives="/a"), Emnist(data_dir="/b"))),
+            Joined((Emnist(), Mnist())),
+        ),
     ],
 )
 def test_where_images_lie_is_not_the_experiment_but_which_and_how_they_are_read(one, same, other):

@@ -44,3 +44,18 @@ def test_area_is_the_mean_of_what_a_pixel_covers(seed, times):
     # The other way, every pixel becomes a block.
     larger = canvas.fit(images, (4 * times**2, 5 * times**2), 0, "area")
     np.testing.assert_array_equal(larger, images.repeat(times, axis=1).repeat(times, axis=2))
+
+
+def test_a_character_of_mnist_has_the_size_and_place_of_emnist_s():
+    images = np.zeros((3, 28, 28), np.uint8)
+    images[0, 3:23, 12:15] = 200  # a stroke, higher than wide, not in the middle
+    images[1, 10:14, 4:24] = 255
+    found = canvas.as_emnist(images)
+    assert found.dtype == np.uint8
+    assert not found[2].any()
+    assert found.max(axis=(1, 2)).tolist() == [200, 255, 0]
+    for image, side in ((found[0], 0), (found[1].T, 0)):
+        rows, columns = (np.flatnonzero((image > 100).any(axis=1 - axis)) for axis in (side, 1))
+        assert (rows[0], rows[-1]) == (3, 24)
+        assert abs(columns[0] + columns[-1] - 27) <= 1
+    np.testing.assert_array_equal(canvas.as_emnist(np.roll(images, 1, axis=2)), found)

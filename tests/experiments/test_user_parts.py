@@ -15,6 +15,7 @@ from parts_of_users import (
     Mean,
     NoTransformation,
     Rate,
+    Relabelled,
     Silent,
     TopTwo,
     Words,
@@ -37,7 +38,7 @@ LETTERS = SketchLetters(size=260)
 @pytest.fixture(autouse=True)
 def known():
     """Marks their classes as a user's, as loading a config file does."""
-    changes, measured = (Darker(), Cropped()), (TopTwo(), Words())
+    changes, measured = (Darker(), Cropped(), Relabelled()), (TopTwo(), Words())
     for config in (
         Config(augment=changes, loss=Brier(), metrics=measured, observers=(Silent(),)),
         Config(loss=Mean(), optimizer=OptimizerConfig(schedule=Constant())),
@@ -64,6 +65,7 @@ def test_parts_that_do_what_they_should_are_accepted():
             ("config.augment: ", "float32 [8, 8]", "found float32 [7, 8]"),
         ),
         ({"augment": (Darker(), Cropped())}, ("config.augment.1: ", "found float32 [7, 8]")),
+        ({"augment": Relabelled()}, ("config.augment: ", "int32 [2]", "found float32 [2]")),
         (
             {"loss": Mean()},
             ("config.loss: ", "float32 [2]", "found float32 []"),
@@ -88,15 +90,19 @@ def test_what_is_wrong_with_a_part_is_one_line_that_names_it(parts, named):
 def test_changes_follow_one_another_and_each_has_keys_of_its_own():
     images = jnp.asarray(np.random.default_rng(0).random((4, 8, 8), np.float32))
     key, first = jax.random.key(0), AugmentConfig(shift=1)
-    alone = augment.augment(key, images, first)
-    np.testing.assert_array_equal(augment.augment(key, images, (first,)), alone)
-    np.testing.assert_array_equal(augment.augment(key, images, ()), images)
-    both = augment.augment(key, images, (first, Darker()))
+
+    def change(parts):
+        return augment.augment(key, images, jnp.arange(4), parts)[0]
+
+    alone = change(first)
+    np.testing.assert_array_equal(change((first,)), alone)
+    np.testing.assert_array_equal(change(()), images)
+    both = change((first, Darker()))
     shares = [np.unique(np.round((both / alone)[i][alone[i] > 0.1], 5)) for i in range(4)]
     assert all(len(share) == 1 for share in shares)
     assert len({float(share[0]) for share in shares}) == 4
-    twice = augment.augment(key, images, (Darker(), Darker()))
-    once = augment.augment(key, images, (Darker(),))
+    twice = change((Darker(), Darker()))
+    once = change((Darker(),))
     assert not np.allclose(twice * images, once * once)
 
 

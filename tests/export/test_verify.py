@@ -36,6 +36,14 @@ def test_another_class_is_refused_however_close_it_is():
         verify.compare("model.onnx", close, LOGITS)
 
 
+def test_half_precision_may_be_less_close():
+    close = LOGITS + np.array([[0, 0, 0], [-6e-4, 0, 6e-4], [0, 0, 0]], np.float32)
+    assert verify.compare("a", close, LOGITS, least_same=0.6)["same_class"] == 2
+    assert verify.compare("a", changed(2, 2, 0.1), LOGITS, tolerance=0.02)["same_class"] == 3
+    with pytest.raises(UserError, match="found differences"):
+        verify.compare("a", changed(2, 2, 0.3), LOGITS, tolerance=0.02)
+
+
 def test_numbers_of_a_broken_network_are_refused():
     broken = np.full_like(LOGITS, np.nan)
     with pytest.raises(UserError, match="nan"):

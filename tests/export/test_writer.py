@@ -7,6 +7,7 @@ import bundles
 import jax
 import jax.export
 import numpy as np
+import onnx
 import pytest
 import safetensors.numpy
 import tiny
@@ -16,6 +17,7 @@ from jaxletters.config.models import MLPConfig
 from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
+from jaxletters.evaluation import conformal
 from jaxletters.export import stablehlo, writer
 from jaxletters.export.onnx import translation
 from jaxletters.models import networks
@@ -48,7 +50,7 @@ def test_a_bundle_has_three_checked_forms_and_a_card(written):
 @pytest.mark.slow
 def test_the_card_tells_what_the_network_is_and_how_well_it_reads(written):
     run, _, card = written
-    assert (card["format"], card["name"], len(card["class_names"])) == (4, "small", 27)
+    assert (card["format"], card["name"], len(card["class_names"])) == (5, "small", 27)
     assert card["images"] == {
         "shape": (28, 28),
         "dtype": "uint8",
@@ -83,6 +85,45 @@ def test_the_card_tells_how_long_the_program_lasts_and_what_its_network_gives(wr
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_a_compact_bundle_has_the_rounded_weights_alone(written, tmp_path):
+    run, _, full = written
+    card = writer.write(run, tmp_path / "compact", compact=True)
+    assert {path.name for path in (tmp_path / "compact").iterdir()} == {
+        bundle_card.CARD,
+        bundle_card.WEIGHTS,
+    }
+    assert "program" not in card
+    size = card["files"][bundle_card.WEIGHTS]["bytes"]
+    assert size < full["files"][bundle_card.WEIGHTS]["bytes"]
+    arrays = safetensors.numpy.load_file(tmp_path / "compact" / bundle_card.WEIGHTS)
+    assert {a.ndim > 1 for a in arrays.values() if a.dtype == np.float16} == {True}
+    assert {a.ndim for a in arrays.values() if a.dtype == np.float32} == {1}
+    images = sketch.draw(100, "test", 4)[0]
+    logits = [bundle.load(tmp_path / "compact").logits(images)]
+    logits.append(np.asarray(tiny.quick_jit(stablehlo.logits_fn(run.model, run.variables))(images)))
+    np.testing.assert_allclose(*logits, atol=0.02 * np.abs(logits[1]).max())
+    assert not np.array_equal(*logits)
+
+
+@pytest.mark.slow
+def test_a_compact_bundle_of_a_network_with_its_own_code_is_refused(tmp_path, mlp, monkeypatch):
+    monkeypatch.setattr(MLPConfig, "defined_by", object())
+    with pytest.raises(UserError, match=f"{mlp.folder}: .*own"):
+        writer.write(mlp, tmp_path / "bundle", compact=True)
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.slow
+def test_labels_that_are_no_answer_are_in_the_card_and_come_back(tmp_path, mlp):
+    scores = {"accuracy_of_letters": 0.9, "refused": 0.01}
+    run = mlp._replace(non_letter=0, unused=(3, 4), result={**mlp.result, **scores})
+    card = writer.write(run, tmp_path / "bundle", compact=True)
+    assert {name: card[name] for name in scores} == scores
+    found = bundle.load(tmp_path / "bundle")
+    assert (found.non_letter, found.unused) == (0, (3, 4))
+
+
 def test_no_file_tells_where_the_run_lies(written):
     run, folder, _ = written
     place = str(run.folder.parent).encode()
@@ -106,6 +147,19 @@ def test_card_and_weights_are_enough_to_build_the_network_again(written):
         for weights in (variables, run.variables)
     )
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.slow
+def test_card_and_graph_have_the_calibration(tmp_path, mlp):
+    logits = np.random.default_rng(0).normal(size=(300, len(mlp.class_names)))
+    labels = np.arange(300) % len(mlp.class_names)
+    calibration = conformal.calibrate(logits.astype(np.float32), labels)
+    card = writer.write(mlp._replace(calibration=calibration), tmp_path / "bundle")
+    assert conformal.parse(card["calibration"], len(mlp.class_names)) == calibration
+    assert bundle.load(tmp_path / "bundle").calibration == calibration
+    graph = onnx.load(tmp_path / "bundle" / "model.onnx")
+    properties = {entry.key: entry.value for entry in graph.metadata_props}
+    assert json.loads(properties["calibration"]) == card["calibration"]
 
 
 @pytest.mark.slow

@@ -28,4 +28,6 @@ def trained(
     model = networks.build(network, len(names), shape)
     result = {**RUN, "dataset": dataset, "dataset_note": "random weights", "fingerprint": "f" * 64}
     variables = tiny.variables(model)
-    return TrainedRun(folder, result, names, shape, info.fit, False, network, model, variables)
+    return TrainedRun(
+        folder, result, names, shape, info.fit, False, None, (0,), network, model, variables
+    )

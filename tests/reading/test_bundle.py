@@ -93,12 +93,12 @@ DAMAGES = {
     "a card that is a list": (
         CARD,
         lambda path: path.write_text("[]"),
-        "format 1 to 4, found None",
+        "format 1 to 5, found None",
     ),
     "a later format": (
         CARD,
-        lambda p: edit(p, lambda c: c.update(format=5)),
-        "format 1 to 4, found 5",
+        lambda p: edit(p, lambda c: c.update(format=6)),
+        "format 1 to 5, found 6",
     ),
     "a path in the card": (CARD, lambda p: edit(p, with_path), "no other"),
     "no files in the card": (CARD, lambda p: edit(p, lambda c: c.pop("files")), "images.shape"),
@@ -123,6 +123,16 @@ DAMAGES = {
         lambda p: edit(p, lambda c: c["images"].update(shape=[28, 20])),
         "images of 28x20",
     ),
+    "a non-letter that is no label": (
+        CARD,
+        lambda p: edit(p, lambda c: c.update(non_letter=27)),
+        "non_letter",
+    ),
+    "unused labels that are none": (
+        CARD,
+        lambda p: edit(p, lambda c: c.update(unused=["A"])),
+        "unused",
+    ),
     "no images": (
         CARD,
         lambda p: edit(p, lambda c: c["images"].update(shape=[28, 0])),
@@ -132,6 +142,11 @@ DAMAGES = {
         CARD,
         lambda p: edit(p, lambda c: c["exported_with"].update(jax="1\n2")),
         "exported_with.jax",
+    ),
+    "a calibration of other classes": (
+        CARD,
+        lambda p: edit(p, lambda c: c.update(calibration={"temperature": 1, "by_class": []})),
+        "thresholds of 27 classes",
     ),
     "logits that are none": (
         CARD,
@@ -281,7 +296,7 @@ def test_where_no_form_can_be_read_all_are_named_in_one_line(run, sound, folder,
 def as_format_1(card):
     """What a bundle was before it said how long its program lasts."""
     card["format"] = 1
-    del card["program"], card["probe"]
+    del card["program"], card["probe"], card["non_letter"], card["unused"]
 
 
 @pytest.mark.slow
@@ -289,7 +304,9 @@ def test_a_bundle_of_format_1_is_read(run, folder, capfd):
     edit(folder / CARD, as_format_1)
     images = sketch.draw(5, "test", 3)[0]
     expected = expected_logits(run, images)
-    np.testing.assert_allclose(loader.load(folder).logits(images), expected, rtol=1e-4, atol=1e-5)
+    found = loader.load(folder)
+    np.testing.assert_allclose(found.logits(images), expected, rtol=1e-4, atol=1e-5)
+    assert (found.non_letter, found.unused) == (None, (0,))
     assert capfd.readouterr().err == ""
     put(folder, bundle_card.PROGRAM, b"refused")
     np.testing.assert_allclose(loader.load(folder).logits(images), expected, rtol=1e-4, atol=1e-5)
@@ -341,8 +358,8 @@ except UserError as error:
     ("missing", "name"),
     [
         (["flatbuffers"], "weights.safetensors"),
-        (["flatbuffers", "safetensors"], "model.onnx"),
-        (["flatbuffers", "safetensors", "onnxruntime"], None),
+        (["flatbuffers", "flax"], "model.onnx"),
+        (["flatbuffers", "flax", "onnxruntime"], None),
     ],
 )
 def test_what_is_not_installed_is_named_with_the_way_to_get_it(folder, missing, name):

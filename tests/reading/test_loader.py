@@ -1,16 +1,17 @@
 """A finished run's network, as somebody who wants to read letters with it meets it."""
 
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import runs
-import scipy.special
 
 from jaxletters.core.errors import UserError
+from jaxletters.evaluation import conformal
 from jaxletters.reading import loader
-from jaxletters.runtime.files import write_json
+from jaxletters.runtime.files import load_json, write_json
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +40,33 @@ def test_it_reads_as_the_run_was_tested(finished_run, tested, images):
 def test_how_many_images_come_together_does_not_show(finished_run, images, tested, count):
     classifier = loader.load(finished_run)
     predictions = classifier.predict(images[0][:count])
-    expected = scipy.special.softmax(tested[0][:count], axis=1)
+    expected = conformal.probabilities(tested[0][:count], classifier.calibration)
     np.testing.assert_allclose(predictions.probabilities, expected, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(predictions.labels, tested[0][:count].argmax(1))
     assert predictions.names == tuple(classifier.class_names[i] for i in predictions.labels)
+
+
+def test_a_run_is_calibrated_from_its_validation_examples(finished_run, tested):
+    classifier = loader.load(finished_run)
+    result = load_json(finished_run / "report" / "result.json")
+    assert classifier.calibration.temperature == result["temperature"] != 1
+    assert classifier.calibration.by_class[0] == ()  # "N/A"
+    assert all(classifier.calibration.by_class[1:])
+    probabilities = conformal.probabilities(tested[0], classifier.calibration)
+    for row in result["coverage"]:
+        measured = conformal.measure(probabilities, tested[1], classifier.calibration, row["asked"])
+        assert measured == pytest.approx(row)
+
+
+def test_a_run_of_an_earlier_version_has_no_calibration(finished_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    calibration = run / "report" / "calibration.json"
+    calibration.write_text('{"temperature": 1}')
+    with pytest.raises(UserError, match=str(calibration)):
+        loader.load(run)
+    calibration.unlink()
+    assert loader.load(run).calibration is None
 
 
 def test_the_best_guesses_come_in_order(finished_run, images):
@@ -51,7 +75,7 @@ def test_the_best_guesses_come_in_order(finished_run, images):
     shares = [share for _, share in best]
     assert shares == sorted(shares, reverse=True)
     assert best[0][0] == predictions.names[0]
-    assert sorted(name for name, _ in best) == sorted(predictions.class_names)
+    assert sorted(name for name, _ in best) == sorted({*predictions.class_names} - {"N/A"})
     np.testing.assert_allclose(sum(shares), 1, rtol=1e-5)
 
 
@@ -97,8 +121,10 @@ def test_what_is_exported_reads_as_the_run_was_tested(finished_run, tested, imag
     assert [int(rows[name][1].replace(",", "")) for name in names] == [
         (target / name).stat().st_size for name in names
     ]
-    logits = loader.load(target).logits(images[0])
+    exported = loader.load(target)
+    logits = exported.logits(images[0])
     np.testing.assert_allclose(logits, tested[0], rtol=1e-4, atol=1e-5)
+    assert exported.calibration == loader.load(finished_run).calibration
 
 
 @pytest.mark.slow

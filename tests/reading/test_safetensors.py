@@ -59,6 +59,16 @@ def test_what_was_written_comes_back(variables):
     jax.tree.map(np.testing.assert_array_equal, found, variables)
 
 
+def test_half_precision_is_widened(variables):
+    half = jax.tree.map(lambda leaf: leaf.astype(np.float16), variables)
+    found = safetensors.deserialize(safetensors.serialize(half), variables)
+    jax.tree.map(
+        lambda new, old: np.testing.assert_array_equal(new, old.astype(np.float32), strict=True),
+        found,
+        half,
+    )
+
+
 def test_a_weight_that_is_not_there_is_an_error(variables):
     other = tiny.variables(networks.build(MLPConfig(hidden=(4,)), 5, (8, 8)))
     with pytest.raises(KeyError, match="hidden1/bias"):

@@ -128,6 +128,25 @@ def test_files_of_a_report(tmp_path):
 
 
 @pytest.mark.slow
+def test_conformal_sets_have_a_table(tmp_path):
+    row = {
+        "asked": 0.9,
+        "within_threshold": 0.912,
+        "measured": 0.934,
+        "lowest": 0.856,
+        "size": 1.234,
+        "single": 0.789,
+    }
+    reports.write(tmp_path, reports.of_run(run_report((1, 1, 2, 3, 3, 1), coverage=[row])))
+    html = (tmp_path / "index.html").read_text()
+    cells = ["90%", "91.2%", "93.4%", "85.6%", "1.23", "78.9%"]
+    assert "".join(f"<td>{cell}</td>" for cell in cells) in html
+    assert json.loads((tmp_path / "result.json").read_text())["coverage"] == [row]
+    (line,) = [x for x in (tmp_path / "result.txt").read_text().splitlines() if "asked" in x]
+    assert line.split()[:4:2] == ["90.0%", "93.4%"]
+
+
+@pytest.mark.slow
 def test_written_again_the_bytes_are_the_same(tmp_path):
     run = run_report((1, 1, 2, 3, 3, 1))
     first = [path.read_bytes() for path in reports.write(tmp_path, reports.of_run(run))]

@@ -10,7 +10,7 @@ import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxletters.config.training import AugmentConfig
+from jaxletters.config.training import AugmentConfig, Sometimes
 from jaxletters.core import rng
 from jaxletters.data import canvas
 from jaxletters.training.augment import augment, erase, low_resolution, stroke, warp
@@ -23,7 +23,13 @@ EVERYTHING = dataclasses.replace(AFFINE, elastic=0.7, stroke=0.2, low_resolution
 seeds = st.integers(0, 2**32 - 1)
 
 jitted_warp = functools.partial(tiny.quick_jit, static_argnums=2)(warp)
-jitted_augment = functools.partial(tiny.quick_jit, static_argnums=2)(augment)
+
+
+@functools.partial(tiny.quick_jit, static_argnums=2)
+def jitted_augment(key, images, config):
+    return augment(key, images, jnp.zeros(len(images), jnp.int32), config)[0]
+
+
 jitted_stroke = functools.partial(tiny.quick_jit, static_argnums=2)(stroke)
 jitted_low_resolution = tiny.quick_jit(low_resolution)
 
@@ -88,7 +94,9 @@ def test_no_limits_mean_no_change(seed):
     image = random_image(seed)
     np.testing.assert_allclose(jitted_warp(key(seed), image, AugmentConfig()), image, atol=1e-6)
     batch = jnp.asarray(image)[None]
-    assert augment(key(seed), batch, AugmentConfig()) is batch
+    labels = jnp.zeros(1, jnp.int32)
+    found = augment(key(seed), batch, labels, AugmentConfig())
+    assert (found[0] is batch, found[1] is labels) == (True, True)
 
 
 @settings(max_examples=20)
@@ -231,3 +239,12 @@ def test_as_many_images_as_it_says_lose_resolution():
     found = np.asarray(jitted_augment(key(1), batch, AugmentConfig(low_resolution=0.3)))
     changed = np.abs(found - letter).max((1, 2)) > 0.5
     assert changed.mean() == pytest.approx(0.3, abs=0.05)
+
+
+def test_as_many_images_as_it_says_are_changed_by_another_augmentation():
+    image = random_image(0)
+    other = AugmentConfig(shift=2)
+    found = np.asarray(jitted_augment(key(2), np.tile(image, (2000, 1, 1)), Sometimes(other, 0.3)))
+    changed = np.abs(found - image).max((1, 2)) > 1e-6
+    assert changed.mean() == pytest.approx(0.3, abs=0.05)
+    assert len(np.unique(found[changed], axis=0)) == changed.sum()

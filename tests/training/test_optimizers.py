@@ -227,3 +227,20 @@ def test_muon_turns_kernels_and_leaves_all_else_to_adam():
         turned = -(u.T @ matrix @ v.T) / (0.1 * 0.2 * np.sqrt(max(matrix.shape)))
         np.testing.assert_allclose(turned, np.diag(np.diag(turned)), atol=0.02)
         assert np.all((np.diag(turned) > 0.6) & (np.diag(turned) < 1.3))
+
+
+def test_the_last_step_goes_back_a_part_of_the_way():
+    def run(optimizer):
+        params = {"a": jnp.array([1.0, 2.0])}
+        state = optimizer.init(params)
+        for _ in range(3):
+            updates, state = optimizer.update({"a": params["a"] - 5}, state, params)
+            params = optax.apply_updates(params, updates)
+            yield np.asarray(params["a"])
+
+    plain = list(run(optax.sgd(0.1)))
+    returned = list(run(optimizers.returning(optax.sgd(0.1), total_steps=3, back=0.25)))
+    np.testing.assert_array_equal(returned[:2], plain[:2])
+    np.testing.assert_allclose(
+        returned[2], [1 + 0.75 * (plain[2][0] - 1), 2 + 0.75 * (plain[2][1] - 2)]
+    )

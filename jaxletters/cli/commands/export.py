@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where the bundle is written; an earlier bundle is replaced",
     )
+    parser.add_argument(
+        "--compact",
+        action="store_true",
+        help="write the weights alone, in half precision: small, for jaxletters only",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -45,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     # Resolves links, because the bundle replaces the folder.
     target = args.to.resolve()
     writer.check(target)
-    card = writer.write(restore.load(args.run), target)
+    card = writer.write(restore.load(args.run), target, args.compact)
     console.print_table(
         ("file", "bytes", "largest difference", "same class"),
         [

@@ -20,6 +20,11 @@ EMNIST: dict[str, tuple[str, ...]] = {
 }
 
 
+def unused(names: tuple[str, ...]) -> tuple[int, ...]:
+    """Returns the labels that no image has, according to the names of the classes."""
+    return tuple(label for label, name in enumerate(names) if name == UNUSED)
+
+
 def fit(names: tuple[str, ...], shape: tuple[int, ...], emnist: bool = False) -> str:
     """Returns how pictures are fitted to images of these classes and this shape: one of `slots.FITS`.
 

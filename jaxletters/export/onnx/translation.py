@@ -8,6 +8,7 @@ import jax
 import jax.extend
 import numpy as np
 
+from jaxletters.evaluation.conformal import Calibration
 from jaxletters.export import stablehlo
 from jaxletters.export.onnx import primitives
 from jaxletters.export.onnx.graph import Graph, Size, Tensor, Value
@@ -24,12 +25,15 @@ _IDENTITIES = ("device_put",)
 
 
 def translate(
-    logits: stablehlo.LogitsFn, shape: tuple[int, ...], class_names: Sequence[str]
+    logits: stablehlo.LogitsFn,
+    shape: tuple[int, ...],
+    class_names: Sequence[str],
+    calibration: Calibration | None = None,
 ) -> bytes:
     """Returns the ONNX model of a function from uint8 images `[b, *shape]` to logits `[b, classes]`.
 
-    Its input is "images", its output "logits", for any batch size. Its metadata contains the class names as
-    JSON.
+    Its input is "images", its output "logits", for any batch size. Its metadata contains the class names and
+    the calibration, if there is one, as JSON.
 
     Raises:
         UntranslatableError: a primitive of the function has no translation.
@@ -40,6 +44,8 @@ def translate(
     (output,) = _add_jaxpr(graph, closed_jaxpr, [Tensor("images")])
     (logits_aval,) = closed_jaxpr.out_avals
     properties = {"class_names": json.dumps(list(class_names), ensure_ascii=False)}
+    if calibration:
+        properties["calibration"] = json.dumps(calibration.as_dict())
     return graph.serialize(_sizes(images.shape), output, _sizes(logits_aval.shape), properties)
 
 

@@ -1,0 +1,24 @@
+"""Digits and letters with the network of configs/emnist_reader.py: MNIST's and EMNIST's classes together.
+
+python launch.py --config configs/joined_reader.py
+"""
+
+import dataclasses
+from pathlib import Path
+
+import jaxletters as jl
+
+
+def get_config() -> jl.Config:
+    """Returns the reader of letters, trained on MNIST's digits as well: 36 classes and what is none.
+
+    Letters get no entry strokes, because these are for the labels of EMNIST Letters.
+    """
+    letters = jl.load_config(Path(__file__).with_name("emnist_reader.py"))
+    assert isinstance(letters, jl.Config)
+    assert isinstance(letters.augment, tuple)
+    return dataclasses.replace(
+        letters,
+        dataset=jl.Joined((jl.Mnist(), jl.Emnist())),
+        augment=(jl.NonCharacters(), *letters.augment[2:]),
+    )
