@@ -85,8 +85,11 @@ def _folder(folder: object) -> Path:
     return files.expand_user(folder)
 
 
-def load(folder: Path | str) -> Classifier:
+def load(folder: Path | str | None = None) -> Classifier:
     """Returns the classifier of a finished run or of an exported bundle.
+
+    Without a folder it is the reader of letters that is part of this package, and "is_letter" of its
+    predictions tells letters from other images.
 
     Loading a run with a user's network executes the code in the run folder; a bundle has no code.
 
@@ -94,15 +97,20 @@ def load(folder: Path | str) -> Classifier:
         UserError: the folder holds neither, or its files are damaged.
     """
     with log_filter.installed():
-        return loader.load(_folder(folder))
+        return loader.pretrained() if folder is None else loader.load(_folder(folder))
 
 
-def read(classifier: Classifier, picture: NDArray[np.uint8] | Image.Image | Path | str) -> Reading:
-    """Returns the text in a picture: one letter, or several in a row.
+def read(
+    classifier: Classifier,
+    picture: NDArray[np.uint8] | Image.Image | Path | str,
+    coverage: float = recognition.COVERAGE,
+) -> Reading:
+    """Returns the text in a picture: a letter, words or a page.
 
     Args:
         classifier: the result of `load`.
         picture: a file, a Pillow image, or a uint8 array `[h, w]`, `[h, w, 3]` or `[h, w, 4]`.
+        coverage: how often the right class is among a character's `candidates`, of a calibrated network.
 
     Raises:
         UserError: the picture cannot be read, or no letter was found in it.
@@ -113,5 +121,7 @@ def read(classifier: Classifier, picture: NDArray[np.uint8] | Image.Image | Path
             f"{type(classifier).__name__}; load it first"
         )
     if isinstance(picture, str | Path):
-        return recognition.read(classifier, images.read(files.expand_user(picture)), str(picture))
-    return recognition.read(classifier, images.from_memory(picture, "the picture"), "the picture")
+        pixels = images.read(files.expand_user(picture))
+        return recognition.read(classifier, pixels, str(picture), coverage)
+    pixels = images.from_memory(picture, "the picture")
+    return recognition.read(classifier, pixels, "the picture", coverage)

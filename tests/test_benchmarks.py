@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import runs
 
+from jaxletters.evaluation import conformal
 from jaxletters.runs import manifest
 
 
@@ -143,3 +144,19 @@ def test_an_experiment_measured_anew_takes_the_place_of_its_row():
         )
     )
     assert merged([mlp, convnet], [deeper, anew]) == [anew, convnet, deeper]
+
+
+def test_coverage_is_measured_for_each_share_asked():
+    coverage = benchmark("coverage")
+    labels = np.arange(100, dtype=np.int32) % 2
+    logits = np.eye(2, dtype=np.float32)[labels]
+    logits[:4] *= -1
+    calibration = conformal.calibrate(logits, labels)
+    probabilities = conformal.probabilities(logits, calibration)
+    measured = coverage.Measured("here", "there", probabilities, labels, calibration)
+    lines = coverage.rows([measured])
+    assert coverage.rows([measured, measured])[0][4] == lines[0][4]
+    assert [line[3] for line in lines] == ["80", "90", "95", "99"]
+    assert lines[0][:5] == ("here", "there", "100", "80", "96.00")
+    assert lines[0][6:] == ("96.00", "96.00", "1.00", "100.0")
+    assert {len(line) for line in lines} == {len(coverage.HEADING)}

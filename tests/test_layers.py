@@ -21,11 +21,13 @@ FOLDERS = (
     *("report", "experiments", "reading", "export", "demo", "cli"),
 )
 # The methods of parts import what they describe when they are called.
-PARTS = tuple(f"config.{name}" for name in ("builtin_sources", "models", "sources", "training"))
+PARTS = tuple(
+    f"config.{name}" for name in ("builtin_sources", "hand", "models", "sources", "training")
+)
 # Folders and modules that are functions of their arguments: no I/O, no clock, no global state.
 PURE = (
-    *("core", "ops", "models", "evaluation.analysis", "evaluation.history"),
-    *("evaluation.losses", "evaluation.metrics"),
+    *("core", "ops", "models", "evaluation.analysis", "evaluation.conformal"),
+    *("evaluation.history", "evaluation.losses", "evaluation.metrics"),
     *(
         "data.canvas",
         "data.checks",
@@ -41,8 +43,20 @@ PURE = (
     *("data.orientation", "data.resize", "data.sources.provenance", "data.stratified"),
     *(
         "data.synthetic",
+        "reading.context",
         "reading.letter_image",
-        "reading.segmentation",
+        "reading.letter_sheet",
+        "reading.letter_sheet_photo",
+        *("reading.cuts", "reading.ink", "reading.lattice", "reading.lines"),
+        *(
+            "reading.orientation",
+            "reading.page",
+            "reading.paper",
+            "reading.rules",
+            "reading.sheet",
+            "reading.strokes",
+        ),
+        "reading.words",
         "training.augment",
         "training.early_stopping",
     ),

@@ -4,7 +4,18 @@ import sys
 from collections.abc import Sequence
 
 from jaxletters.cli import command_line
-from jaxletters.cli.commands import demo, export, inspect, new, predict, report, runs, wandb
+from jaxletters.cli.commands import (
+    demo,
+    export,
+    inspect,
+    new,
+    predict,
+    report,
+    runs,
+    sheet,
+    teach,
+    wandb,
+)
 from jaxletters.core.errors import UserError, printable
 from jaxletters.runtime import log_filter
 
@@ -16,6 +27,8 @@ _COMMANDS = {
     "predict": predict,
     "demo": demo,
     "export": export,
+    "sheet": sheet,
+    "teach": teach,
     "wandb": wandb,
 }
 

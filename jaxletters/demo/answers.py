@@ -11,41 +11,53 @@ from PIL import Image
 from jaxletters.data import images
 from jaxletters.reading import recognition
 from jaxletters.reading.classifier import Classifier
-from jaxletters.reading.recognition import LetterJson, Reading
+from jaxletters.reading.recognition import Character, CharacterJson, UnreadJson
 
 
-class SeenLetter(LetterJson):
-    """A letter and the network's input for it, white ink on black, as the data URL of a PNG."""
+class SeenCharacter(CharacterJson):
+    """A character, and what the network saw of it.
+
+    Attributes:
+        seen: the network's input, white ink on black, as the data URL of a PNG.
+        cut: whether it was cut from a stroke with others.
+    """
 
     seen: str
+    cut: bool
 
 
 class Answer(TypedDict):
-    """The text of a picture and its letters."""
+    """The text of a picture: its lines of words of characters, and the ink that was not read."""
 
     text: str
-    letters: list[SeenLetter]
+    lines: list[list[list[SeenCharacter]]]
+    not_read: list[UnreadJson]
 
 
 def answer(classifier: Classifier, picture: bytes) -> Answer:
     """Returns the text in a picture; an empty picture is no error.
 
     Args:
-        classifier: reads handwriting; it is called once for all letters.
+        classifier: reads handwriting.
         picture: the bytes of a picture file.
 
     Raises:
         UserError: the bytes are no picture, or it has too many pixels.
     """
-    letters = recognition.find_letters(classifier, images.decode(picture, "picture"))
-    inputs = np.array([letter.image for letter in letters], np.uint8)
-    predictions = classifier.predict(inputs.reshape(-1, *classifier.image_shape))
-    reading = Reading("picture", letters, predictions).as_dict()
-    seen_letters: list[SeenLetter] = [
-        {**letter, "seen": _data_url(image)}
-        for letter, image in zip(reading["letters"], inputs, strict=True)
+    reading = recognition.find(classifier, images.decode(picture, "picture"), "picture")
+    found = reading.as_dict()
+    lines = [
+        [
+            [_seen(character, values) for character, values in zip(*word, strict=True)]
+            for word in zip(*line, strict=True)
+        ]
+        for line in zip(reading.lines, found["lines"], strict=True)
     ]
-    return {"text": reading["text"], "letters": seen_letters}
+    return {"text": found["text"], "lines": lines, "not_read": found["not_read"]}
+
+
+def _seen(character: Character, values: CharacterJson) -> SeenCharacter:
+    return {**values, "seen": _data_url(character.image), "cut": character.is_cut}
 
 
 def _data_url(image: NDArray[np.uint8]) -> str:

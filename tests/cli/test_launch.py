@@ -118,6 +118,7 @@ def test_a_run_leaves_everything_its_user_is_promised(tmp_path):
     }
     assert {p.name for p in (workdir / "report").iterdir()} == {
         *(f"{name}.png" for name in drawn),
+        "calibration.json",
         "index.html",
         "predictions.npz",
         "result.json",

@@ -1,5 +1,6 @@
 """The page in a browser: letters are drawn in it, as with a mouse, and read."""
 
+import base64
 import re
 
 import browsing
@@ -22,7 +23,13 @@ expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def hand(tmp_path_factory):
+    """The folder of corrected letters."""
+    return tmp_path_factory.mktemp("hand")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, hand):
     """A demo whose network reads clearly written letters."""
     folder = tmp_path_factory.mktemp("runs") / "learnt"
     runs.finish(
@@ -34,7 +41,7 @@ def address(tmp_path_factory):
         "--config.training.epochs=2",
         "--config.checkpoint.every_steps=1000",
     )
-    with served.served(folder) as found:
+    with served.served(folder, "--corrections", str(hand)) as found:
         yield found
 
 
@@ -59,16 +66,20 @@ def page(request, browser, address):
         assert [line for line in wrong if "status of 422" not in line] == []
 
 
-def reads(page, word):
-    expect(page.get_by_role("status")).to_have_text(f"Reads {word}")
-    expect(page.locator("#reading")).to_have_text(word)
+def status(page):
+    return page.locator("#status")
+
+
+def reads(page, text):
+    expect(status(page)).to_have_text(f"Reads {text}".replace("\n", ", "))
+    expect(page.locator("#reading")).to_have_text(text)
 
 
 @pytest.mark.parametrize("page", [(1000, 780), (360, 740)], ids=["desktop", "phone"], indirect=True)
 def test_a_word_is_read_letter_by_letter(page):
     browsing.write(page, "LENS")
     reads(page, "LENS")
-    cards = page.locator("#letters > li")
+    cards = page.locator(".cards > li")
     expect(cards).to_have_count(4)
     expect(page.locator(".box")).to_have_count(4)
     for card, letter in zip(cards.all(), "LENS", strict=True):
@@ -76,6 +87,42 @@ def test_a_word_is_read_letter_by_letter(page):
         expect(card.locator(".best li").first).to_have_text(re.compile(rf"^{letter}\d+%$"))
         assert card.get_by_role("img").evaluate("image => image.naturalWidth") == 28
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_lines_and_words_have_their_own_cards(page):
+    browsing.write(page, "SON LC\nCO")
+    reads(page, "SON LC\nCO")
+    lines = page.locator(".line")
+    expect(lines).to_have_count(2)
+    words = [[3, 2], [2]]
+    for line, counts in zip(lines.all(), words, strict=True):
+        expect(line.locator(".word")).to_have_count(len(counts))
+        for word, count in zip(line.locator(".word").all(), counts, strict=True):
+            expect(word.locator(".cards > li")).to_have_count(count)
+
+
+# Gives files to the page as a drop or from the clipboard.
+GIVE = """([kind, files]) => {
+  const data = new DataTransfer();
+  for (const [name, base64] of files) {
+    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    data.items.add(new File([bytes], name, { type: "image/png" }));
+  }
+  const event = kind === "drop" ? new DragEvent(kind, { dataTransfer: data, bubbles: true })
+                                : new ClipboardEvent(kind, { clipboardData: data, bubbles: true });
+  document.dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_the_first_picture_that_is_dropped_or_pasted_is_read(page, kind):
+    encoded = [base64.b64encode(drawing(word)).decode() for word in ("LC", "C")]
+    page.evaluate(GIVE, [kind, [["a.png", encoded[0]], ["b.png", encoded[1]]]])
+    reads(page, "LC")
+    expect(page.locator("#note")).to_have_text(re.compile(r"first of 2 files, a\.png"))
+    page.evaluate(GIVE, [kind, [["b.png", encoded[1]]]])
+    reads(page, "C")
+    expect(page.locator("#note")).to_have_text("")
 
 
 # Whether the first letter's box lies round all ink, on a sharp canvas; in shares of the board.
@@ -138,12 +185,12 @@ def test_strokes_are_taken_back_one_by_one_or_all(page):
     undo.click()
     reads(page, "L")
     page.keyboard.press("Escape")
-    expect(page.locator("#letters > li")).to_have_count(0)
+    expect(page.locator(".cards > li")).to_have_count(0)
     expect(clear).to_be_disabled()
     browsing.write(page, "C")
     reads(page, "C")
     clear.click()
-    expect(page.get_by_role("status")).to_have_text("Nothing is drawn.")
+    expect(status(page)).to_have_text("Nothing is drawn.")
 
 
 def test_a_finger_draws_too(page):
@@ -154,7 +201,7 @@ def test_a_finger_draws_too(page):
         point = {"touchPoints": [{"x": x, "y": y}]}
         touch.send("Input.dispatchTouchEvent", {"type": kind, **point})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    expect(page.locator("#letters > li")).to_have_count(1)
+    expect(page.locator(".cards > li")).to_have_count(1)
 
 
 def test_a_picture_is_read_and_drawing_replaces_it(page):
@@ -163,19 +210,54 @@ def test_a_picture_is_read_and_drawing_replaces_it(page):
     reads(page, "LC")
     expect(page.get_by_alt_text("The chosen picture")).to_be_visible()
     page.get_by_label("Read a picture").set_input_files({**picture, "buffer": b"no picture"})
-    expect(page.get_by_role("status")).to_have_text(re.compile("expected a picture"))
+    expect(status(page)).to_have_text(re.compile("expected a picture"))
     browsing.write(page, "C")
     reads(page, "C")
     expect(page.get_by_alt_text("The chosen picture")).to_be_hidden()
 
 
+def kept(page, hand, count):
+    """The names of the classes of the letters that are kept, when there are so many."""
+    expect(page.locator("#kept")).to_have_text(re.compile(rf"\({count} ") if count else "")
+    return sorted(path.parent.name for path in hand.rglob("*.png"))
+
+
+def test_a_letter_is_corrected_by_a_click_and_a_key_or_by_a_guess(page, hand):
+    browsing.write(page, "LEN")
+    reads(page, "LEN")
+    text, cards = page.locator("#reading"), page.locator(".cards > li")
+    cards.nth(1).get_by_role("img").click()
+    page.keyboard.press("f")
+    expect(text).to_have_text("LFN")
+    assert kept(page, hand, 1) == ["F"]
+    guess = cards.nth(2).locator(".best button").nth(1)
+    other = guess.locator("span").first.inner_text()
+    guess.click()
+    expect(text).to_have_text(f"LF{other}")
+    assert kept(page, hand, 2) == sorted(["F", other])
+    cards.nth(1).get_by_role("img").click()
+    page.keyboard.press("7")
+    page.keyboard.press("x")
+    expect(text).to_have_text(f"LX{other}")
+    cards.nth(2).get_by_role("button", name="Undo").click()
+    assert kept(page, hand, 1) == ["X"]
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Control+z")
+    expect(text).to_have_text("LEN")
+    assert kept(page, hand, 0) == []
+    expect(page.locator("#correct")).to_contain_text(f"--from {hand}")
+
+
 def test_everything_is_reached_by_the_keyboard(page):
     browsing.write(page, "C")
     names = []
-    for _ in range(3):
+    reads(page, "C")
+    for _ in range(4):
         page.keyboard.press("Tab")
-        names.append(page.evaluate("document.activeElement.id"))
-    assert names == ["undo", "clear", "file"]
+        names.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    assert names == ["undo", "clear", "file", "letter"]
+    page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("Nothing is drawn.")
+    expect(status(page)).to_have_text("Nothing is drawn.")

@@ -2,20 +2,20 @@
 
 import argparse
 import base64
-import contextlib
 import functools
 import io
 import re
 import signal
 import socket
-import threading
 from pathlib import Path
 
 import httpx
+import likeness
 import numpy as np
 import pytest
 import runs
 import served
+from demo_server import serving_with
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -24,58 +24,22 @@ from jaxletters.cli import command_line
 from jaxletters.cli.commands import demo
 from jaxletters.core.errors import UserError
 from jaxletters.data import images
-from jaxletters.data.synthetic import sketch
-from jaxletters.demo import server, serving
+from jaxletters.demo import serving
 from jaxletters.reading import loader
 from jaxletters.reading.classifier import Classifier
 
-NAMES = ("none", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-
-
-class InOrder:
-    """A network for which the first image of a batch is an A, the second a B, and so on."""
-
-    def __init__(self):
-        self.batches = []
-
-    def __call__(self, batch):
-        self.batches.append(batch)
-        return np.log(np.eye(len(NAMES), dtype=np.float32)[1 : 1 + len(batch)] + 1e-3)
-
 
 @functools.cache
-def picture(count, kind="PNG", scale=4, **options):
-    """A row of so many letters, dark on light paper."""
-    drawn, _ = sketch.draw(count, "test", 0)
-    row = Image.fromarray(255 - np.hstack(np.pad(drawn, ((0, 0), (4, 4), (4, 4)))))
+def picture(text="C", kind="PNG", **options):
+    """Writing, dark on light paper, as the bytes of a file."""
     file = io.BytesIO()
-    row.resize((scale * row.width, scale * row.height), Image.Resampling.BICUBIC).save(
-        file, kind, **options
-    )
+    Image.fromarray(likeness.picture_of(text)).save(file, kind, **options)
     return file.getvalue()
-
-
-@contextlib.contextmanager
-def serving_with(call):
-    """A client of the real server, in a thread, on a network that is a function."""
-    classifier = Classifier("small", NAMES, (28, 28), call)
-    with serving.listen("127.0.0.1", 0) as listening:
-        served = serving.server(server.build(classifier, "127.0.0.1"))
-        thread = threading.Thread(target=served.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            with httpx.Client(
-                base_url=serving.url(listening), trust_env=False, timeout=60
-            ) as client:
-                yield client
-        finally:
-            served.should_exit = True
-            thread.join()
 
 
 @pytest.fixture(scope="module")
 def network():
-    return InOrder()
+    return likeness.Likeness()
 
 
 @pytest.fixture(scope="module")
@@ -85,40 +49,71 @@ def client(network):
 
 
 def works(client):
-    return client.post("/read", content=picture(1)).json()["text"] == "A"
+    return client.post("/read", content=picture()).json()["text"] == "C"
 
 
 def test_the_page_names_the_run_and_needs_nothing_else(client):
     response = client.get("/")
     assert response.headers["content-type"] == "text/html; charset=utf-8"
-    assert "<b>small</b> reads it" in response.text
+    assert "<b>small</b> reads" in response.text
     assert not re.findall(r"(?:src|href)=|@import|url\(|https?:", response.text)
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("JPEG", {"quality": 95}), ("BMP", {})])
-def test_letters_are_read_from_left_to_right_in_one_call(client, network, kind, options):
+def test_lines_of_words_of_characters_are_read(client, network, kind, options):
     network.batches.clear()
-    answer = client.post("/read", content=picture(3, kind, **options)).json()
-    assert answer["text"] == "ABC"
-    assert len(network.batches) == 1
-    for i, letter in enumerate(answer["letters"]):
-        left, top, right, bottom = letter["box"]
-        assert 144 * i <= left < right <= 144 * (i + 1)
-        assert 0 <= top < bottom <= 144
-        assert len(letter["best"]) == 5
-        shares = [guess["probability"] for guess in letter["best"]]
+    answer = client.post("/read", content=picture("SON C\nZU", kind, **options)).json()
+    assert answer["text"] == "SON C\nZU"
+    assert [[len(word) for word in line] for line in answer["lines"]] == [[3, 1], [2]]
+    characters = [c for line in answer["lines"] for word in line for c in word]
+    images = np.concatenate(network.batches)
+    for character, letter in zip(characters, "SONCZU", strict=True):
+        left, top, right, bottom = character["box"]
+        assert 0 <= left < right
+        assert 0 <= top < bottom
+        assert character["letter"] == letter == character["best"][0]["letter"]
+        assert character["cut"] in (True, False)
+        shares = [guess["probability"] for guess in character["best"]]
+        assert len(shares) == 5
         assert shares == sorted(shares, reverse=True)
-        assert (letter["best"][0]["letter"], round(shares[0], 2)) == ("ABC"[i], 0.97)
-        encoded = letter["seen"].removeprefix("data:image/png;base64,")
+        encoded = character["seen"].removeprefix("data:image/png;base64,")
         seen = np.array(Image.open(io.BytesIO(base64.b64decode(encoded))))
-        np.testing.assert_array_equal(seen, network.batches[0][i])
+        assert (seen == images).all((1, 2)).any()
 
 
 def test_where_nothing_is_written_nothing_is_read(client):
     blank = io.BytesIO()
     Image.new("RGB", (90, 26), "white").save(blank, "PNG")
     answer = client.post("/read", content=blank.getvalue()).json()
-    assert answer == {"text": "", "letters": []}
+    assert answer == {"text": "", "lines": [], "not_read": []}
+
+
+def test_ink_that_is_not_read_is_answered_with_its_place(client):
+    dotted = likeness.picture_of("SON")
+    dotted[-30:-15, 10:25] = 0
+    file = io.BytesIO()
+    Image.fromarray(dotted).save(file, "PNG")
+    answer = client.post("/read", content=file.getvalue()).json()
+    assert answer["text"] == "SON"
+    (ink,) = answer["not_read"]
+    expected = (10, len(dotted) - 30, 25, len(dotted) - 15)
+    np.testing.assert_allclose(ink["box"], expected, atol=3)
+    assert ink["reason"]
+
+
+def test_several_pages_are_not_read_as_the_first(client):
+    pages = [Image.fromarray(likeness.picture_of(text)) for text in ("C", "S")]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    response = client.post("/read", content=file.getvalue())
+    assert response.status_code == 422
+    assert "several pages" in response.json()["error"]
+
+
+@pytest.mark.parametrize(("name", "told"), [("a", True), ("B", False)])
+def test_the_page_says_that_case_is_not_told(name, told):
+    with serving_with(likeness.Likeness(), names=("A", name)) as client:
+        assert ("Upper and lower case are not told apart" in client.get("/").text) != told
 
 
 @pytest.mark.parametrize(
@@ -149,7 +144,7 @@ def test_what_is_refused_is_answered_by_one_line(client, method, path, headers, 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8000", "[::1]:8000"])
 def test_its_own_names_are_answered(client, host):
     own = {"host": host, "origin": f"http://{host}"}
-    assert client.post("/read", content=picture(1), headers=own).json()["text"] == "A"
+    assert client.post("/read", content=picture(), headers=own).json()["text"] == "C"
 
 
 @pytest.fixture
@@ -188,7 +183,7 @@ def test_a_length_that_lies_is_not_believed(client, declared, sent, status):
 @given(
     st.binary(max_size=300)
     | st.tuples(st.integers(0, 3000), st.binary(min_size=1, max_size=9)).map(
-        lambda damage: (whole := picture(1))[: damage[0]] + damage[1] + whole[damage[0] + 9 :]
+        lambda damage: (whole := picture())[: damage[0]] + damage[1] + whole[damage[0] + 9 :]
     )
 )
 def test_garbage_is_answered_and_leaves_the_server_up(client, garbage):
@@ -207,11 +202,11 @@ def test_an_error_of_its_own_is_answered_too(capfd):
     def call(batch):
         if broken:
             raise ValueError("broken")
-        return InOrder()(batch)
+        return likeness.Likeness()(batch)
 
     with serving_with(call) as client:
         broken.append(True)
-        response = client.post("/read", content=picture(1))
+        response = client.post("/read", content=picture())
         assert response.status_code == 500
         assert "terminal" in response.json()["error"]
         assert response.headers["connection"] == "close"
@@ -225,8 +220,9 @@ def test_the_command_serves_until_ctrl_c(finished_run):
     with served.start(finished_run, "--port", "0") as process:
         address = served.address(process)
         with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
-            assert "<b>small</b> reads it" in client.get("/").text
-            assert len(client.post("/read", content=picture(2)).json()["letters"]) == 2
+            assert "<b>small</b> reads" in client.get("/").text
+            ((word,),) = client.post("/read", content=picture("SO")).json()["lines"]
+            assert len(word) == 2
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate()
     assert (process.returncode, errors) == (0, "")
@@ -274,6 +270,8 @@ def test_what_is_no_run_is_refused():
 
 
 def test_a_network_of_other_images_is_refused(monkeypatch):
-    monkeypatch.setattr(loader, "load", lambda _: Classifier("low", NAMES, (20, 16), InOrder()))
+    monkeypatch.setattr(
+        loader, "load", lambda _: Classifier("low", likeness.NAMES, (20, 16), likeness.Likeness())
+    )
     with pytest.raises(UserError, match="low: expected a network that reads handwriting of 28x28"):
-        demo.run(argparse.Namespace(run=Path("low"), host="127.0.0.1", port=0))
+        demo.run(argparse.Namespace(run=Path("low"), host="127.0.0.1", port=0, corrections=None))

@@ -1,0 +1,259 @@
+"""Teaches a trained reader one hand: its last stages learn letters of that hand, and a new run has them."""
+
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+from PIL import Image
+
+from jaxletters.config import user_code
+from jaxletters.config.builtin_sources import BUILTIN
+from jaxletters.config.hand import Hand
+from jaxletters.config.schema import Config, Split, StageConfig
+from jaxletters.config.slots import ModelConfig, Source
+from jaxletters.config.training import (
+    AugmentConfig,
+    NonLetters,
+    ReturningConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+from jaxletters.core.errors import UserError
+from jaxletters.core.types import Dataset, Json, Variables
+from jaxletters.data import datasets
+from jaxletters.data.formats.alphabets import CAPITALS
+from jaxletters.data.sources import folder_listing, hand
+from jaxletters.evaluation.result import BaseRun, InitialWeights
+from jaxletters.experiments import base, train
+from jaxletters.experiments.base import Base
+from jaxletters.experiments.fitting import Transfer
+from jaxletters.models import networks
+from jaxletters.models.params import by_name
+from jaxletters.reading import bundle, bundle_card, loader, safetensors
+from jaxletters.reading.bundle_card import WEIGHTS
+from jaxletters.reading.classifier import Classifier
+from jaxletters.runs import calibrations
+from jaxletters.runs.snapshot import digest
+from jaxletters.runtime.files import load_json
+
+# One epoch, in which every letter of the hand occurs often and a letter learned before once.
+_EPOCHS, _BATCH_SIZE, _LEARNING_RATE = 1, 64, 1e-3
+# The part of the way back to the weights of the reader, after which it has forgotten little.
+_BACK = 0.3
+_AUGMENT = AugmentConfig(rotation=8, shear=0.15, scale=0.1, shift=1, elastic=0.5)
+
+
+class Taught(NamedTuple):
+    """The outcome of teaching.
+
+    Attributes:
+        folder: the finished run.
+        letters: the number of the hand's letters that were learned.
+        held_out: the number of its letters that were not.
+        before: the share of the held-out letters that the reader had right; in [0, 1].
+        after: the same of the new run.
+        learned: the dataset that was mixed in; "" if none is here.
+        seconds: in all.
+    """
+
+    folder: Path
+    letters: int
+    held_out: int
+    before: float
+    after: float
+    learned: str
+    seconds: float
+
+
+class _Reader(NamedTuple):
+    """The network to teach."""
+
+    classifier: Classifier
+    network: ModelConfig
+    variables: Variables
+    identity: BaseRun
+    dataset: Source | None
+    run: Base | None
+
+
+def teach(reader: Path, letters: Path, folder: Path) -> Taught:
+    """Teaches a reader the letters of one hand.
+
+    Args:
+        reader: a finished run or a bundle; it is not changed.
+        letters: a folder of pictures for each class.
+        folder: the run folder to write; the run of an earlier call is replaced.
+
+    Raises:
+        UserError: the reader or the letters cannot be read, or the folder holds something else.
+    """
+    start = time.monotonic()
+    _check_free(folder)
+    source = _bundled(reader) if bundle.holds_bundle(reader) else _of_run(reader)
+    dataset = _hand(source, letters)
+    held_out = datasets.load(dataset, "test")
+    before = _accuracy(source.classifier, held_out)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".teach-", dir=folder.parent) as work:
+        new = Path(work, folder.name)
+        train.run(_config(source, dataset), new, brief=True, initial=_initial(source))
+        if (calibration := source.classifier.calibration) is not None:
+            calibrations.save(new, calibration)
+        after = _accuracy(loader.load(new), held_out)
+        if folder.exists():
+            shutil.move(folder, Path(work, "former"))
+        shutil.move(new, folder)
+    return Taught(
+        folder,
+        letters=len(hand.letters(dataset, "train")[1]),
+        held_out=len(held_out.labels),
+        before=before,
+        after=after,
+        learned=", ".join(learned.name for learned in dataset.learned),
+        seconds=time.monotonic() - start,
+    )
+
+
+def _check_free(folder: Path) -> None:
+    """Raises a UserError unless a folder is free, or holds a run that `teach` wrote."""
+    file = folder / "config.json"
+    if file.is_file():
+        stored: Json = load_json(file)
+        dataset = stored.get("dataset") if isinstance(stored, dict) else None
+        if isinstance(dataset, dict) and dataset.get("class") == Hand.__name__:
+            return
+    elif not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    raise UserError(
+        f"{folder}: expected a new folder, or one that teach wrote, found something else; choose another "
+        "with --to"
+    )
+
+
+def _of_run(folder: Path) -> _Reader:
+    """Returns the network of a finished run."""
+    origin = base.of_run(folder)
+    values = load_json(folder / "config.json")
+    return _Reader(
+        loader.from_run(origin.run),
+        origin.run.network,
+        origin.run.variables,
+        origin.identity,
+        user_code.load_part(values["dataset"], Source, folder),
+        origin,
+    )
+
+
+def _bundled(folder: Path) -> _Reader:
+    """Returns the network of a bundle that has its weights."""
+    card = bundle_card.load(folder)
+    if WEIGHTS not in card["files"]:
+        raise UserError(
+            f"{folder}: expected a bundle with {WEIGHTS}, found one without; export the run again, or "
+            "name the run"
+        )
+    classifier = bundle.load(folder)
+    network = user_code.load_part(card["network"], ModelConfig, None)
+    model = networks.build(network, len(classifier.class_names), classifier.image_shape)
+    template = jax.eval_shape(model.init, jax.random.key(0))
+    variables = safetensors.deserialize((folder / WEIGHTS).read_bytes(), template)
+    identity: BaseRun = {
+        "folder": str(folder),
+        "fingerprint": card["fingerprint"],
+        "weights": digest(variables),
+    }
+    dataset = BUILTIN.get(card["dataset"])
+    return _Reader(classifier, network, variables, identity, dataset, None)
+
+
+def _initial(reader: _Reader) -> Transfer:
+    """Returns all weights of the reader as initial weights."""
+    names = [*by_name(reader.variables.params), *by_name(reader.variables.batch_stats)]
+    facts: InitialWeights = {**reader.identity, "taken": names, "new": [], "left": []}
+    no_answers = {*reader.classifier.unused, reader.classifier.non_letter}
+    used = set(range(len(reader.classifier.class_names))) - no_answers
+    return Transfer(reader.variables, reader.run, facts, frozenset(used))
+
+
+def _hand(reader: _Reader, letters: Path) -> Hand:
+    """Returns the dataset to teach."""
+    classifier = reader.classifier
+    learned = reader.dataset
+    return Hand(
+        path=str(letters),
+        class_names=classifier.class_names,
+        size=classifier.image_shape,
+        fit=classifier.fit,
+        pictures="pad" if _are_images(letters, classifier.image_shape) else classifier.fit,
+        inverted=classifier.inverted,
+        learned=(learned,) if learned and learned.is_here() else (),
+    )
+
+
+def _are_images(letters: Path, shape: tuple[int, ...]) -> bool:
+    """Returns whether all pictures of a folder have the size of a network's images."""
+    paths = [path for _, path in folder_listing.list_pictures(str(letters)).splits["train"]]
+    return all(_size(path) == shape[:2] for path in paths)
+
+
+def _size(path: str) -> tuple[int, int] | None:
+    """Returns height and width of a picture, None if it is damaged."""
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except OSError:
+        return None
+
+
+def _config(reader: _Reader, dataset: Hand) -> Config:
+    """Returns the experiment: the last stages learn the hand."""
+    return Config(
+        dataset=dataset,
+        split=Split(validation_per_class=0),
+        model=reader.network,
+        augment=(*_non_letters(reader.classifier), _AUGMENT),
+        stages=(
+            StageConfig(
+                trainable=_last_stages(reader.variables),
+                epochs=_EPOCHS,
+                optimizer=ReturningConfig(
+                    name="adam",
+                    learning_rate=_LEARNING_RATE,
+                    back=_BACK,
+                    schedule=ScheduleConfig(name="one_cycle", warmup=0.2),
+                ),
+            ),
+        ),
+        training=TrainingConfig(batch_size=_BATCH_SIZE),
+        log_every_steps=20,
+    )
+
+
+def _non_letters(classifier: Classifier) -> tuple[NonLetters, ...]:
+    """Returns the augmentation that keeps the meaning of a reader's class of non-letters."""
+    if classifier.non_letter is None:
+        return ()
+    kinds = (NonLetters, *NonLetters.__subclasses__())
+    labelled = [k for k in kinds if classifier.class_names[k.first_letter :][:26] == CAPITALS]
+    return tuple(kind() for kind in labelled[:1])
+
+
+def _last_stages(variables: Variables) -> str:
+    """Returns a pattern of the parameters to train: those of the last stage and of what follows the stages.
+
+    BatchNorm stays as it is, because its statistics are those of many hands. A network without stages trains
+    all parameters.
+    """
+    numbers = [
+        int(m[1]) for name in by_name(variables.params) if (m := re.match(r"stage(\d+)_", name))
+    ]
+    return rf"stage{max(numbers)}_(?!\w*norm)|hidden|logits" if numbers else ".*"
+
+
+def _accuracy(classifier: Classifier, examples: Dataset) -> float:
+    """Returns the share of examples whose most probable class is their own."""
+    return float((classifier.predict(examples.images).labels == examples.labels).mean())

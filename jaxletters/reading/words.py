@@ -1,0 +1,36 @@
+"""The spaces between words: gaps that are wide among the gaps of a page."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Gaps in heights of their line. The first threshold, the least, and a gap that is always a space.
+_FIRST, _LEAST, _ALWAYS = 0.35, 0.22, 1.5
+# The spaces of a page are at least this many times as wide as its other gaps, this much wider, and this wide
+# on average: letters that are all far apart have no spaces between them.
+_RATIO, _DIFFERENCE, _SPACE = 1.7, 0.1, 0.4
+_ROUNDS = 5
+
+
+def threshold(gaps: Sequence[float]) -> float:
+    """Returns the width from which a gap is a space between words, in heights of a line.
+
+    The gaps are divided into two groups by 2-means, which starts at a usual threshold (Lloyd 1982).
+
+    Args:
+        gaps: all gaps between neighbouring characters of a page, in heights of their lines.
+    """
+    widths: NDArray[np.float64] = np.clip(np.array(gaps, np.float64), 0, 1.0)
+    found = _FIRST
+    for _ in range(_ROUNDS):
+        narrow, wide = widths[widths < found], widths[widths >= found]
+        if not len(narrow) or not len(wide):
+            return _ALWAYS
+        found = max(float(narrow.mean() + wide.mean()) / 2, _LEAST)
+    narrow, wide = widths[widths < found], widths[widths >= found]
+    if not len(narrow) or not len(wide):
+        return _ALWAYS
+    if wide.mean() < max(_RATIO * narrow.mean() + _DIFFERENCE, _SPACE):
+        return _ALWAYS
+    return found

@@ -1,0 +1,32 @@
+"""Gaps between characters become spaces between words."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxletters.reading import words
+
+
+@given(
+    st.lists(st.floats(0.0, 0.25), min_size=1, max_size=30),
+    st.lists(st.floats(0.6, 1.2), min_size=1, max_size=8),
+)
+def test_gaps_of_two_kinds_are_told_apart(letters, spaces):
+    found = words.threshold([*letters, *spaces])
+    assert max(letters) < found <= min(spaces)
+
+
+@given(st.floats(0.05, 1.0), st.lists(st.floats(0.8, 1.25), max_size=20))
+def test_letters_that_are_all_as_far_apart_have_no_spaces(width, factors):
+    gaps = [width * factor for factor in factors]
+    assert all(gap < words.threshold(gaps) for gap in gaps)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_gaps_is_irrelevant(seed):
+    rng = np.random.default_rng(seed)
+    gaps = rng.uniform(0, 1, 12)
+    assert words.threshold(gaps.tolist()) == pytest.approx(
+        words.threshold(rng.permutation(gaps).tolist())
+    )
