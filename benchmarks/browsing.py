@@ -20,8 +20,9 @@ _FLAGS = (
     "--disable-component-update",
     "--no-first-run",
 )
-# Height and gap of letters, as shares of the height of the board.
-_TALL, _GAP = 0.55, 0.12
+# As shares of the height of a line: the height of letters, their baseline, and the gaps between letters
+# and between words.
+_TALL, _BASE, _GAP, _SPACE = 0.55, 0.74, 0.12, 0.5
 
 
 def chromium() -> str | None:
@@ -46,23 +47,37 @@ def opened() -> Iterator[Browser]:
             browser.close()
 
 
-def write(page: Page, word: str) -> None:
-    """Writes a word on the demo's board, with the mouse, in the middle."""
+def write(page: Page, text: str) -> None:
+    """Writes words, in one or more lines, on the demo's board with the mouse."""
     board = page.locator("#canvas").bounding_box()
     assert board
-    letters = [sketch.paths(strokes.LETTERS[letter].test[0]) for letter in word]
+    lines = text.split("\n")
+    height = board["height"] / len(lines)
+    for i, line in enumerate(lines):
+        _write_line(page, line, board["x"], board["y"] + i * height, board["width"], height)
+
+
+def _write_line(
+    page: Page, line: str, left: float, top: float, width: float, height: float
+) -> None:
+    """Writes a line in the middle of its place."""
+    letters = [sketch.paths(strokes.LETTERS[letter].test[0]) for letter in line if letter != " "]
     lows, highs = zip(*(_edges(letter) for letter in letters), strict=True)
-    widths = [high[0] - low[0] for low, high in zip(lows, highs, strict=True)]
-    gap = _GAP / _TALL
-    room = 0.9 * board["width"] / (sum(widths) + gap * (len(word) - 1))
-    size = min(_TALL * board["height"], room)
-    x = board["x"] + (board["width"] - size * (sum(widths) + gap * (len(word) - 1))) / 2
-    base = board["y"] + 0.74 * board["height"]
-    for letter, low, high, width in zip(letters, lows, highs, widths, strict=True):
+    # The gap before each letter, in units of the height of letters.
+    gaps = [
+        0 if not before else _SPACE / _TALL if before[-1] == " " else _GAP / _TALL
+        for before in (line[:i] for i, letter in enumerate(line) if letter != " ")
+    ]
+    total = sum(high[0] - low[0] for low, high in zip(lows, highs, strict=True)) + sum(gaps)
+    size = min(_TALL * height, 0.9 * width / total)
+    x = left + (width - size * total) / 2
+    base = top + _BASE * height
+    for letter, low, high, gap in zip(letters, lows, highs, gaps, strict=True):
+        x += size * gap
         corner = np.array([x, base - size * (high[1] - low[1])])
         for stroke in letter:
             _draw(page, (stroke - low) * size + corner)
-        x += size * (width + gap)
+        x += size * (high[0] - low[0])
 
 
 def _edges(letter: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -51,6 +51,20 @@ def save(page: Page, path: Path) -> None:
     print(f"{path}: {shot.width} x {shot.height}, {path.stat().st_size / 1000:.0f} kB")
 
 
+def show_demo(browser: Browser, to: Path) -> None:
+    """Takes the screenshots of the demo, with the reader of the package."""
+    with served(None) as address:
+        for name, size, scheme in (
+            ("demo.png", DESKTOP, "light"),
+            ("demo_dark.png", DESKTOP, "dark"),
+            ("demo_phone.png", PHONE, "light"),
+        ):
+            with page_of(browser, address, size, scheme) as page:
+                write(page, WORD)
+                expect(page.locator("#status")).to_have_text(f"Reads {WORD}", timeout=60_000)
+                save(page, to / name)
+
+
 def compare(runs: list[Path], folder: Path) -> str:
     """Writes the comparison of some runs; returns its URL."""
     command = [
@@ -76,20 +90,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.to.mkdir(parents=True, exist_ok=True)
     report = (arguments.run / "report" / "index.html").absolute().as_uri()
-    with (
-        served(arguments.run) as address,
-        opened() as browser,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        for name, size, scheme in (
-            ("demo.png", DESKTOP, "light"),
-            ("demo_dark.png", DESKTOP, "dark"),
-            ("demo_phone.png", PHONE, "light"),
-        ):
-            with page_of(browser, address, size, scheme) as page:
-                write(page, WORD)
-                expect(page.get_by_role("status")).to_have_text(f"Reads {WORD}")
-                save(page, arguments.to / name)
+    with opened() as browser, tempfile.TemporaryDirectory() as folder:
+        show_demo(browser, arguments.to)
         compared = compare([arguments.run, *arguments.others], Path(folder) / "comparison")
         for name, size, address in (
             ("report.png", DESKTOP, report),

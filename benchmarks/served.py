@@ -11,10 +11,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def start(run: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Starts `jaxletters demo` on a run; its output is read through pipes."""
+def start(run: Path | None, *arguments: str) -> subprocess.Popen[str]:
+    """Starts `jaxletters demo` on a run, or on the package's reader; its output is read through pipes."""
+    named = [] if run is None else [str(run.absolute())]
     return subprocess.Popen(
-        [sys.executable, "-m", "jaxletters.cli.main", "demo", str(run.absolute()), *arguments],
+        [sys.executable, "-m", "jaxletters.cli.main", "demo", *named, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -32,9 +33,9 @@ def address(process: subprocess.Popen[str]) -> str:
 
 
 @contextlib.contextmanager
-def served(run: Path) -> Iterator[str]:
+def served(run: Path | None, *arguments: str) -> Iterator[str]:
     """Serves the demo on a free port, and yields its address."""
-    with start(run, "--port", "0") as process:
+    with start(run, "--port", "0", *arguments) as process:
         try:
             yield address(process)
         finally:
