@@ -16,12 +16,14 @@ def get_config() -> jl.Config:
         augment=(
             jl.NonLetters(),
             jl.EntryStrokes(),
+            jl.LetterCuts(),
             jl.AugmentConfig(
                 rotation=11,
                 shear=0.2,
                 scale=0.12,
                 shift=1,
                 elastic=0.65,
+                filled=0.15,
                 low_resolution=0.05,
             ),
             # Photographs have sharper strokes than EMNIST. The network must know both, or it takes the

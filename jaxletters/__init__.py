@@ -50,6 +50,7 @@ from jaxletters.config.sources import Tfds as Tfds
 from jaxletters.config.training import AugmentConfig as AugmentConfig
 from jaxletters.config.training import CheckpointConfig as CheckpointConfig
 from jaxletters.config.training import EntryStrokes as EntryStrokes
+from jaxletters.config.training import LetterCuts as LetterCuts
 from jaxletters.config.training import LossConfig as LossConfig
 from jaxletters.config.training import NonCharacters as NonCharacters
 from jaxletters.config.training import NonLetters as NonLetters

@@ -28,6 +28,7 @@ class AugmentConfig(Augmentation):
         elastic: standard deviation of a smooth displacement of every pixel, in pixels.
         stroke: largest distance from one half of the threshold that turns a blurred image into ink: strokes
             become thinner and thicker.
+        filled: share of images of which small loops and corners fill with ink, as with a thick pen.
         low_resolution: share of images that are reduced to 20x16 bits and enlarged again.
         erase: largest edge of a square that is erased to paper, in pixels.
     """
@@ -38,6 +39,7 @@ class AugmentConfig(Augmentation):
     shift: float = setting(0.0, low=0)
     elastic: float = setting(0.0, low=0)
     stroke: float = setting(0.0, low=0, high=0.25)
+    filled: float = setting(0.0, low=0, high=1)
     low_resolution: float = setting(0.0, low=0, high=1)
     erase: int = setting(0, low=0, high=28)
 
@@ -104,10 +106,12 @@ class NonCharacters(NonLetters):
 
 @dataclasses.dataclass(frozen=True)
 class EntryStrokes(Augmentation):
-    """Adds a short stroke at the left or the right of some of EMNIST's letters, as joined writing has.
+    """Adds a stroke at the left or the right of some of EMNIST's letters, as joined writing has.
+
+    Only to letters that it does not turn into others.
 
     Attributes:
-        share: share of these letters that get a stroke.
+        share: share of the images that get strokes, if their letter can have them.
     """
 
     share: float = setting(0.2, low=0, high=1)
@@ -116,9 +120,30 @@ class EntryStrokes(Augmentation):
         self, key: "jax.Array", images: "jax.Array", labels: "jax.Array"
     ) -> "tuple[jax.Array, jax.Array]":
         """Returns the images, some with a stroke, and the labels; see the base class."""
-        from jaxletters.training import non_letters
+        from jaxletters.training import joined_letters
 
-        return non_letters.join_strokes(key, images, labels, self), labels
+        return joined_letters.join_strokes(key, images, labels, self), labels
+
+
+@dataclasses.dataclass(frozen=True)
+class LetterCuts(Augmentation):
+    """Makes some letters look as if they were cut from a neighbour that touches them.
+
+    They lack a little of one side, or have a little of another letter there.
+
+    Attributes:
+        share: share of the images that are changed.
+    """
+
+    share: float = setting(0.15, low=0, high=1)
+
+    def apply_batch(
+        self, key: "jax.Array", images: "jax.Array", labels: "jax.Array"
+    ) -> "tuple[jax.Array, jax.Array]":
+        """Returns the images, some of them cut, and the labels; see the base class."""
+        from jaxletters.training import joined_letters
+
+        return joined_letters.cut_out(key, images, labels, self)
 
 
 @dataclasses.dataclass(frozen=True)

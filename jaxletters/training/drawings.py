@@ -18,26 +18,30 @@ class Drawings(NamedTuple):
     Attributes:
         ends: the ends of each segment, x to the right and y down: float32 `[n, SEGMENTS, 2, 2]`.
         strokes: one-hot number of each segment's stroke: float32 `[n, SEGMENTS, STROKES]`.
+        divisible: bool `[n]`, whether the left and the right part are not letters either.
     """
 
     ends: NDArray[np.float32]
     strokes: NDArray[np.float32]
+    divisible: NDArray[np.bool_]
 
 
 @functools.cache
 def drawings(digits: bool) -> Drawings:
     """Returns all drawings, with or without digits; shapes that vary most occur several times."""
     numerals = _digits() if digits else []
-    all_strokes = [*_faces(), *_arrows(), *_rules(), *numerals, *_signs(), *_things()]
+    divisible = [*_faces(), *_spirals()]
+    all_strokes = [*divisible, *_arrows(), *_rules(), *numerals, *_signs(), *_things()]
     ends = np.zeros((len(all_strokes), SEGMENTS, 2, 2), np.float32)
     numbers = np.zeros((len(all_strokes), SEGMENTS), np.int64)
-    for i, strokes in enumerate(all_strokes):
-        segments = [np.stack([stroke[:-1], stroke[1:]], axis=1) for stroke in strokes]
+    for i, drawing in enumerate(all_strokes):
+        segments = [np.stack([stroke[:-1], stroke[1:]], axis=1) for stroke in drawing]
         count = sum(map(len, segments))
         ends[i] = segments[0][0]
         ends[i, :count] = np.concatenate(segments)
-        numbers[i, :count] = np.repeat(np.arange(len(strokes)), list(map(len, segments)))
-    return Drawings(ends, np.eye(STROKES, dtype=np.float32)[numbers])
+        numbers[i, :count] = np.repeat(np.arange(len(drawing)), list(map(len, segments)))
+    strokes = np.eye(STROKES, dtype=np.float32)[numbers]
+    return Drawings(ends, strokes, np.arange(len(ends)) < len(divisible))
 
 
 def _line(*numbers: float) -> _Points:
@@ -76,6 +80,17 @@ def _faces() -> list[list[_Points]]:
     faces += [[head, *round_eyes, smile], [head, *round_eyes, straight], [head, *eyes]]
     ears = [_line(-0.9, -0.5, -0.8, -1.2, -0.4, -0.9), _line(0.9, -0.5, 0.8, -1.2, 0.4, -0.9)]
     return [*faces, [head, *ears, *eyes, smile]]
+
+
+def _spirals() -> list[list[_Points]]:
+    spirals: list[list[_Points]] = []
+    for turns in (1.8, 2.4, 3.0, 3.6):
+        angles = 2 * np.pi * turns * np.sqrt(np.linspace(0.02, 1, SEGMENTS + 1))
+        for direction in (1, -1):
+            around = np.stack([np.cos(angles), direction * np.sin(angles)], axis=1)
+            spirals.append([angles[:, None] / angles[-1] * around])
+    rings = [_arc(0, 0, r, r, parts=SEGMENTS // 3) for r in (0.35, 0.68, 1)]
+    return [*spirals, rings, rings[1:]]
 
 
 def _arrows() -> list[list[_Points]]:

@@ -1,7 +1,6 @@
 """Training images that are not one letter: pairs, pieces, drawings; pure functions of a key.
 
-They are made from the letters of the batch and from segments of pen strokes, as matrix products and
-distances, because these are fast on every device.
+They are made from the letters of the batch and from segments of pen strokes.
 """
 
 import functools
@@ -10,22 +9,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxletters.config.training import EntryStrokes, NonLetters
+from jaxletters.config.training import NonLetters
 from jaxletters.training.drawings import SEGMENTS, STROKES, drawings
+from jaxletters.training.letter_images import (
+    FILLED,
+    SOFTNESS,
+    box,
+    is_one_of,
+    on_canvas,
+    pen_strokes,
+    resampling,
+    thick,
+)
 
-# The longer side of a character on EMNIST's canvas, as a share of the canvas.
-_FILLED = 22 / 28
-# Pixels over which the edge of a pen stroke goes from paper to ink, as in EMNIST.
-_SOFTNESS = 2.0
 # Shares of the kinds of non-letters: pairs side by side, pairs above each other, pieces of letters, drawings,
-# scribbles, letters under a scribble. A blob is a drawing or scribble with a thick pen.
-_PAIR, _STACK, _PIECE, _DRAWING, _SCRIBBLE, _STRUCK_OUT = range(6)
-_KINDS = np.array([0.3, 0.06, 0.1, 0.4, 0.09, 0.05])
-_BLOBS = 0.06
+# scribbles, letters under a scribble, blots.
+_PAIR, _STACK, _PIECE, _DRAWING, _SCRIBBLE, _STRUCK_OUT, _BLOT = range(7)
+_KINDS = np.array([0.27, 0.05, 0.1, 0.37, 0.1, 0.04, 0.07])
+# The share of drawings and scribbles of which only one side is there, as after a cut.
+_CUT = 0.4
 # Letters of which the left or the right part is no other letter, in both cases.
 _LEFT_PIECES, _RIGHT_PIECES = "JSXZ", "BCEFKOPRSXZ"
-# Letters that a stroke at the lower left or right does not turn into others.
-_JOINED = "ACDEGHMNOQSU"
 
 
 def replace(
@@ -69,48 +73,23 @@ def _non_letter(
     """
     kind_key, pair_key, piece_key, drawing_key = jax.random.split(key, 4)
     kind = jax.random.choice(kind_key, len(_KINDS), p=_KINDS)
-    is_left, is_right = _is_one_of(_LEFT_PIECES, number), _is_one_of(_RIGHT_PIECES, number)
+    is_left, is_right = is_one_of(_LEFT_PIECES, number), is_one_of(_RIGHT_PIECES, number)
     kind = jnp.where((kind == _PIECE) & ~(is_left | is_right), _PAIR, kind)
     stacked = kind == _STACK
     first, second = (jnp.where(stacked, x.T, x) for x in (image, neighbour))
     pair = _pair(pair_key, first, second)
     drawing = _drawing(drawing_key, image.shape[0], kind != _DRAWING, digits)
     return jnp.select(
-        [kind == _PAIR, stacked, kind == _PIECE, kind == _STRUCK_OUT],
-        [pair, pair.T, _piece(piece_key, image, is_left, is_right), jnp.maximum(image, drawing)],
+        [kind == _PAIR, stacked, kind == _PIECE, kind == _STRUCK_OUT, kind == _BLOT],
+        [
+            pair,
+            pair.T,
+            _piece(piece_key, image, is_left, is_right),
+            jnp.maximum(image, drawing),
+            _blot(drawing_key, image.shape[0]),
+        ],
         drawing,
     )
-
-
-def _is_one_of(letters: str, numbers: jax.Array) -> jax.Array:
-    """Returns whether numbers, 0 for A, are those of letters."""
-    return (numbers[..., None] == np.array([ord(letter) - ord("A") for letter in letters])).any(-1)
-
-
-def _extent(occupied: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns where the true values of a bool `[n]` start and end, in pixels from the left edge."""
-    return jnp.argmax(occupied), len(occupied) - jnp.argmax(occupied[::-1])
-
-
-def _resampling(size: int, source: jax.Array, target: jax.Array, scale: jax.Array) -> jax.Array:
-    """Returns the matrix that scales an axis and moves the position `source` to `target`: `[size, size]`.
-
-    Each row is the mean over the interval that a new pixel covers, at least one old pixel wide.
-    """
-    pixels = jnp.arange(size) + 0.5
-    positions = (pixels[:, None] - target) / scale + source
-    covered = jnp.maximum(1, 1 / scale)
-    ends = jnp.minimum(positions + covered / 2, pixels + 0.5)
-    starts = jnp.maximum(positions - covered / 2, pixels - 0.5)
-    return jnp.clip(ends - starts, 0, None) / covered
-
-
-def _thick(image: jax.Array, share: jax.Array) -> jax.Array:
-    """Returns strokes up to two pixels wider, by a share from 0 to 1."""
-    padded = jnp.pad(image, 1)
-    rows = jnp.maximum(jnp.maximum(padded[:-2], padded[2:]), padded[1:-1])
-    grown = jnp.maximum(jnp.maximum(rows[:, :-2], rows[:, 2:]), rows[:, 1:-1])
-    return image + share * (grown - image)
 
 
 def _pair(key: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
@@ -118,9 +97,9 @@ def _pair(key: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
     size = first.shape[0]
     u = jax.random.uniform(key, (7,))
     # Reducing a letter makes its strokes thin; the reading restores their usual width.
-    first, second = _thick(first, u[0]), _thick(second, u[0])
-    (left_1, right_1), (left_2, right_2) = (_extent((x > 0.5).any(0)) for x in (first, second))
-    (top_1, bottom_1), (top_2, bottom_2) = (_extent((x > 0.5).any(1)) for x in (first, second))
+    first, second = thick(first, u[0]), thick(second, u[0])
+    left_1, top_1, right_1, bottom_1 = box(first)
+    left_2, top_2, right_2, bottom_2 = box(second)
     part = jnp.where(u[1] < 0.7, 1, 0.35 + 0.45 * jax.random.uniform(jax.random.fold_in(key, 1)))
     right_2 = left_2 + part * (right_2 - left_2)
     second = jnp.where(jnp.arange(size) < right_2, second, 0)
@@ -131,14 +110,14 @@ def _pair(key: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
     width = start + relative * (right_2 - left_2)
     top = jnp.minimum(top_1 - bottom_1, lower - relative * (bottom_2 - top_2))
     bottom = jnp.maximum(0, lower)
-    scale = _FILLED * size / jnp.maximum(width, bottom - top)
+    scale = FILLED * size / jnp.maximum(width, bottom - top)
     # Narrow writing: up to half as high again, if that fits.
-    upright = scale * jnp.minimum(1 + 0.5 * u[5], _FILLED * size / (scale * (bottom - top)))
+    upright = scale * jnp.minimum(1 + 0.5 * u[5], FILLED * size / (scale * (bottom - top)))
     x, y = size / 2 - scale * width / 2, size / 2 - upright * (bottom + top) / 2
     placed = [
-        _resampling(size, low, y + upright * shift, upright * zoom)
+        resampling(size, low, y + upright * shift, upright * zoom)
         @ image
-        @ _resampling(size, left, x + scale * offset, scale * zoom).T
+        @ resampling(size, left, x + scale * offset, scale * zoom).T
         for image, left, low, offset, shift, zoom in (
             (first, left_1, bottom_1, 0, 0, 1),
             (second, left_2, bottom_2, start, lower, relative),
@@ -148,35 +127,35 @@ def _pair(key: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
 
 
 def _piece(key: jax.Array, image: jax.Array, is_left: jax.Array, is_right: jax.Array) -> jax.Array:
-    """Returns the left or the right part of a letter, enlarged to the canvas as the reading does it."""
-    size = image.shape[0]
+    """Returns the left or the right part of a letter, where the reading would place it."""
     u = jax.random.uniform(key, (2,))
-    left, right = _extent((image > 0.5).any(0))
-    cut = left + (0.35 + 0.3 * u[0]) * (right - left)
-    from_left = is_left & ((u[1] < 0.5) | ~is_right)
-    pixels = jnp.arange(size)
-    part = jnp.where(jnp.where(from_left, pixels < cut, pixels >= cut), image, 0)
-    (left, right), (top, bottom) = _extent((part > 0.5).any(0)), _extent((part > 0.5).any(1))
-    scale = jnp.minimum(_FILLED * size / jnp.maximum(right - left, bottom - top), 1.7)
-    rows = _resampling(size, (top + bottom) / 2, jnp.float32(size / 2), scale)
-    columns = _resampling(size, (left + right) / 2, jnp.float32(size / 2), scale)
-    return jnp.clip((rows @ part @ columns.T - 0.5) * scale + 0.5, 0, 1)
+    return _side(image, 0.35 + 0.3 * u[0], is_left & ((u[1] < 0.5) | ~is_right))
+
+
+def _side(image: jax.Array, share: jax.Array, is_left: jax.Array) -> jax.Array:
+    """Returns the left or the right part of what is on a canvas, cut at a share of its width."""
+    left, _, right, _ = box(image)
+    cut = left + share * (right - left)
+    pixels = jnp.arange(image.shape[0])
+    return on_canvas(jnp.where(jnp.where(is_left, pixels < cut, pixels >= cut), image, 0))
 
 
 def _drawing(key: jax.Array, size: int, scribbled: jax.Array, digits: bool) -> jax.Array:
-    """Returns a drawing or a scribble in the middle of the canvas, with a random pen."""
+    """Returns a drawing or a scribble in the middle of the canvas with a random pen, or one side of it."""
     choice_key, shape_key, scribble_key, pen_key = jax.random.split(key, 4)
     table = drawings(digits)
     number = jax.random.randint(choice_key, (), 0, len(table.ends))
     ends = _distort(shape_key, jnp.asarray(table.ends)[number], jnp.asarray(table.strokes)[number])
     ends = jnp.where(scribbled, _scribble(scribble_key), ends)
-    u = jax.random.uniform(pen_key, (3,))
-    pen = jnp.where(u[0] < _BLOBS, 7 + 9 * u[1], 1.8 + 2.4 * u[1])
+    u = jax.random.uniform(pen_key, (5,))
+    pen = 1.8 + 2.4 * u[0]
     low, high = ends.min((0, 1)), ends.max((0, 1))
     # Some drawings are smaller than the canvas allows, as specks are.
-    length = _FILLED * size * jnp.where(u[2] < 0.1, 0.5, 1) - pen
+    length = FILLED * size * jnp.where(u[1] < 0.1, 0.5, 1) - pen
     points = (ends - (low + high) / 2) * length / jnp.maximum((high - low).max(), 0.05) + size / 2
-    return _pen_strokes(points, pen, size)
+    drawn = pen_strokes(points, pen, size)
+    is_cut = (u[2] < _CUT) & (scribbled | jnp.asarray(table.divisible)[number])
+    return jnp.where(is_cut, _side(drawn, 0.3 + 0.4 * u[3], u[4] < 0.5), drawn)
 
 
 def _distort(key: jax.Array, ends: jax.Array, strokes: jax.Array) -> jax.Array:
@@ -193,75 +172,33 @@ def _distort(key: jax.Array, ends: jax.Array, strokes: jax.Array) -> jax.Array:
 
 
 def _scribble(key: jax.Array) -> jax.Array:
-    """Returns a line that goes to and fro: float32 `[SEGMENTS, 2, 2]`."""
-    u = jax.random.uniform(key, (9,))
+    """Returns a line without a plan: loops, or a zigzag; float32 `[SEGMENTS, 2, 2]`."""
+    shape_key, loop_key = jax.random.split(key)
+    u = jax.random.uniform(shape_key, (5,))
     time = jnp.linspace(0, 1, SEGMENTS + 1)
-    # Loops: sums of sines. Zigzags: a triangle wave of three to five periods along a line.
-    turns = 6.283 * (2.5 + 3 * u[:2])
-    x = jnp.sin(turns[0] * time + 6.3 * u[2]) + u[3] * jnp.cos(9 * time + 6.3 * u[4])
-    y = jnp.sin(turns[1] * time + 6.3 * u[5]) + u[6] * jnp.cos(9 * time + 6.3 * u[7])
-    wave = jnp.abs((6 + 4 * u[2]) * time % 2 - 1)
-    zigzag = jnp.stack([2 * time - 1 + 0.6 * u[3] * wave, (0.4 + u[5]) * wave], axis=-1)
-    points = jnp.where(u[8] < 0.5, jnp.stack([x, y], axis=-1), zigzag)
+    # Sums of three sines along each axis; a triangle wave of three to five periods along a line.
+    sizes, turns, phases = jax.random.uniform(loop_key, (3, 3, 2))
+    waves = jnp.sin(6.283 * ((0.5 + 4.5 * turns) * time[:, None, None] + phases))
+    loops = ((0.3 + sizes) * waves).sum(1)
+    wave = jnp.abs((6 + 4 * u[0]) * time % 2 - 1)
+    zigzag = jnp.stack([2 * time - 1 + 0.6 * u[1] * wave, (0.4 + u[2]) * wave], axis=-1)
+    points = jnp.where(u[3] < 0.65, loops, zigzag)
     return jnp.stack([points[:-1], points[1:]], axis=1)
 
 
-def _pen_strokes(ends: jax.Array, pen: jax.Array | float, size: int) -> jax.Array:
-    """Returns the ink of segments, float32 `[size, size]`: from the distance of each pixel to the nearest.
-
-    Args:
-        ends: `[segments, 2, 2]`, the ends (x, y) of each segment in pixels from the top left corner.
-        pen: width of the pen in pixels.
-        size: side of the image.
-    """
-    pixels = jnp.arange(size) + 0.5
-    start, along = ends[:, 0], ends[:, 1] - ends[:, 0]
-    x = pixels - start[:, 0, None, None]
-    y = pixels[:, None] - start[:, 1, None, None]
-    dx, dy = along[:, 0, None, None], along[:, 1, None, None]
-    nearest = jnp.clip((x * dx + y * dy) / jnp.maximum(dx**2 + dy**2, 1e-6), 0, 1)
-    squares = jnp.square(x - nearest * dx) + jnp.square(y - nearest * dy)
-    distance = jnp.sqrt(squares.min(0) + 1e-12)
-    return jnp.clip((pen / 2 - distance) / _SOFTNESS + 0.5, 0, 1)
-
-
-def join_strokes(
-    key: jax.Array, images: jax.Array, labels: jax.Array, config: EntryStrokes
-) -> jax.Array:
-    """Adds to some letters a short thin stroke at the left or the right, as joined writing has.
-
-    Only to letters that it does not turn into others: the stroke of I would make it an L.
-
-    Args:
-        key: the PRNG key of the batch.
-        images: float32 `[b, n, n]` in [0, 1].
-        labels: int32 `[b]`, numbered as in EMNIST Letters.
-        config: the share of letters.
-
-    Returns:
-        float32 `[b, n, n]`.
-    """
-    chosen = jax.random.bernoulli(key, config.share, labels.shape) & _is_one_of(_JOINED, labels - 1)
-    keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(len(images)))
-    return jnp.where(chosen[:, None, None], jax.vmap(_with_stroke)(keys, images), images)
-
-
-def _with_stroke(key: jax.Array, image: jax.Array) -> jax.Array:
-    """Returns a letter, float32 `[n, n]`, with a stroke; smaller where that would leave the canvas."""
-    size = image.shape[0]
-    u = jax.random.uniform(key, (5,))
-    turned = jnp.where(u[0] < 0.5, image, image[:, ::-1])
-    (left, right), (top, bottom) = _extent((turned > 0.5).any(0)), _extent((turned > 0.5).any(1))
-    # From the lower left up to the ink of a row in the lower part of the letter.
-    row = bottom - (0.06 + 0.24 * u[1]) * (bottom - top)
-    touched = jnp.argmax(turned[jnp.int32(row)] > 0.5)
-    length, rise = 3 + 3 * u[2], (bottom - row) * u[3]
-    start = jnp.minimum(left, touched - length)
-    scale = jnp.minimum(1, _FILLED * size / jnp.maximum(right - start, bottom - top))
-    middle = (start + right) / 2, (top + bottom) / 2
-    rows = _resampling(size, middle[1], jnp.float32(size / 2), scale)
-    smaller = rows @ turned @ _resampling(size, middle[0], jnp.float32(size / 2), scale).T
-    ends = jnp.stack([jnp.stack([start, row + rise]), jnp.stack([touched + 1.0, row])])
-    points = (ends - jnp.stack(middle)) * scale + size / 2
-    joined = jnp.maximum(smaller, _pen_strokes(points[None], 1.5 + 0.8 * u[4], size))
-    return jnp.where(u[0] < 0.5, joined, joined[:, ::-1])
+def _blot(key: jax.Array, size: int) -> jax.Array:
+    """Returns a filled spot with an uneven outline."""
+    outline_key, form_key = jax.random.split(key)
+    u = jax.random.uniform(form_key, (3,))
+    pixels = (jnp.arange(size) + 0.5) / size * 2 - 1
+    angle = 3.14 * u[0]
+    x = pixels * jnp.cos(angle) + pixels[:, None] * jnp.sin(angle)
+    y = pixels[:, None] * jnp.cos(angle) - pixels * jnp.sin(angle)
+    y = y * (1 + 1.5 * u[1])
+    orders = jnp.arange(1, 6)
+    sizes, phases = jax.random.uniform(outline_key, (2, 5))
+    around = orders * jnp.arctan2(y, x)[..., None] + 6.283 * phases
+    radius = 1 + (0.5 * sizes / jnp.sqrt(orders) * jnp.sin(around)).sum(-1)
+    inside = (0.25 + 0.4 * u[2]) * radius - jnp.hypot(x, y)
+    spot = jnp.clip(inside * size / 2 / SOFTNESS + 0.5, 0, 1)
+    return on_canvas(spot)

@@ -20,7 +20,7 @@ from jaxletters.config.training import (
     TrainingConfig,
 )
 
-FINGERPRINT = "b70dc99453dfc9be45080ff16d2c7cbf1bf3975709074bcdac63f6272f83162f"
+FINGERPRINT = "bc542d3743ee63b2c497d4570023a9243b2cf8f2f0cb6ac296cc6034e74e3209"
 
 
 def settings_of(config):

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from jaxletters.config.training import AugmentConfig, Sometimes
 from jaxletters.core import rng
 from jaxletters.data import canvas
-from jaxletters.training.augment import augment, erase, low_resolution, stroke, warp
+from jaxletters.training.augment import augment, erase, fill, low_resolution, stroke, warp
 
 pytestmark = pytest.mark.slow
 
 HEIGHT, WIDTH = 12, 9  # not square, so that a swapped axis shows
 AFFINE = AugmentConfig(rotation=25, shear=0.3, scale=0.2, shift=2)
-EVERYTHING = dataclasses.replace(AFFINE, elastic=0.7, stroke=0.2, low_resolution=0.4, erase=4)
+EVERYTHING = dataclasses.replace(
+    AFFINE, elastic=0.7, stroke=0.2, filled=0.4, low_resolution=0.4, erase=4
+)
 seeds = st.integers(0, 2**32 - 1)
 
 jitted_warp = functools.partial(tiny.quick_jit, static_argnums=2)(warp)
@@ -248,3 +250,26 @@ def test_as_many_images_as_it_says_are_changed_by_another_augmentation():
     changed = np.abs(found - image).max((1, 2)) > 1e-6
     assert changed.mean() == pytest.approx(0.3, abs=0.05)
     assert len(np.unique(found[changed], axis=0)) == changed.sum()
+
+
+def closed(image, radius):
+    """The closing of an image by the cross of radius 1, or the octagon of radius 2."""
+    square, cross = np.ones((3, 3), bool), scipy.ndimage.generate_binary_structure(2, 1)
+    parts = (cross, square)[:radius]
+    for part in parts:
+        image = scipy.ndimage.grey_dilation(image, footprint=part, mode="nearest")
+    for part in parts:
+        image = scipy.ndimage.grey_erosion(image, footprint=part, mode="nearest")
+    return image
+
+
+def test_filling_is_a_closing_by_one_pixel_or_two_with_full_ink():
+    image = np.random.default_rng(0).random((20, 16)).astype(np.float32)
+    image = np.pad(scipy.ndimage.gaussian_filter(image, 1), 3)
+    expected = [np.maximum(image, np.clip(2 * closed(image, r) - 0.3, 0, 1)) for r in (1, 2)]
+    found = np.asarray(
+        tiny.quick_jit(jax.vmap(fill, (0, None)))(jax.random.split(key(0), 30), image)
+    )
+    alike = [np.abs(found - each).max((1, 2)) < 1e-6 for each in expected]
+    assert np.logical_or(*alike).all()
+    assert 5 < alike[0].sum() < 25
