@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from jaxletters.data.synthetic import sketch
 from jaxletters.data.synthetic.strokes import LETTERS
-from jaxletters.reading.letter_image import CANVASES, render
+from jaxletters.reading.letter_image import CANVASES, of_ink
 
 Floats = NDArray[np.floating[Any]]
 
@@ -47,7 +47,7 @@ class Writer:
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         strokes = [stroke @ lean @ turn for stroke in self._forms[label]]
         strokes = _bend(strokes, _JITTER, rng)
-        return render(_ink(strokes, rng.uniform(*_PEN)), CANVASES["emnist"])
+        return of_ink(_ink(strokes, rng.uniform(*_PEN)), CANVASES["emnist"])
 
 
 def _form(letter: str, rng: np.random.Generator) -> list[Floats]:

@@ -164,7 +164,8 @@ def _fragment(pool: Pool, rng: np.random.Generator) -> np.ndarray:
             int(rng.choice([0, n - m])) for n, m in zip(ink.shape, (height, width), strict=True)
         )
         part = ink[y : y + height, x : x + width]
-        if np.ptp(np.flatnonzero((part > 0.5).any(0))) > 0.6 * height and part.mean() < 0.6:
+        columns = np.flatnonzero((part > 0.5).any(0))
+        if len(columns) and np.ptp(columns) > 0.6 * height and part.mean() < 0.6:
             return part
 
 

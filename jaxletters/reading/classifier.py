@@ -17,8 +17,9 @@ from jaxletters.evaluation.conformal import Calibration
 LogitsFn = Callable[[NDArray[np.uint8]], jax.Array]
 """From uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`."""
 
-# The letters of a word in one call; more images in calls that keep every core busy.
-_SMALL_BATCH, _LARGE_BATCH = 16, 256
+# Images per call, one of these, so that few programs are compiled: for the candidates of a letter, for those of
+# a word, and for calls that keep every core busy.
+_BATCH_SIZES = 16, 64, 256
 
 
 def compile_network(model: Model, variables: Variables) -> LogitsFn:
@@ -118,7 +119,8 @@ class Classifier:
         images = images.reshape(-1, *self.image_shape)
         if not len(images):
             return np.empty((0, len(self.class_names)), np.float32)
-        batch_size = _SMALL_BATCH if len(images) <= _SMALL_BATCH else _LARGE_BATCH
+        fitting = [size for size in _BATCH_SIZES if len(images) <= size]
+        batch_size = fitting[0] if fitting else _BATCH_SIZES[-1]
         return inference.in_batches(self.logits_fn, images, batch_size)
 
     def predict(self, images: NDArray[np.uint8]) -> Predictions:

@@ -1,8 +1,9 @@
 """Candidate cuts of strokes in which several letters may be joined."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 from jaxletters.reading.letter_image import Floats
@@ -11,11 +12,13 @@ from jaxletters.reading.strokes import Box
 
 # Shares of the height of a line: the width of a stroke that is cut, the least distance of two cuts and of a
 # cut from the end of its stroke, and the most ink that a cut crosses.
-_MIN_WIDTH, _MIN_DISTANCE, _MAX_INK = 0.7, 0.2, 0.4
+_MIN_WIDTH, _MIN_DISTANCE, _MAX_INK = 0.7, 0.12, 0.4
 # The most cuts of a stroke, for each height of a line in its width.
-_MAX_CUTS = 5.0
+_MAX_CUTS = 6.0
 # What a cut may move sideways, in pixels per row, and its cost: a share of a pixel of ink.
 SIDEWAYS = 0.15
+
+_ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
 
 class Piece(NamedTuple):
@@ -116,23 +119,28 @@ def find_seams(ink: Floats, height: float) -> Seams:
     above, from_above = _cheapest(ink[: middle + 1])
     below, from_below = _cheapest(ink[middle:][::-1])
     cost = above + below - ink[middle]
-    chosen: list[int] = []
+    lowest = cost == _ndimage.minimum_filter1d(cost, 3)
+    minima = _middles(lowest & (cost <= _MAX_INK * height))
     limit = max(round(_MAX_CUTS * columns / height), 1)
-    for column in np.argsort(cost, kind="stable"):
-        if cost[column] > _MAX_INK * height or len(chosen) == limit:
-            break
-        if min(column, columns - column) >= distance and all(
-            abs(column - other) >= distance for other in chosen
-        ):
-            chosen.append(int(column))
+    chosen: list[int] = []
+    for column in minima[np.argsort(cost[minima], kind="stable")].tolist():
+        near = min([column, columns - column, *(abs(column - other) for other in chosen)])
+        if near >= distance and len(chosen) < limit:
+            chosen.append(column)
+    chosen.sort()
     if not chosen:
         return _no_seams(rows)
-    chosen.sort()
     paths = np.array(
         [np.concatenate([_path(from_above, c), _path(from_below, c)[::-1][1:]]) for c in chosen]
     )
     crossed = np.array([ink[np.arange(rows), path].sum() for path in paths], np.float32)
     return Seams(paths, crossed)
+
+
+def _middles(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Returns the middle of each run of true values: int `[runs]`."""
+    ends = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    return (ends[::2] + ends[1::2] - 1) // 2
 
 
 def _no_seams(rows: int) -> Seams:
@@ -147,14 +155,16 @@ def _cheapest(ink: Floats) -> tuple[Floats, NDArray[np.int8]]:
     """
     rows, columns = ink.shape
     steps = np.zeros((rows, columns), np.int8)
-    cost = ink[0].astype(np.float64)
+    padded = np.full(columns + 2, np.inf)
+    cost = padded[1:-1]
+    cost[:] = ink[0]
     for row in range(1, rows):
-        padded = np.pad(cost, 1, constant_values=np.inf)
-        ways = np.stack([padded[1:-1], padded[:-2] + SIDEWAYS, padded[2:] + SIDEWAYS])
-        best = ways.argmin(0)
-        steps[row] = np.array([0, -1, 1], np.int8)[best]
-        cost = ways[best, np.arange(columns)] + ink[row]
-    return cost, steps
+        left, right = padded[:-2] + SIDEWAYS, padded[2:] + SIDEWAYS
+        beside = np.minimum(left, right)
+        moves = beside < cost
+        steps[row, moves] = np.where(left <= right, -1, 1)[moves]
+        cost[:] = np.minimum(cost, beside) + ink[row]
+    return cost.copy(), steps
 
 
 def _path(steps: NDArray[np.int8], column: int) -> NDArray[np.int64]:

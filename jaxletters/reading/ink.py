@@ -27,6 +27,9 @@ _MIN_CONTRAST, _MIN_SIGNAL_TO_NOISE = 20, 4
 _INK_THRESHOLD = 0.4
 # What a stroke exceeds in at least one pixel, and the height of faint marks that are reported, of letters.
 _STROKE_THRESHOLD, _LARGE_MARK = 0.65, 0.5
+# The share of full ink in a break of a stroke where the pen was too light, and the largest size of the break,
+# of the height of letters.
+_LIGHT, _MAX_BREAK = 0.2, 0.3
 # Area of specks as a share of the square of the pen's width.
 _SPECK = 0.3
 # A dark edge of the picture: share of the side that it takes at least, and its depth at most, of the width
@@ -124,7 +127,7 @@ def _ink(rectified: perspective.Rectified, has_edge: bool) -> _Written:
     edges = _clear_edges(difference, 2 * least, has_edge)
     unread = [Unread(box, "the dark edge of the picture") for box in edges]
     unread += [Unread(box, "a line") for box in rules.remove(difference, noise)]
-    ink, height, faint = _strokes(_share(difference, noise))
+    ink, height, faint = _strokes(_bridge(_share(difference, noise)))
     return _Written(ink, height, unread + [Unread(box, "too faint") for box in faint])
 
 
@@ -150,6 +153,31 @@ def _share(difference: Floats, noise: float) -> Floats:
     if full < max(_MIN_CONTRAST, _MIN_SIGNAL_TO_NOISE * noise):
         return np.zeros_like(difference)
     return np.clip((difference - noise) / (full - noise), 0, 1)
+
+
+def _bridge(ink: Floats) -> Floats:
+    """Returns ink in which strokes continue through breaks that are pale but not paper.
+
+    A flat break stays, because it may be what is left of a rule between two letters.
+    """
+    written = ink > _INK_THRESHOLD
+    labels, count = _ndimage.label(written, np.ones((3, 3)))
+    if count < 2:
+        return ink
+    tall = max(y.stop - y.start for y, _ in _ndimage.find_objects(labels))
+    # Without the soft edges of strokes, which are as pale.
+    near = _ndimage.binary_dilation(written, iterations=2)
+    pale = (ink > _LIGHT) & ~written
+    breaks, _ = _ndimage.label(pale & ~near, np.ones((3, 3)))
+    for k, (y, x) in enumerate(_ndimage.find_objects(breaks), 1):
+        height, width = y.stop - y.start, x.stop - x.start
+        if height < width or height > _MAX_BREAK * tall:
+            continue
+        around = slice(max(y.start - 4, 0), y.stop + 4), slice(max(x.start - 4, 0), x.stop + 4)
+        grown = _ndimage.binary_dilation(breaks[around] == k, np.ones((3, 3)), iterations=4)
+        if len(np.unique(labels[around][grown & written[around]])) >= 2:
+            ink[around][grown & pale[around]] = _STROKE_THRESHOLD
+    return ink
 
 
 def _strokes(ink: Floats) -> tuple[Floats, float, list[Box]]:

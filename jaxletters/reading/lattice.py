@@ -27,9 +27,12 @@ _JOIN, _JOIN_GAP, _LETTER, _CUT, _CUT_INK = -0.3, -15.0, -1.2, -0.3, -1.0
 _WIDE, _WIDE_FROM, _NARROW, _NARROW_TO = -2.0, 1.0, -3.0, 0.25
 # A neighbouring piece of which at least this share of the box is inside of a character's box, and its score.
 _INSIDE, _NESTED = 0.8, -4.0
+# A stroke that is no letter and no letters that touch, such as a drawing: its score, and that for each height
+# of its width.
+_NOTHING, _NOTHING_WIDTH = -0.5, -2.6
 # The scores are multiplied by this before the probabilities of paths are compared.
 SHARPNESS = 4.0
-_MIN_PROBABILITY = 1e-6
+MIN_PROBABILITY = 1e-6
 
 
 class Candidate(NamedTuple):
@@ -47,7 +50,7 @@ class Choice(NamedTuple):
 
 
 def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
-    """Returns the runs of pieces of a line that may be characters; every single piece is one.
+    """Returns the runs of pieces of a line that may be characters, among them every piece and every blob.
 
     Args:
         pieces: from left to right.
@@ -55,6 +58,7 @@ def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
     """
     found: list[Candidate] = []
     for first in range(len(pieces)):
+        last = first
         for stop in range(first + 1, min(first + _MAX_PIECES, len(pieces)) + 1):
             run = pieces[first:stop]
             if stop > first + 1:
@@ -64,7 +68,18 @@ def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
                 if right - left > _MAX_WIDTH * height:
                     break
             found.append(Candidate(first, stop))
+            last = stop
+        if pieces[first].cut == 0 and (stop := _end_of_blob(pieces, first)) > last:
+            found.append(Candidate(first, stop))
     return found
+
+
+def _end_of_blob(pieces: Sequence[Piece], first: int) -> int:
+    """Returns the number of the piece after the blob of a piece."""
+    stop = first + 1
+    while stop < len(pieces) and pieces[stop].blob == pieces[first].blob:
+        stop += 1
+    return stop
 
 
 def best_path(
@@ -119,8 +134,30 @@ def scores(
     height: float,
 ) -> NDArray[np.float64]:
     """Returns the score of each candidate: float64 `[candidates]`; arguments as for `best_path`."""
-    shapes = [_shape_score(pieces, candidate, height) for candidate in found]
-    return np.log(np.maximum(letters, _MIN_PROBABILITY)) + np.array(shapes)
+    as_letters = np.log(np.maximum(letters, MIN_PROBABILITY)) + shape_scores(pieces, found, height)
+    return np.maximum(as_letters, nothing_scores(pieces, found, height))
+
+
+def shape_scores(
+    pieces: Sequence[Piece], found: Sequence[Candidate], height: float
+) -> NDArray[np.float64]:
+    """Returns the score of each candidate without what the network makes of it: float64 `[candidates]`."""
+    return np.array([_shape_score(pieces, candidate, height) for candidate in found])
+
+
+def nothing_scores(
+    pieces: Sequence[Piece], found: Sequence[Candidate], height: float
+) -> NDArray[np.float64]:
+    """Returns the score of each whole blob as something that is not read, -inf for others: `[candidates]`."""
+    return np.array([_nothing_score(pieces, candidate, height) for candidate in found])
+
+
+def _nothing_score(pieces: Sequence[Piece], candidate: Candidate, height: float) -> float:
+    first, stop = candidate
+    if pieces[first].cut > 0 or stop != _end_of_blob(pieces, first):
+        return -np.inf
+    left, _, right, _ = union([piece.box for piece in pieces[first:stop]])
+    return _NOTHING + _NOTHING_WIDTH * (right - left) / height
 
 
 def _shape_score(pieces: Sequence[Piece], candidate: Candidate, height: float) -> float:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from jaxletters.core.errors import UserError
 from jaxletters.reading import ink, letter_sheet
-from jaxletters.reading.letter_image import CANVASES, Floats, render
+from jaxletters.reading.letter_image import CANVASES, Floats, of_ink
 
 _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
@@ -69,7 +69,7 @@ def read(photograph: NDArray[np.uint8], name: str) -> Filled:
     boxes: list[int] = []
     for i, place in enumerate(letter_sheet.places()):
         if (letter := _letter(inks[i])) is not None:
-            letters.append((place.letter, render(letter, CANVASES["emnist"])))
+            letters.append((place.letter, of_ink(letter, CANVASES["emnist"])))
             boxes.append(i)
     if not letters:
         raise UserError(

@@ -9,11 +9,11 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from jaxletters.data import resize
-from jaxletters.reading import cuts, lattice, letter_image, lines, strokes, words
+from jaxletters.reading import cuts, lattice, letter_image, lines, strokes, word_lattice, words
 from jaxletters.reading.classifier import Classifier, Predictions
 from jaxletters.reading.cuts import Piece
-from jaxletters.reading.lattice import Candidate
-from jaxletters.reading.letter_image import CANVASES, Canvas, Floats
+from jaxletters.reading.lattice import Candidate, Choice
+from jaxletters.reading.letter_image import CANVASES, Canvas, Floats, Part
 from jaxletters.reading.lines import Line
 from jaxletters.reading.strokes import Box, Stroke
 
@@ -111,63 +111,92 @@ def _read_lines(
         only_whole = classifier.non_letter is None
         cut = cuts.cut_line(ink, labels, line, pieces, only_whole)
         parts.append(_LineCandidates(line, cut, lattice.candidates(cut, line.height)))
-    images = [
-        resize.fit(
-            _image(ink, pieces, part.pieces[first:stop], canvas),
-            classifier.image_shape,
-            1,
-            "stretch",
-        )
-        for part in parts
-        for first, stop in part.found
-    ]
+    images = [image for part in parts for image in _images(ink, pieces, part, canvas)]
+    if classifier.image_shape != images[0].shape:
+        images = [resize.fit(image, classifier.image_shape, 1, "stretch") for image in images]
     predictions = classifier.predict(np.stack(images))
+    return _chosen(parts, images, predictions, [stroke.box for stroke in loose], transform)
+
+
+def _chosen(
+    parts: Sequence[_LineCandidates],
+    images: Sequence[NDArray[np.uint8]],
+    predictions: Predictions,
+    loose: list[Box],
+    transform: NDArray[np.float64],
+) -> Page:
+    """Returns a page of the best characters of its lines; images and predictions are of all candidates."""
     # The root lowers the weight of the class: an ambiguous letter is still one letter.
     letters = np.sqrt(predictions.probabilities.max(1)) * predictions.is_letter
     start = 0
     rows: list[list[Seen]] = []
     for part in parts:
         stop = start + len(part.found)
-        rows.append(_best(part, letters[start:stop], images[start:stop], start))
+        path = lattice.best_path(part.pieces, part.found, letters[start:stop], part.line.height)
+        rows.append([_seen(part, choice, images, start) for choice in path])
         start = stop
     gaps = [_gaps(row) for row in rows]
     space = words.threshold([gap for of_line in gaps for gap in of_line])
     split = [_split(row, of_line, space) for row, of_line in zip(rows, gaps, strict=True)]
-    return Page(split, predictions, [stroke.box for stroke in loose], transform)
+    start = 0
+    for part, line in zip(parts, split, strict=True):
+        line[:] = [_in_context(part, word, predictions, images, start) for word in line]
+        start += len(part.found)
+    return Page(split, predictions, loose, transform)
 
 
-def _best(
+def _seen(
+    part: _LineCandidates, choice: Choice, images: Sequence[NDArray[np.uint8]], start: int
+) -> Seen:
+    """Returns a character of a line, whose first candidate is in row `start` of the predictions."""
+    first, stop = part.found[choice.candidate]
+    run = part.pieces[first:stop]
+    is_cut = run[0].cut > 0 or (stop < len(part.pieces) and part.pieces[stop].cut > 0)
+    box = strokes.union([piece.box for piece in run])
+    row = start + choice.candidate
+    return Seen(box, images[row], row, choice.probability, is_cut)
+
+
+def _in_context(
     part: _LineCandidates,
-    letters: Floats,
+    word: list[Seen],
+    predictions: Predictions,
     images: Sequence[NDArray[np.uint8]],
     start: int,
 ) -> list[Seen]:
-    """Returns the characters on the best path through a line, whose first prediction is in row `start`."""
-    characters: list[Seen] = []
-    for choice in lattice.best_path(part.pieces, part.found, letters, part.line.height):
-        first, stop = part.found[choice.candidate]
-        run = part.pieces[first:stop]
-        is_cut = run[0].cut > 0 or (stop < len(part.pieces) and part.pieces[stop].cut > 0)
-        box = strokes.union([piece.box for piece in run])
-        characters.append(
-            Seen(
-                box, images[choice.candidate], start + choice.candidate, choice.probability, is_cut
-            )
-        )
-    return characters
+    """Returns the characters of a word, cut with regard to which letters follow which."""
+    begin = part.found[word[0].row - start].first
+    end = part.found[word[-1].row - start].stop
+    inside = [k for k, (first, stop) in enumerate(part.found) if begin <= first and stop <= end]
+    if len(inside) == 1:
+        return word
+    found = [part.found[k] for k in inside]
+    rows = start + np.array(inside)
+    height = part.line.height
+    shapes = lattice.shape_scores(part.pieces, found, height)
+    is_letter = np.maximum(predictions.is_letter[rows], lattice.MIN_PROBABILITY)
+    letters = word_lattice.letters(
+        predictions.class_names,
+        predictions.probabilities[rows],
+        shapes + np.log(is_letter),
+        lattice.nothing_scores(part.pieces, found, height),
+    )
+    path = word_lattice.best_path(found, letters)
+    choices = [choice._replace(candidate=inside[choice.candidate]) for choice in path]
+    return [_seen(part, choice, images, start) for choice in choices]
 
 
-def _image(
-    ink: Floats, pieces: NDArray[np.int32], run: Sequence[Piece], canvas: Canvas
+def _images(
+    ink: Floats, pieces: NDArray[np.int32], part: _LineCandidates, canvas: Canvas
 ) -> NDArray[np.uint8]:
-    """Returns the image of a run of pieces for the network: uint8 `[28, 28]`."""
-    left, top, right, bottom = strokes.union([piece.box for piece in run])
-    window = slice(top, bottom), slice(left, right)
-    mask = np.isin(pieces[window], [piece.number for piece in run])
-    # Includes the soft edges of the strokes, but not other characters in the same box.
-    soft: NDArray[np.bool_] = _ndimage.binary_dilation(mask, iterations=2)
-    soft &= mask | (pieces[window] == 0)
-    return letter_image.render(np.where(soft, ink[window], 0), canvas)
+    """Returns the images of the candidates of a line for the network: uint8 `[candidates, 28, 28]`."""
+    outlines = letter_image.outlines(ink, pieces, part.line.box, part.line.height)
+    runs = [part.pieces[first:stop] for first, stop in part.found]
+    letters = [
+        Part([piece.number for piece in run], strokes.union([piece.box for piece in run]))
+        for run in runs
+    ]
+    return letter_image.render(outlines, letters, canvas)
 
 
 def _gaps(characters: Sequence[Seen]) -> list[float]:

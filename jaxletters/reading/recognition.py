@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jaxletters.core.errors import UserError
 from jaxletters.data import resize
 from jaxletters.evaluation import conformal
-from jaxletters.reading import context, ink, letter_image, orientation
+from jaxletters.reading import context, ink, language, letter_image, orientation
 from jaxletters.reading.classifier import Classifier
 from jaxletters.reading.ink import Paper, Unread
 from jaxletters.reading.page import Page, Seen
@@ -241,7 +241,7 @@ def _characters(
     rows = [character.row for character in seen]
     probabilities = np.concatenate(
         [
-            context.apply(
+            _in_word(
                 classifier.class_names,
                 found.predictions.probabilities[[character.row for character in word]],
             )
@@ -270,6 +270,13 @@ def _characters(
             reason=reason,
             is_cut=character.is_cut,
         )
+
+
+def _in_word(
+    class_names: tuple[str, ...], probabilities: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Returns the probabilities of a word's characters, given the others."""
+    return language.apply(class_names, context.apply(class_names, probabilities))
 
 
 def _reason(character: Seen, is_letter: float, certain: float) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from jaxletters.reading.letter_image import Floats
+Floats = NDArray[np.floating[Any]]
 
 Box = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels, the last two exclusive."""
@@ -14,9 +14,12 @@ Box = tuple[int, int, int, int]
 _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
 # Shares of full ink: the threshold of written pixels, and what a stroke must exceed in at least one pixel.
-_INK_THRESHOLD, _STROKE_THRESHOLD = 0.4, 0.65
+INK_THRESHOLD, _STROKE_THRESHOLD = 0.4, 0.65
 # Share of the height of a character: the width of breaks, across which strokes are joined.
 _BREAK = 0.03
+# A stroke inside of another one belongs to it, as the eyes of a face, if it has at most this share of its
+# height, and the other at most this many usual heights: a frame around writing is no character.
+_MAX_INSIDE, _MAX_AROUND = 0.5, 1.6
 
 
 class Stroke(NamedTuple):
@@ -58,7 +61,7 @@ def find_strokes(ink: Floats) -> tuple[NDArray[np.int32], list[Stroke]]:
     Args:
         ink: the share of ink in each pixel, from 0 to 1: float32 `[h, w]`.
     """
-    written = ink > _INK_THRESHOLD
+    written = ink > INK_THRESHOLD
     if not written.any():
         return np.zeros(ink.shape, np.int32), []
     labels = _label(written)
@@ -66,7 +69,32 @@ def find_strokes(ink: Floats) -> tuple[NDArray[np.int32], list[Stroke]]:
     if _BREAK * height >= 2:
         distance = _ndimage.distance_transform_edt(~written)
         labels = np.where(written, _label(distance <= _BREAK * height / 2), 0)
-    return labels, _boxes(labels, ink)
+    found = _boxes(labels, ink)
+    joined = _join_enclosed(labels, found)
+    return labels, _boxes(labels, ink) if joined else found
+
+
+def _join_enclosed(labels: NDArray[np.int32], strokes: list[Stroke]) -> bool:
+    """Gives strokes that another one surrounds the label of that one; returns whether there are any."""
+    height = usual_height(strokes)
+    joined = False
+    for stroke in strokes:
+        left, top, right, bottom = stroke.box
+        row, column = (top + bottom) // 2, (left + right) // 2
+        for other in strokes:
+            x, y, end_x, end_y = other.box
+            is_inside = x < left and y < top and right < end_x and bottom < end_y
+            is_small = stroke.height <= _MAX_INSIDE * other.height
+            if not is_inside or not is_small or other.height > _MAX_AROUND * height:
+                continue
+            beside = labels[row, x:left], labels[row, right:end_x]
+            above = labels[y:top, column], labels[bottom:end_y, column]
+            if all((part == other.label).any() for part in (*beside, *above)):
+                window = labels[top:bottom, left:right]
+                window[window == stroke.label] = other.label
+                joined = True
+                break
+    return joined
 
 
 def usual_height(strokes: list[Stroke]) -> float:

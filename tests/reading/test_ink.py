@@ -119,3 +119,15 @@ def test_a_large_letter_is_reduced_and_small_ones_less():
     found = find_ink(small)
     assert found.ink.shape == (2000, 1500)
     np.testing.assert_array_equal(found.homography, np.eye(3))
+
+
+def test_a_stroke_goes_through_a_pale_break_and_a_rest_of_a_rule_joins_no_letters():
+    shares = np.zeros((300, 400), np.float32)
+    shares[40:260, 60:72] = shares[40:260, 300:312] = 1
+    broken = shares.copy()
+    broken[120:145, 60:72] = 0.3
+    assert strokes(find_ink(as_picture(on_paper(broken))).ink) == strokes(shares, 0.5) == 2
+    near = np.zeros((300, 400), np.float32)
+    near[40:260, 60:72] = near[40:260, 110:122] = 1
+    near[150:153, 72:110] = 0.3
+    assert strokes(find_ink(as_picture(on_paper(near))).ink) == 2

@@ -86,3 +86,21 @@ def test_strokes_that_are_letters_alone_are_left_apart():
     letters = np.full(len(found), 0.9)
     path = lattice.best_path(pieces, found, letters, HEIGHT)
     assert [found[choice.candidate] for choice in path] == [(0, 1), (1, 2)]
+
+
+def test_a_stroke_that_is_no_letters_stays_whole():
+    pieces = [Piece(i + 1, (15 * i, 0, 15 * i + 15, 40), 0, 0.2 if i else 0.0) for i in range(8)]
+    found = lattice.candidates(pieces, HEIGHT)
+    letters = np.full(len(found), 1e-4)
+    whole = [
+        found[choice.candidate] for choice in lattice.best_path(pieces, found, letters, HEIGHT)
+    ]
+    assert whole == [Candidate(0, 8)]
+    # Four letters, each of two pieces.
+    for k, candidate in enumerate(found):
+        if candidate.first % 2 == 0 and candidate.stop == candidate.first + 2:
+            letters[k] = 0.9
+    parts = [
+        found[choice.candidate] for choice in lattice.best_path(pieces, found, letters, HEIGHT)
+    ]
+    assert parts == [Candidate(first, first + 2) for first in (0, 2, 4, 6)]

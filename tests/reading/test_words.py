@@ -30,3 +30,17 @@ def test_the_order_of_gaps_is_irrelevant(seed):
     assert words.threshold(gaps.tolist()) == pytest.approx(
         words.threshold(rng.permutation(gaps).tolist())
     )
+
+
+@given(
+    st.lists(st.floats(0.0, 0.12), min_size=6, max_size=30),
+    st.lists(st.floats(0.26, 0.4), min_size=1, max_size=8),
+)
+def test_regular_writing_has_narrow_spaces(letters, spaces):
+    found = words.threshold([*letters, *spaces])
+    assert max(letters) < found <= min(spaces)
+
+
+def test_a_word_with_one_wider_gap_is_one_word():
+    assert words.threshold([0.05, 0.1, 0.08, 0.3]) > 0.3
+    assert words.threshold([0.05, 0.2, 0.08, 0.15, 0.1, 0.18, 0.3]) > 0.3
