@@ -17,8 +17,8 @@ from jaxletters.evaluation.conformal import Calibration
 LogitsFn = Callable[[NDArray[np.uint8]], jax.Array]
 """From uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`."""
 
-# Images per call, one of these, so that few programs are compiled: for the candidates of a letter, for those of
-# a word, and for calls that keep every core busy.
+# Images per call, one of these, so that few programs are compiled: for the candidates of a letter, for those
+# of a word, and for calls that keep every core busy.
 _BATCH_SIZES = 16, 64, 256
 
 
