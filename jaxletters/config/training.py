@@ -242,13 +242,15 @@ class OptimizerConfig(Optimizer):
 
 @dataclasses.dataclass(frozen=True)
 class ReturningConfig(OptimizerConfig):
-    """An optimizer whose last step goes back a part of the way to the initial weights.
+    """An optimizer whose last steps go back a part of the way to the initial weights.
 
-    A network that learns a little forgets less so, for it keeps the direction of what it learned and loses
-    the noise (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+    A fine-tuned network then forgets less of what it knew and keeps most of what it learned (Wortsman et al.,
+    Robust fine-tuning of zero-shot models, 2022). The weights go back between 85% and 95% of the steps, so
+    the result is the same if a few steps are skipped because of a loss that is not finite. A learning rate
+    that was halved after a divergence halves the way back as well.
 
     Attributes:
-        back: the part of the way, from 0 to 1.
+        back: the part of the way, from 0 (none) to 1 (all of it).
     """
 
     back: float = setting(0.4, low=0, high=1)

@@ -102,8 +102,13 @@ def transformation(config: OptimizerConfig, rate: optax.Schedule) -> optax.Gradi
     return optax.chain(clip, core, optax.scale_by_learning_rate(rate))
 
 
+# The shares of the steps after which the way back begins, and after which it is complete. The state of an
+# optimizer does not count steps that training skips, so the last twentieth is left for them.
+_BACK_FROM, _BACK_UNTIL = 0.85, 0.95
+
+
 class _ReturningState(NamedTuple):
-    """The state of the optimizer within, the initial parameters, and the steps so far, an int32 scalar."""
+    """The state of the optimizer within, the initial parameters, and the updates so far, an int32 scalar."""
 
     inner: optax.OptState
     start: Tree
@@ -113,7 +118,18 @@ class _ReturningState(NamedTuple):
 def returning(
     optimizer: optax.GradientTransformation, total_steps: int, back: float
 ) -> optax.GradientTransformation:
-    """Returns an optimizer whose last step also goes a part of the way back to the initial parameters."""
+    """Returns an optimizer whose last steps also go a part of the way back to the initial parameters.
+
+    Args:
+        optimizer: the optimizer within; its learning rate should be low at the end, or it leaves again.
+        total_steps: the number of steps. The way back is complete if at most a twentieth of them is skipped.
+        back: the part of the way, in [0, 1].
+    """
+
+    def done(steps: jax.Array) -> jax.Array:
+        """Returns the part of the way that is done after so many updates."""
+        progress = (steps / total_steps - _BACK_FROM) / (_BACK_UNTIL - _BACK_FROM)
+        return back * jnp.clip(progress, 0.0, 1.0)
 
     def init(params: Tree) -> _ReturningState:
         # Copies, because a training step overwrites the memory of its arguments.
@@ -124,7 +140,10 @@ def returning(
         updates: Tree, state: _ReturningState, params: Tree | None = None
     ) -> tuple[Tree, _ReturningState]:
         changes, inner = optimizer.update(updates, state.inner, params)
-        share = jnp.where(state.step + 1 == total_steps, back, 0.0)
+        before, after = done(state.step), done(state.step + 1)
+        # Of what is left of the way. Nothing is left to divide by once `back` = 1 is reached.
+        left = jnp.where(before < 1, 1 - before, 1.0)
+        share = jnp.where(before < 1, (after - before) / left, 1.0)
 
         def turn(change: jax.Array, parameter: jax.Array, start: jax.Array) -> jax.Array:
             return change - share * (parameter + change - start)

@@ -229,18 +229,35 @@ def test_muon_turns_kernels_and_leaves_all_else_to_adam():
         assert np.all((np.diag(turned) > 0.6) & (np.diag(turned) < 1.3))
 
 
-def test_the_last_step_goes_back_a_part_of_the_way():
-    def run(optimizer):
-        params = {"a": jnp.array([1.0, 2.0])}
-        state = optimizer.init(params)
-        for _ in range(3):
-            updates, state = optimizer.update({"a": params["a"] - 5}, state, params)
-            params = optax.apply_updates(params, updates)
-            yield np.asarray(params["a"])
+def steps_of(optimizer, count):
+    """Yields the parameters after each of so many updates towards 5, from 1 and 2."""
+    params = {"a": jnp.array([1.0, 2.0])}
+    state = optimizer.init(params)
+    update = jax.jit(optimizer.update)
+    for _ in range(count):
+        updates, state = update({"a": params["a"] - 5}, state, params)
+        params = optax.apply_updates(params, updates)
+        yield np.asarray(params["a"])
 
-    plain = list(run(optax.sgd(0.1)))
-    returned = list(run(optimizers.returning(optax.sgd(0.1), total_steps=3, back=0.25)))
+
+@pytest.mark.parametrize("back", [0.25, 1.0])
+def test_the_last_step_of_a_short_run_goes_back_a_part_of_the_way(back):
+    plain = list(steps_of(optax.sgd(0.1), 3))
+    returned = list(steps_of(optimizers.returning(optax.sgd(0.1), 3, back), 3))
     np.testing.assert_array_equal(returned[:2], plain[:2])
-    np.testing.assert_allclose(
-        returned[2], [1 + 0.75 * (plain[2][0] - 1), 2 + 0.75 * (plain[2][1] - 2)]
-    )
+    start = np.array([1.0, 2.0])
+    np.testing.assert_allclose(returned[2], start + (1 - back) * (plain[2] - start), rtol=1e-6)
+
+
+@pytest.mark.parametrize("skipped", [0, 1, 5])
+@pytest.mark.parametrize("back", [0.25, 1.0])
+def test_a_run_with_skipped_steps_goes_back_as_far(back, skipped):
+    # Steps that training skips reach no optimizer. The rate falls to 0, as the package's schedules do.
+    rate = optax.piecewise_constant_schedule(0.1, {50: 0.0})
+    applied = TOTAL - skipped
+    plain = list(steps_of(optax.sgd(rate), applied))
+    returned = list(steps_of(optimizers.returning(optax.sgd(rate), TOTAL, back), applied))
+    np.testing.assert_array_equal(returned[:80], plain[:80])
+    start = np.array([1.0, 2.0])
+    expected = start + (1 - back) * (plain[-1] - start)
+    np.testing.assert_allclose(returned[-1], expected, rtol=1e-5)
