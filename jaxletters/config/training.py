@@ -55,12 +55,21 @@ class Sometimes(Augmentation):
     """Another augmentation for some of the images; the others stay as they are.
 
     Attributes:
-        part: the other augmentation; its `apply` is used.
+        part: the other augmentation, one that changes each image alone by `apply`.
         share: share of the images that it changes.
     """
 
     part: Augmentation = AugmentConfig()
     share: float = setting(0.5, low=0, high=1)
+
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        kind = type(self.part)
+        if kind.apply_batch is not Augmentation.apply_batch:
+            yield (
+                "part: expected an augmentation that changes each image alone (apply), found "
+                f"{kind.__name__}, which changes whole batches (apply_batch); take it out of Sometimes"
+            )
 
     def apply(self, key: "jax.Array", image: "jax.Array") -> "jax.Array":
         """Returns the image, perhaps changed; see the base class."""

@@ -24,9 +24,12 @@ from jaxletters.config.sources import Arrays, ImageFolder, Tfds
 from jaxletters.config.training import (
     AugmentConfig,
     CheckpointConfig,
+    EntryStrokes,
     LossConfig,
+    NonLetters,
     OptimizerConfig,
     ScheduleConfig,
+    Sometimes,
     TrainingConfig,
 )
 from jaxletters.core.errors import UserError, did_you_mean
@@ -80,6 +83,9 @@ def test_sound_configs_pass(config):
             "'cosine'",
         ),
         (mnist(training=TrainingConfig(monitor="f1")), "training.monitor", "accuracy"),
+        (mnist(augment=Sometimes(NonLetters())), "augment.part", "NonLetters"),
+        (mnist(augment=(Sometimes(EntryStrokes()),)), "augment.0.part", "EntryStrokes"),
+        (mnist(augment=Sometimes(Sometimes(NonLetters()))), "augment.part.part", "NonLetters"),
         (mnist(seed=-1), "seed", "expected 0 to 4294967295, found -1"),
         (mnist(time_limit="0s"), "time_limit", "5h"),
         (mnist(model=LetterNetConfig(widths=())), "model.widths", "found no width"),
