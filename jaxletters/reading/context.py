@@ -49,8 +49,12 @@ def _states(class_names: tuple[str, ...]) -> NDArray[np.float64]:
 def _shared(
     class_names: tuple[str, ...], probabilities: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Returns probabilities with the least share of all classes that look like a probable one."""
+    """Returns probabilities with the least share of all classes that look like a probable one.
+
+    Classes that are no answer have probability 0 for all characters, and keep it.
+    """
     result = probabilities.astype(np.float64)
+    answers = probabilities.any(axis=0)
     labels: dict[str, list[int]] = {}
     for label, name in enumerate(class_names):
         labels.setdefault(name.upper(), []).append(label)
@@ -58,8 +62,9 @@ def _shared(
         for one in labels.get(digit, []):
             for other in labels.get(letter, []):
                 for a, b in ((one, other), (other, one)):
-                    least = _LEAST_SHARE * probabilities[:, b]
-                    result[:, a] = np.maximum(result[:, a], least)
+                    if answers[a]:
+                        least = _LEAST_SHARE * probabilities[:, b]
+                        result[:, a] = np.maximum(result[:, a], least)
     return result
 
 

@@ -82,6 +82,17 @@ def test_a_class_that_no_example_has_stays_impossible():
     assert not context.apply(NAMES, word("H0USE"))[:, 0].any()
 
 
+@pytest.mark.parametrize("masked", ["O", "0"])
+def test_a_class_that_is_no_answer_stays_impossible_beside_one_that_looks_like_it(masked):
+    label = NAMES.index(masked)
+    rows = word("H0USE" if masked == "O" else "2O26")
+    rows[:, label] = 0
+    rows /= rows.sum(axis=1, keepdims=True)
+    found = context.apply(NAMES, rows)
+    assert not found[:, label].any()
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
 def test_other_characters_fit_in_both():
     names = (*NAMES, "-")
     assert read("2O-26", names=names) == "20-26"
