@@ -110,6 +110,8 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(finished_run, folder):
         (["predict", "nowhere"], "nowhere: expected also a picture"),
         (["predict", "nowhere", "a/w.jpg", "b/w.png", "--show"], "both become w_read.png"),
         (["predict", "nowhere", "w.png", "w_read.png", "--show"], "among the pictures to read"),
+        (["predict", "nowhere", "s.tiff", "s.tiff_2_read.png", "--show"], "s.tiff_2_read.png"),
+        (["predict", "nowhere", "a/s.tiff", "b/s.tiff_2.png", "--show"], "s.tiff_2_read.png"),
         (["predict", "nowhere", "word.png", "--jsn"], "--jsn"),
     ],
 )

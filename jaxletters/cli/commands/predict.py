@@ -4,6 +4,7 @@ Without a run, the network that comes with jaxletters reads them.
 """
 
 import argparse
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -156,7 +157,7 @@ def _pictures(paths: Sequence[Path], problems: list[str]) -> Iterator[_Picture]:
     for path in paths:
         try:
             for i, (name, pixels) in enumerate(images.pages(path), 1):
-                target = _target(path) if name == str(path) else Path(f"{path.name}_{i}_read.png")
+                target = _target(path) if name == str(path) else _page_target(path, i)
                 yield _Picture(name, pixels, target.absolute())
         except UserError as error:
             problems.append(str(error))
@@ -166,10 +167,15 @@ def _target(picture: Path) -> Path:
     return Path(f"{picture.stem}_read.png")
 
 
+def _page_target(picture: Path, number: int) -> Path:
+    return Path(f"{picture.name}_{number}_read.png")
+
+
 def _check_targets(pictures: Sequence[Path]) -> None:
     """Raises a UserError if a file to write has the name of a picture, or two of them have one name."""
     picture_by_target: dict[Path, Path] = {}
     resolved = {picture.resolve() for picture in pictures}
+    _check_page_targets(pictures, resolved)
     for picture in pictures:
         target = _target(picture)
         if target.resolve() in resolved:
@@ -181,4 +187,19 @@ def _check_targets(pictures: Sequence[Path]) -> None:
             raise UserError(
                 f"--show: expected pictures of different names, found {first} and {picture}, which both "
                 f"become {target}; show one of them at a time"
+            )
+
+
+def _check_page_targets(pictures: Sequence[Path], resolved: set[Path]) -> None:
+    """The same check for the pages of pictures, each of which may have any number of them."""
+    by_name = {picture.name: picture for picture in pictures}
+    here = Path().resolve()
+    taken = {path.name: path for path in resolved if path.parent == here}
+    taken |= {_target(picture).name: picture for picture in pictures}
+    for name, other in taken.items():
+        page = re.fullmatch(r"(.+)_[1-9]\d*_read\.png", name)
+        if page and page[1] in by_name:
+            raise UserError(
+                f"--show: expected names that no page of {by_name[page[1]]} gets, found {other}, which "
+                f"leads to {name}, too; show one of them at a time"
             )
