@@ -49,6 +49,16 @@ def pages(file: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         yield name, picture
 
 
+def size(file: Path) -> tuple[int, int]:
+    """Returns (height, width) of the picture in a file, in pixels, without decoding it.
+
+    Raises:
+        UserError: the file cannot be read, or is not a picture.
+    """
+    with warnings.catch_warnings(action="ignore"), _opened(_content(file), str(file)) as image:
+        return image.height, image.width
+
+
 def _content(file: Path) -> bytes:
     if file.is_dir():
         raise UserError(f"{file}: expected a picture, found a folder; name a picture in it")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-from PIL import Image
 
 from jaxletters.config import user_code
 from jaxletters.config.builtin_sources import BUILTIN
@@ -24,7 +23,7 @@ from jaxletters.config.training import (
 )
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset, Json, Variables
-from jaxletters.data import datasets
+from jaxletters.data import datasets, images
 from jaxletters.data.formats.alphabets import CAPITALS
 from jaxletters.data.sources import folder_listing, hand
 from jaxletters.evaluation.result import BaseRun, InitialWeights
@@ -119,7 +118,12 @@ def teach(reader: Path, letters: Path, folder: Path) -> Taught:
 
 
 def _check_free(folder: Path) -> None:
-    """Raises a UserError unless a folder is free, or holds a run that `teach` wrote."""
+    """Raises a UserError unless a folder has a name, and is free or holds a run that `teach` wrote."""
+    # The name of the run. A folder such as "." is also one that cannot be replaced as a whole.
+    if folder.name in ("", ".."):
+        raise UserError(
+            f"--to: expected a run folder with a name, such as checkpoints/my_hand, found {folder}; name one"
+        )
     file = folder / "config.json"
     if file.is_file():
         stored: Json = load_json(file)
@@ -195,18 +199,13 @@ def _hand(reader: _Reader, letters: Path) -> Hand:
 
 
 def _are_images(letters: Path, shape: tuple[int, ...]) -> bool:
-    """Returns whether all pictures of a folder have the size of a network's images."""
+    """Returns whether all pictures of a folder have the size of a network's images.
+
+    Raises:
+        UserError: a picture cannot be read.
+    """
     paths = [path for _, path in folder_listing.list_pictures(str(letters)).splits["train"]]
-    return all(_size(path) == shape[:2] for path in paths)
-
-
-def _size(path: str) -> tuple[int, int] | None:
-    """Returns height and width of a picture, None if it is damaged."""
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except OSError:
-        return None
+    return all(images.size(Path(path)) == shape[:2] for path in paths)
 
 
 def _config(reader: _Reader, dataset: Hand) -> Config:

@@ -329,3 +329,17 @@ def test_a_folder_is_its_pictures(tmp_path):
         UserError, match=r"empty: expected pictures in the folder .*, found no picture"
     ):
         images.in_folder(tmp_path / "empty")
+
+
+def test_the_size_of_a_picture_is_known_without_its_pixels(tmp_path):
+    data = encoded(Image.fromarray(PIXELS))
+    (tmp_path / "half.png").write_bytes(data[: data.index(b"IDAT") + 8])
+    assert images.size(tmp_path / "half.png") == (5, 7)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", encoded(Image.fromarray(PIXELS))[:20]])
+def test_the_size_of_no_picture_is_one_line(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(UserError, match="expected a picture") as caught:
+        images.size(tmp_path / "a.png")
+    assert len(str(caught.value).splitlines()) == 1

@@ -1,6 +1,10 @@
 """A reader is taught a hand: it knows the hand's letters better, and is a run like any other."""
 
 import json
+import shutil
+import struct
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +96,26 @@ def test_other_folders_are_not_replaced(finished_run, hand, tmp_path):
         with pytest.raises(UserError, match="expected"):
             teaching.teach(finished_run, hand, folder)
         assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/", "runs/.."])
+def test_a_run_needs_a_name(hand, tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--to") as caught:
+        teaching.teach(loader.PRETRAINED, hand, Path(folder))
+    assert len(str(caught.value).splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["not a picture", "a huge one"])
+def test_a_damaged_picture_is_one_line(hand, tmp_path, damage):
+    letters = shutil.copytree(hand, tmp_path / "letters")
+    header = struct.pack(">II5B", 2**17, 2**17, 1, 0, 0, 0, 0)
+    chunk = b"IHDR" + header
+    huge = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (letters / "A" / "0.png").write_bytes(huge if damage == "a huge one" else b"garbage")
+    with pytest.raises(UserError) as caught:
+        teaching.teach(loader.PRETRAINED, letters, tmp_path / "my_hand")
+    assert len(str(caught.value).splitlines()) == 1
+    assert "0.png" in str(caught.value)
+    assert not (tmp_path / "my_hand").exists()
