@@ -10,6 +10,12 @@ jl.read(classifier, "word.jpg").text
 
 from typing import TYPE_CHECKING, Any
 
+from jaxletters.config.augmentation import AugmentConfig as AugmentConfig
+from jaxletters.config.augmentation import EntryStrokes as EntryStrokes
+from jaxletters.config.augmentation import LetterCuts as LetterCuts
+from jaxletters.config.augmentation import NonCharacters as NonCharacters
+from jaxletters.config.augmentation import NonLetters as NonLetters
+from jaxletters.config.augmentation import Sometimes as Sometimes
 from jaxletters.config.builtin_sources import AlphaDigits as AlphaDigits
 from jaxletters.config.builtin_sources import Emnist as Emnist
 from jaxletters.config.builtin_sources import Mnist as Mnist
@@ -47,17 +53,11 @@ from jaxletters.config.sources import Arrays as Arrays
 from jaxletters.config.sources import ImageFolder as ImageFolder
 from jaxletters.config.sources import Joined as Joined
 from jaxletters.config.sources import Tfds as Tfds
-from jaxletters.config.training import AugmentConfig as AugmentConfig
 from jaxletters.config.training import CheckpointConfig as CheckpointConfig
-from jaxletters.config.training import EntryStrokes as EntryStrokes
-from jaxletters.config.training import LetterCuts as LetterCuts
 from jaxletters.config.training import LossConfig as LossConfig
-from jaxletters.config.training import NonCharacters as NonCharacters
-from jaxletters.config.training import NonLetters as NonLetters
 from jaxletters.config.training import OptimizerConfig as OptimizerConfig
 from jaxletters.config.training import ReturningConfig as ReturningConfig
 from jaxletters.config.training import ScheduleConfig as ScheduleConfig
-from jaxletters.config.training import Sometimes as Sometimes
 from jaxletters.config.training import TrainingConfig as TrainingConfig
 from jaxletters.core.errors import UserError as UserError
 

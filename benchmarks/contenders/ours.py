@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import networks
 import protocol
 
-from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfig
+from jaxletters.config.augmentation import AugmentConfig
+from jaxletters.config.training import LossConfig, OptimizerConfig
 from jaxletters.core.types import Examples
 from jaxletters.evaluation import inference, metrics
 from jaxletters.models import networks as models

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import SketchLetters
 from jaxletters.config.models import DeeperConfig
 from jaxletters.config.parts import Part, setting
@@ -18,7 +19,6 @@ from jaxletters.config.slots import (
 )
 from jaxletters.config.training import (
     MONITORS,
-    AugmentConfig,
     CheckpointConfig,
     LossConfig,
     OptimizerConfig,

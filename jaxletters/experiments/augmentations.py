@@ -1,8 +1,8 @@
 """Checks of a run's augmentations against its dataset, and the label that they give to non-letters."""
 
+from jaxletters.config.augmentation import AugmentConfig, EntryStrokes, NonLetters, Sometimes
 from jaxletters.config.schema import Config
 from jaxletters.config.slots import Augmentation, DatasetInfo
-from jaxletters.config.training import AugmentConfig, EntryStrokes, NonLetters, Sometimes
 from jaxletters.core.errors import UserError
 from jaxletters.data.formats import alphabets
 

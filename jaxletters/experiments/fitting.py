@@ -11,9 +11,7 @@ from jax.sharding import Mesh
 from jaxletters.config.models import LetterNetConfig
 from jaxletters.config.schema import Config, StageConfig
 from jaxletters.config.slots import DatasetInfo
-from jaxletters.config.training import (
-    LossConfig,
-)
+from jaxletters.config.training import LossConfig
 from jaxletters.core import rng
 from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset, Model, Variables

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxletters.config import fingerprints, serialization
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.schema import Config, ZeroShotConfig
-from jaxletters.config.training import AugmentConfig
 from jaxletters.core import rng
 from jaxletters.core.types import Dataset, Variables
 from jaxletters.evaluation import analysis, metrics

@@ -10,17 +10,12 @@ from typing import NamedTuple
 import jax
 
 from jaxletters.config import user_code
+from jaxletters.config.augmentation import AugmentConfig, NonLetters
 from jaxletters.config.builtin_sources import BUILTIN
 from jaxletters.config.hand import Hand
 from jaxletters.config.schema import Config, Split, StageConfig
 from jaxletters.config.slots import ModelConfig, Source
-from jaxletters.config.training import (
-    AugmentConfig,
-    NonLetters,
-    ReturningConfig,
-    ScheduleConfig,
-    TrainingConfig,
-)
+from jaxletters.config.training import ReturningConfig, ScheduleConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset, Json, Variables
 from jaxletters.data import datasets, images

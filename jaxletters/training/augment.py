@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.ndimage import map_coordinates
 
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.slots import Augmentation
-from jaxletters.config.training import AugmentConfig
 from jaxletters.data import canvas
 
 # Standard deviation in pixels of the Gaussian of elastic displacements; Simard's value for MNIST.

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxletters.config.training import EntryStrokes, LetterCuts
+from jaxletters.config.augmentation import EntryStrokes, LetterCuts
 from jaxletters.training.letter_images import (
     FILLED,
     box,

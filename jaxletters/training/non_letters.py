@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxletters.config.training import NonLetters
+from jaxletters.config.augmentation import NonLetters
 from jaxletters.training.drawings import SEGMENTS, STROKES, drawings
 from jaxletters.training.letter_images import (
     FILLED,

@@ -6,10 +6,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jaxletters.cli import command_line
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.schema import Config
 from jaxletters.config.serialization import leaves
-from jaxletters.config.training import AugmentConfig, OptimizerConfig, ScheduleConfig
+from jaxletters.config.training import OptimizerConfig, ScheduleConfig
 from jaxletters.core.errors import UserError
 
 # Whole numbers where floats are declared, as people write them.

@@ -1,6 +1,7 @@
 import pytest
 
 from jaxletters.config import serialization
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import AlphaDigits, Emnist, Mnist, SketchLetters
 from jaxletters.config.fingerprints import fingerprint, identifying_settings
 from jaxletters.config.models import DeeperConfig, MLPConfig
@@ -13,12 +14,7 @@ from jaxletters.config.schema import (
     ZeroShotConfig,
 )
 from jaxletters.config.sources import Arrays, ImageFolder, Joined, Tfds
-from jaxletters.config.training import (
-    AugmentConfig,
-    CheckpointConfig,
-    OptimizerConfig,
-    TrainingConfig,
-)
+from jaxletters.config.training import CheckpointConfig, OptimizerConfig, TrainingConfig
 
 FINGERPRINT = "bc542d3743ee63b2c497d4570023a9243b2cf8f2f0cb6ac296cc6034e74e3209"
 

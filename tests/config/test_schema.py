@@ -6,9 +6,10 @@ import tiny
 
 from jaxletters.config import schema as schema
 from jaxletters.config import serialization as configured
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.schema import Config, StageConfig
-from jaxletters.config.training import AugmentConfig, OptimizerConfig
+from jaxletters.config.training import OptimizerConfig
 
 
 def test_every_setting_has_a_dotted_key():

@@ -4,6 +4,7 @@ import messages
 import pytest
 
 from jaxletters.config import validation
+from jaxletters.config.augmentation import AugmentConfig, EntryStrokes, NonLetters, Sometimes
 from jaxletters.config.builtin_sources import Emnist, Mnist, SketchLetters
 from jaxletters.config.models import (
     ConvNetConfig,
@@ -22,14 +23,10 @@ from jaxletters.config.schema import (
 )
 from jaxletters.config.sources import Arrays, ImageFolder, Tfds
 from jaxletters.config.training import (
-    AugmentConfig,
     CheckpointConfig,
-    EntryStrokes,
     LossConfig,
-    NonLetters,
     OptimizerConfig,
     ScheduleConfig,
-    Sometimes,
     TrainingConfig,
 )
 from jaxletters.core.errors import UserError, did_you_mean

@@ -1,16 +1,16 @@
 import messages
 import pytest
 
-from jaxletters.config.builtin_sources import BUILTIN
-from jaxletters.config.schema import Config
-from jaxletters.config.slots import DatasetInfo
-from jaxletters.config.training import (
+from jaxletters.config.augmentation import (
     AugmentConfig,
     EntryStrokes,
     NonCharacters,
     NonLetters,
     Sometimes,
 )
+from jaxletters.config.builtin_sources import BUILTIN
+from jaxletters.config.schema import Config
+from jaxletters.config.slots import DatasetInfo
 from jaxletters.core.errors import UserError
 from jaxletters.experiments import augmentations
 

@@ -22,10 +22,11 @@ from parts_of_users import (
 )
 
 from jaxletters.config import user_code, validation
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import SketchLetters
 from jaxletters.config.fingerprints import fingerprint
 from jaxletters.config.schema import Config, StageConfig
-from jaxletters.config.training import AugmentConfig, OptimizerConfig, TrainingConfig
+from jaxletters.config.training import OptimizerConfig, TrainingConfig
 from jaxletters.core import rng
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Batch

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from jaxletters import api
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import SketchLetters
 from jaxletters.config.models import LetterNetConfig
 from jaxletters.config.schema import Config, Split
-from jaxletters.config.training import AugmentConfig, OptimizerConfig, TrainingConfig
+from jaxletters.config.training import OptimizerConfig, TrainingConfig
 from jaxletters.data.synthetic import sketch
 from jaxletters.export import writer
 from jaxletters.reading import loader

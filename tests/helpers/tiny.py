@@ -5,9 +5,10 @@ import functools
 import jax
 import numpy as np
 
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.models import DeeperConfig
 from jaxletters.config.slots import ModelConfig
-from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfig
+from jaxletters.config.training import LossConfig, OptimizerConfig
 from jaxletters.core.types import Examples, Model, Variables
 from jaxletters.models import networks
 from jaxletters.runtime import sharding, xla

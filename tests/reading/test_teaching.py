@@ -112,7 +112,9 @@ def test_a_damaged_picture_is_one_line(hand, tmp_path, damage):
     letters = shutil.copytree(hand, tmp_path / "letters")
     header = struct.pack(">II5B", 2**17, 2**17, 1, 0, 0, 0, 0)
     chunk = b"IHDR" + header
-    huge = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    huge = (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    )
     (letters / "A" / "0.png").write_bytes(huge if damage == "a huge one" else b"garbage")
     with pytest.raises(UserError) as caught:
         teaching.teach(loader.PRETRAINED, letters, tmp_path / "my_hand")

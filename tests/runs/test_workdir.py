@@ -4,10 +4,11 @@ import json
 import pytest
 
 from jaxletters.config import serialization
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.models import MLPConfig
 from jaxletters.config.schema import Config
-from jaxletters.config.training import AugmentConfig, OptimizerConfig, TrainingConfig
+from jaxletters.config.training import OptimizerConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.runs import workdir
 

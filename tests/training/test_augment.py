@@ -10,7 +10,7 @@ import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxletters.config.training import AugmentConfig, Sometimes
+from jaxletters.config.augmentation import AugmentConfig, Sometimes
 from jaxletters.core import rng
 from jaxletters.data import canvas
 from jaxletters.training.augment import augment, erase, fill, low_resolution, stroke, warp

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters.config.training import EntryStrokes, LetterCuts
+from jaxletters.config.augmentation import EntryStrokes, LetterCuts
 from jaxletters.core import rng
 from jaxletters.data.synthetic import sketch
 from jaxletters.training import joined_letters

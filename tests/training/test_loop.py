@@ -16,9 +16,9 @@ import optax
 import pytest
 import tiny
 
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.schema import Config
 from jaxletters.config.training import (
-    AugmentConfig,
     CheckpointConfig,
     LossConfig,
     OptimizerConfig,

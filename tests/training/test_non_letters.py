@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxletters.config.training import NonCharacters, NonLetters
+from jaxletters.config.augmentation import NonCharacters, NonLetters
 from jaxletters.core import rng
 from jaxletters.data.synthetic import sketch
 from jaxletters.training import drawings, non_letters

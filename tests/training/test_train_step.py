@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tiny
 
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.models import MLPConfig
-from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfig
+from jaxletters.config.training import LossConfig, OptimizerConfig
 from jaxletters.core.types import Batch
 from jaxletters.evaluation import inference, metrics
 from jaxletters.runtime import sharding

@@ -11,12 +11,13 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import Mnist
 from jaxletters.config.models import SimpleConvNetConfig
 from jaxletters.config.schema import Config, Split
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import Tfds
-from jaxletters.config.training import AugmentConfig, TrainingConfig
+from jaxletters.config.training import TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets
 from jaxletters.data.builders import base

@@ -12,8 +12,9 @@ import numpy as np
 from interruptions import Trial
 from subjects import Place
 
+from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.models import DeeperConfig
-from jaxletters.config.training import AugmentConfig, LossConfig, OptimizerConfig
+from jaxletters.config.training import LossConfig, OptimizerConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Progress
 from jaxletters.evaluation import metrics
