@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxletters.core.errors import UserError, printable
+from jaxletters.data import naming
 from jaxletters.reading.classifier import Classifier
 from jaxletters.reading.letter_image import SIDE
 from jaxletters.runtime import files
@@ -38,11 +39,11 @@ class Corrections:
         """Makes no folder yet.
 
         Args:
-            folder: gets a folder for each class that a letter is saved for.
+            folder: gets a folder for each class that a letter is saved for, named by `naming.folders`.
             class_names: the classes that a letter may be saved for.
         """
         self._folder = folder.absolute()
-        self._class_names = class_names
+        self._folders = naming.folders(class_names)
         self._saved: dict[str, Path] = {}
 
     def save(self, png: bytes, class_name: str) -> str:
@@ -56,16 +57,16 @@ class Corrections:
             UserError: the bytes are something else, the network has no such class, or the file cannot be
                 written.
         """
-        if class_name not in self._class_names:
+        if class_name not in self._folders:
             raise UserError(
-                f"class: expected one of {', '.join(self._class_names)}, found {printable(class_name)!r}; "
+                f"class: expected one of {', '.join(self._folders)}, found {printable(class_name)!r}; "
                 "choose one of them"
             )
         # Encoded again, so that the file holds only the pixels.
         file = io.BytesIO()
         Image.fromarray(_decode(png)).save(file, "PNG")
         name = uuid.uuid4().hex
-        path = self._folder / class_name / f"{name}.png"
+        path = self._folder / self._folders[class_name] / f"{name}.png"
         files.write_bytes(path, file.getvalue())
         self._saved[name] = path
         return name

@@ -166,3 +166,10 @@ def test_a_folder_that_cannot_be_made_is_reported_first(tmp_path):
     arguments = argparse.Namespace(corrections=tmp_path / "file" / "hand")
     with pytest.raises(UserError, match="file is not a folder"):
         demo.run(arguments)
+
+
+def test_folders_differ_on_disks_that_ignore_case(tmp_path):
+    kept = corrections.Corrections(tmp_path, ("A", "B", "a"))
+    for name in ("a", "A", "B"):
+        kept.save(encoded(), name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["A", "B", "a_2"]
