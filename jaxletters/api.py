@@ -110,7 +110,8 @@ def read(
     Args:
         classifier: the result of `load`.
         picture: a file, a Pillow image, or a uint8 array `[h, w]`, `[h, w, 3]` or `[h, w, 4]`.
-        coverage: how often the right class is among a character's `candidates`, of a calibrated network.
+        coverage: the share of characters whose `candidates` contain the right class, from .5 to .995. Without
+            a calibration it has no effect, and `candidates` are empty.
 
     Raises:
         UserError: the picture cannot be read, or no letter was found in it.

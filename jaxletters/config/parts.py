@@ -71,7 +71,8 @@ class Part:
     def problems(self) -> Iterator[str]:
         """Yields a line for each conflict between settings, such as "width: must be even".
 
-        Every line begins with the name of a setting. Each setting has been checked alone before.
+        Every line begins with the name of a setting. It is called after the limits of each setting were
+        checked.
         """
         return iter(())
 

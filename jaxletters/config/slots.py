@@ -147,8 +147,8 @@ class Augmentation(Slot):
     """A random change of training images; a subclass defines `apply` or `apply_batch`.
 
     Attributes:
-        non_letter: the label that `apply_batch` gives to images that show no class of the dataset; None if
-            it makes no such images. The network never answers with it, but says how probable it is.
+        non_letter: the label that `apply_batch` gives to images that show none of the other classes; None if
+            it makes no such images. It is never the predicted class, but predictions have its probability.
     """
 
     non_letter: ClassVar[int | None] = None

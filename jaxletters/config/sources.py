@@ -245,7 +245,7 @@ class Joined(Source):
         if len(self.sources) < 2:
             yield f"sources: expected two datasets or more, found {len(self.sources)}; add some"
         if any(isinstance(source, Joined) for source in self.sources):
-            yield "sources: expected datasets, found some that are joined; name the sources of these"
+            yield "sources: expected datasets, found one that is joined itself; name its sources instead"
 
     @property
     def name(self) -> str:

@@ -113,11 +113,16 @@ class FoldFacts(TrainingFacts):
 
 
 class TrainFacts(TrainingFacts):
-    """What a training run reports beside its evaluation.
+    """What a training run reports in addition to its evaluation on the test examples.
 
-    Of a network that knows non-letters: the accuracy on the test examples if "non-letter" is no answer, and
-    the share of test examples with "non-letter" as the most probable class. Of a network with validation
-    examples: the temperature from them, and the coverage of the conformal sets.
+    Attributes:
+        experiment: the kind of experiment.
+        test_split_reads: how often the run has read its test split.
+        accuracy_over_shifts: of the mean over each image and its shifted copies, with `Config.test_shift`.
+        accuracy_of_letters: the accuracy without the class of non-letters among the answers, if there is one.
+        refused: the share of examples whose most probable class is that of non-letters, if there is one.
+        temperature: the divisor of the logits, from the validation examples, if there are any.
+        coverage: of the conformal sets, at several coverages, if there are validation examples.
     """
 
     experiment: Literal["train"]
