@@ -117,7 +117,12 @@ def _all_forms(run: TrainedRun, classifier: Classifier) -> _Forms:
     left_out: dict[str, str] = {}
     try:
         contents[GRAPH] = translation.translate(
-            logits, shape, classifier.class_names, run.calibration
+            logits,
+            shape,
+            classifier.class_names,
+            run.calibration,
+            run.non_letter,
+            run.unused,
         )
     except UntranslatableError as error:
         left_out[GRAPH] = str(error)

@@ -29,11 +29,14 @@ def translate(
     shape: tuple[int, ...],
     class_names: Sequence[str],
     calibration: Calibration | None = None,
+    non_letter: int | None = None,
+    unused: Sequence[int] = (),
 ) -> bytes:
     """Returns the ONNX model of a function from uint8 images `[b, *shape]` to logits `[b, classes]`.
 
-    Its input is "images", its output "logits", for any batch size. Its metadata contains the class names and
-    the calibration, if there is one, as JSON.
+    Its input is "images", its output "logits", for any batch size. Its metadata has, as JSON, "class_names",
+    and as in the card of a bundle "non_letter" and "unused", the labels that are no answer, and
+    "calibration", if there is one.
 
     Raises:
         UntranslatableError: a primitive of the function has no translation.
@@ -43,7 +46,11 @@ def translate(
     graph = Graph()
     (output,) = _add_jaxpr(graph, closed_jaxpr, [Tensor("images")])
     (logits_aval,) = closed_jaxpr.out_avals
-    properties = {"class_names": json.dumps(list(class_names), ensure_ascii=False)}
+    properties = {
+        "class_names": json.dumps(list(class_names), ensure_ascii=False),
+        "non_letter": json.dumps(non_letter),
+        "unused": json.dumps(list(unused)),
+    }
     if calibration:
         properties["calibration"] = json.dumps(calibration.as_dict())
     return graph.serialize(_sizes(images.shape), output, _sizes(logits_aval.shape), properties)

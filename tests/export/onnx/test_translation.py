@@ -117,9 +117,13 @@ def test_what_does_not_depend_on_the_images_is_computed_already():
 def test_a_model_tells_its_classes_and_that_the_batch_may_have_any_size():
     model = networks.build(MLPConfig(hidden=()), len(NAMES), SHAPE)
     read = stablehlo.logits_fn(model, tiny.variables(model))
-    found = onnx.load_from_string(translation.translate(read, SHAPE, NAMES))
-    (properties,) = found.metadata_props
-    assert (properties.key, json.loads(properties.value)) == ("class_names", list(NAMES))
+    model = translation.translate(read, SHAPE, NAMES, non_letter=1, unused=(0, 3))
+    found = onnx.load_from_string(model)
+    assert {entry.key: json.loads(entry.value) for entry in found.metadata_props} == {
+        "class_names": list(NAMES),
+        "non_letter": 1,
+        "unused": [0, 3],
+    }
     (images,), (logits,) = found.graph.input, found.graph.output
     ends = [
         [size.dim_param or size.dim_value for size in end.type.tensor_type.shape.dim]
