@@ -54,7 +54,7 @@ def _shared(
     Classes that are no answer have probability 0 for all characters, and keep it.
     """
     result = probabilities.astype(np.float64)
-    answers = np.asarray(probabilities.any(axis=0))
+    answers = probabilities.max(axis=0) > 0
     labels: dict[str, list[int]] = {}
     for label, name in enumerate(class_names):
         labels.setdefault(name.upper(), []).append(label)
