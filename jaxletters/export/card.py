@@ -19,6 +19,7 @@ from jaxletters.reading.bundle_card import (
     File,
     Images,
     Ink,
+    Program,
 )
 from jaxletters.runs import manifest
 from jaxletters.runs.restore import TrainedRun
@@ -69,6 +70,11 @@ def describe(
         "test_accuracy": result["test_accuracy"],
         "test_accuracy_interval": result["test_accuracy_interval"],
         "fingerprint": result["fingerprint"],
+        "held_out": {
+            "split": serialization.to_dict(run.split),
+            "seed": run.seed,
+            "training_images": run.training_images,
+        },
         "trained_with": manifest.load(run.folder).environment["versions"],
         "exported_with": environment.versions(_PACKAGES),
         "probe": {"images": _PROBE, "logits": probe_logits.tolist()},
@@ -79,12 +85,9 @@ def describe(
         card["accuracy_of_letters"] = result["accuracy_of_letters"]
         card["refused"] = result["refused"]
     if PROGRAM in contents:
-        program = jax.export.deserialize(bytearray(contents[PROGRAM]))
-        card["program"] = {
-            "calling_convention_version": program.calling_convention_version,
-            "platforms": program.platforms,
-            "shelf_life": _shelf_life(run.network.defined_by is None, GRAPH in contents),
-        }
+        card["program"] = _program(
+            contents[PROGRAM], run.network.defined_by is None, GRAPH in contents
+        )
     if run.calibration:
         card["calibration"] = run.calibration.as_dict()
     return card
@@ -99,6 +102,15 @@ def _images(run: TrainedRun) -> Images:
         "dtype": "uint8",
         **ink,
         "orientation": "upright",
+    }
+
+
+def _program(content: bytes, is_package_network: bool, has_graph: bool) -> Program:
+    program = jax.export.deserialize(bytearray(content))
+    return {
+        "calling_convention_version": program.calling_convention_version,
+        "platforms": program.platforms,
+        "shelf_life": _shelf_life(is_package_network, has_graph),
     }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
+from jaxletters.config import serialization
+from jaxletters.config.schema import Split
 from jaxletters.config.slots import FITS
 from jaxletters.core.errors import UserError, printable
 from jaxletters.core.types import Json
@@ -68,6 +70,21 @@ class Agreement(TypedDict):
     same_class: int
 
 
+class HeldOut(TypedDict):
+    """Which examples of the dataset were validation examples; `jaxletters teach` calibrates with them.
+
+    Attributes:
+        split: of the run's config.
+        seed: of the run's config.
+        training_images: SHA-256 of the images of the training split, in hex: with others, split and seed
+            choose other examples.
+    """
+
+    split: Mapping[str, Json]
+    seed: int
+    training_images: str
+
+
 class File(TypedDict):
     """A file of the bundle; `check` is None where the export could not load it."""
 
@@ -81,9 +98,9 @@ class Card(TypedDict):
 
     Cards of format 1 have neither `program` nor `probe`; `program` is also missing where the bundle has no
     program. `non_letter` and `unused`, labels that are no answer, are there since format 5,
-    `accuracy_of_letters` and `refused` where the network knows non-letters. `calibration` is missing for runs
-    without validation examples. `load` validates the keys that loading a network needs; the others are
-    information for people.
+    `accuracy_of_letters` and `refused` where the network knows non-letters. Earlier cards lack `held_out`.
+    `calibration` is missing for runs without validation examples. `load` validates the keys that loading a
+    network needs; the others are information for people.
     """
 
     format: int
@@ -102,6 +119,7 @@ class Card(TypedDict):
     accuracy_of_letters: NotRequired[float]
     refused: NotRequired[float]
     fingerprint: str
+    held_out: NotRequired[HeldOut]
     trained_with: Mapping[str, str | None]
     exported_with: Mapping[str, str | None]
     program: NotRequired[Program]
@@ -177,6 +195,8 @@ def _problem(card: dict[str, Json]) -> str | None:
             pass
         case _:
             return f"unused, some of the labels below {len(names)}"
+    if "held_out" in card and not _has_split(card["held_out"]):
+        return "held_out, with the split and the seed of a config and training_images"
     if card["format"] != 1 and not _has_logits(card, len(names)):
         return f"probe.logits, two times {len(names)} numbers"
     if not {WEIGHTS} <= set(files) <= set(FILES):
@@ -187,6 +207,18 @@ def _problem(card: dict[str, Json]) -> str | None:
     if not all(re.fullmatch("[0-9a-f]{64}", str(digest)) for digest in digests):
         return "a SHA-256 of each file"
     return None
+
+
+def _has_split(held_out: Json) -> bool:
+    match held_out:
+        case {"seed": int(), "training_images": str(), "split": dict(values)}:
+            try:
+                split = serialization.instantiate(values, Split)
+            except (KeyError, TypeError, AttributeError):
+                return False
+            return type(split.validation_per_class) is int and type(split.limit) is int
+        case _:
+            return False
 
 
 def _has_logits(card: dict[str, Json], num_classes: int) -> bool:

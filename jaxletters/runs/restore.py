@@ -6,7 +6,8 @@ from typing import NamedTuple, cast
 import jax
 import numpy as np
 
-from jaxletters.config import user_code
+from jaxletters.config import serialization, user_code
+from jaxletters.config.schema import Split
 from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Model, Variables
@@ -15,6 +16,7 @@ from jaxletters.evaluation.conformal import Calibration
 from jaxletters.evaluation.result import TrainResult
 from jaxletters.models import networks
 from jaxletters.runs import calibrations, consistency, manifest, snapshot, workdir
+from jaxletters.runs.manifest import Manifest
 from jaxletters.runtime import console, files
 from jaxletters.runtime.files import load_json
 
@@ -35,6 +37,9 @@ class TrainedRun(NamedTuple):
         model: its network.
         variables: its best weights, on the host.
         calibration: of its probabilities; None without one.
+        split: which examples of its dataset were held out.
+        seed: of its config, which decides which of them.
+        training_images: SHA-256 of the images of its training split, in hex.
     """
 
     folder: Path
@@ -49,6 +54,9 @@ class TrainedRun(NamedTuple):
     model: Model
     variables: Variables
     calibration: Calibration | None = None
+    split: Split = Split()
+    seed: int = 0
+    training_images: str = ""
 
 
 def load(folder: Path) -> TrainedRun:
@@ -65,37 +73,13 @@ def load(folder: Path) -> TrainedRun:
             f"{folder}: expected a run that trained one network, found one of the kind "
             f"{result.get('experiment')!r}; name another: see jaxletters runs {folder.parent}"
         )
+    result = cast(TrainResult, result)
     stored = manifest.load(folder)
-    values = load_json(folder / "config.json")
-    try:
-        consistency.check_config(folder, stored, values)
-        network = user_code.load_part(values["model"], ModelConfig, folder)
-        stages = len(values.get("stages", ()))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{folder / 'config.json'}: expected the config of a run of this version, found no "
-            f"{error}; train it again in another folder"
-        ) from error
+    settings = _settings(folder, stored)
     assert stored.data is not None, "a run that trains a network has data"
     names, shape = tuple(stored.data["class_names"]), tuple(stored.data["image_shape"])
-    model = networks.build(network, len(names), shape)
-    shapes: Variables = jax.eval_shape(model.init, jax.random.key(0))
-    template: Variables = jax.tree.map(_zeros, shapes)
-    last = folder / f"stage{stages}" if stages else folder
-    variables = snapshot.load_best(last, template, console.notice)
-    if variables is None:
-        raise UserError(
-            f"{last / 'steps'}: expected a sound checkpoint, found no sound one; remove {folder} and train "
-            "it again"
-        )
-    # The weights must be those that the result was measured with, not an older checkpoint's or another run's.
-    actual, expected = snapshot.digest(variables), str(result.get("weights"))
-    if actual != expected:
-        raise UserError(
-            f"{last / 'steps'}: expected the weights that this run finished with (SHA-256 {expected[:12]}), "
-            f"found others ({actual[:12]}); restore the folder from a backup, or train again in another"
-        )
-    result = cast(TrainResult, result)
+    model = networks.build(settings.network, len(names), shape)
+    last = folder / f"stage{settings.stages}" if settings.stages else folder
     return TrainedRun(
         folder=folder,
         result=result,
@@ -105,11 +89,75 @@ def load(folder: Path) -> TrainedRun:
         inverted=bool(stored.data["inverted"]),
         non_letter=result.get("non_letter"),
         unused=tuple(result["unused"]) if "unused" in result else alphabets.unused(names),
-        network=network,
+        network=settings.network,
         model=model,
-        variables=variables,
+        variables=_best_weights(folder, last, model, result),
         calibration=calibrations.load(folder, len(names)),
+        split=settings.split,
+        seed=settings.seed,
+        training_images=stored.data["splits"]["train"]["images"],
     )
+
+
+class _Settings(NamedTuple):
+    """What a run's `config.json` says about its network; `stages` is their number."""
+
+    network: ModelConfig
+    stages: int
+    split: Split
+    seed: int
+
+
+def _settings(folder: Path, stored: Manifest) -> _Settings:
+    """Returns the settings of a run, after checking that they were not edited.
+
+    Raises:
+        UserError: they were edited, or are those of another version.
+    """
+    values = load_json(folder / "config.json")
+    try:
+        consistency.check_config(folder, stored, values)
+        return _Settings(
+            user_code.load_part(values["model"], ModelConfig, folder),
+            len(values.get("stages", ())),
+            serialization.instantiate(values["split"], Split),
+            values["seed"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{folder / 'config.json'}: expected the config of a run of this version, found no "
+            f"{error}; train it again in another folder"
+        ) from error
+
+
+def _best_weights(folder: Path, last: Path, model: Model, result: TrainResult) -> Variables:
+    """Returns the weights that the result of a run was measured with.
+
+    Args:
+        folder: the run folder.
+        last: the folder of its last stage, or the run folder.
+        model: its network.
+        result: its result.
+
+    Raises:
+        UserError: no checkpoint is sound, or it holds other weights.
+    """
+    shapes: Variables = jax.eval_shape(model.init, jax.random.key(0))
+    template: Variables = jax.tree.map(_zeros, shapes)
+    variables = snapshot.load_best(last, template, console.notice)
+    if variables is None:
+        raise UserError(
+            f"{last / 'steps'}: expected a sound checkpoint, found no sound one; remove {folder} and train "
+            "it again"
+        )
+    # Not an older checkpoint's or another run's.
+    actual, expected = snapshot.digest(variables), str(result.get("weights"))
+    if actual != expected:
+        raise UserError(
+            f"{last / 'steps'}: expected the weights that this run finished with (SHA-256 {expected[:12]}), "
+            f"found others ({actual[:12]}); restore the folder from a backup, or train again in another"
+        )
+    return variables
 
 
 def _zeros(array: jax.ShapeDtypeStruct) -> np.ndarray:
