@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jaxletters.config.parts import setting
 from jaxletters.config.slots import DatasetInfo, Source, SplitDigest
+from jaxletters.config.sources import Joined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,3 +150,11 @@ BUILTIN = {
         SketchLetters(),
     )
 }
+
+
+def by_name(name: str) -> Source | None:
+    """Returns the dataset of a name in BUILTIN, or of several with + between; None for another name."""
+    names = name.split("+")
+    if not BUILTIN.keys() >= {*names}:
+        return None
+    return BUILTIN[name] if len(names) == 1 else Joined(tuple(BUILTIN[part] for part in names))

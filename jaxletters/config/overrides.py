@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from jaxletters.config import serialization, validation
+from jaxletters.config import builtin_sources, serialization, validation
 from jaxletters.config.builtin_sources import BUILTIN
 from jaxletters.config.schema import Experiment
 from jaxletters.config.slots import Source
-from jaxletters.config.sources import Arrays, ImageFolder, Joined
+from jaxletters.config.sources import Arrays, ImageFolder
 from jaxletters.core.errors import UserError, did_you_mean, printable
 from jaxletters.runtime import files
 
@@ -25,9 +25,10 @@ _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0"
 
 
 def apply(config: T, words: Sequence[str]) -> T:
-    """Returns the config after `--config.KEY=VALUE` or `--config.KEY VALUE`; the last value of a key counts.
+    """Returns the config with the settings of `--config.KEY=VALUE` or `--config.KEY VALUE`.
 
-    `--config.dataset=NAME` is applied first: see `parse_dataset`.
+    Of several values for one key, the last one counts. `--config.dataset=NAME`, see `parse_dataset`, is
+    applied before all others, which may set that dataset's settings.
 
     Raises:
         UserError: a word is not an override, or does not fit the config; a line for each.
@@ -47,15 +48,13 @@ def apply(config: T, words: Sequence[str]) -> T:
 
 
 def parse_dataset(text: str) -> Source:
-    """Returns the dataset for a name in BUILTIN, several such with + between, a folder or a file of arrays.
+    """Returns the dataset that a text names: built in, several of these with +, a folder or a file of arrays.
 
     Raises:
         UserError: the text is not the name of a dataset and looks like no path.
     """
-    if text in BUILTIN:
-        return BUILTIN[text]
-    if len(names := text.split("+")) > 1 and BUILTIN.keys() >= {*names}:
-        return Joined(tuple(BUILTIN[name] for name in names))
+    if (source := builtin_sources.by_name(text)) is not None:
+        return source
     path = files.expand_user(text)
     # The path may not exist: a finished run does not need its data.
     if re.fullmatch(r"\w+", text) and not path.exists():

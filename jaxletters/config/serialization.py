@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard, TypeVar, cast
 
-from jaxletters.config.parts import ANY, Rule, Slot
+from jaxletters.config.parts import ANY, Rule, Slot, builtin_parts
 
 T = TypeVar("T")
 
@@ -194,4 +194,14 @@ def _as_declared(value: Any, kind: Any) -> Any:
         if kinds[-1:] == (...,) or len(kinds) != len(value):
             kinds = kinds[:1] * len(value)
         return tuple(map(_as_declared, value, kinds))
+    # A tuple of parts is a mapping, see `to_dict`.
+    if typing.get_origin(kind) is tuple and is_mapping(value):
+        base = typing.get_args(kind)[0]
+        return tuple(_part(values, base) for values in value.values())
     return value
+
+
+def _part(values: Mapping[str, Any], base: type[Any]) -> Any:
+    """Returns a part of this package from its settings and, if its base fills a slot, its class."""
+    cls = builtin_parts(base)[values["class"]] if issubclass(base, Slot) else base
+    return instantiate(values, cls)

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import jax
 
-from jaxletters.config import user_code
+from jaxletters.config import builtin_sources, serialization, user_code
 from jaxletters.config.augmentation import AugmentConfig, NonLetters
-from jaxletters.config.builtin_sources import BUILTIN
 from jaxletters.config.hand import Hand
 from jaxletters.config.schema import Config, Split, StageConfig
 from jaxletters.config.slots import ModelConfig, Source
+from jaxletters.config.sources import Joined
 from jaxletters.config.training import ReturningConfig, ScheduleConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset, Json, Variables
@@ -30,7 +30,6 @@ from jaxletters.models.params import by_name
 from jaxletters.reading import bundle, bundle_card, loader, safetensors
 from jaxletters.reading.bundle_card import WEIGHTS
 from jaxletters.reading.classifier import Classifier
-from jaxletters.runs import calibrations
 from jaxletters.runs.snapshot import digest
 from jaxletters.runtime.files import load_json
 
@@ -50,7 +49,10 @@ class Taught(NamedTuple):
         held_out: the number of its letters that were not.
         before: the share of the held-out letters that the reader had right; in [0, 1].
         after: the same of the new run.
-        learned: the dataset that was mixed in; "" if none is here.
+        learned: the dataset that was mixed in; "" if it could not be had.
+        not_learned: why it could not be had; "" if it was mixed in.
+        calibrated: whether the run has a calibration, from the validation examples of that dataset. The
+            reader's does not hold for other weights; without one there are no conformal sets.
         seconds: in all.
     """
 
@@ -60,17 +62,23 @@ class Taught(NamedTuple):
     before: float
     after: float
     learned: str
+    not_learned: str
+    calibrated: bool
     seconds: float
 
 
 class _Reader(NamedTuple):
-    """The network to teach."""
+    """The network to teach, and what is known of its training."""
 
     classifier: Classifier
     network: ModelConfig
     variables: Variables
     identity: BaseRun
     dataset: Source | None
+    dataset_name: str
+    split: Split | None
+    seed: int
+    training_images: str
     run: Base | None
 
 
@@ -88,16 +96,16 @@ def teach(reader: Path, letters: Path, folder: Path) -> Taught:
     start = time.monotonic()
     _check_free(folder)
     source = _bundled(reader) if bundle.holds_bundle(reader) else _of_run(reader)
-    dataset = _hand(source, letters)
+    obstacle = _obstacle(source)
+    dataset = _hand(source, letters, mixed=not obstacle)
     held_out = datasets.load(dataset, "test")
     before = _accuracy(source.classifier, held_out)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".teach-", dir=folder.parent) as work:
         new = Path(work, folder.name)
         train.run(_config(source, dataset), new, brief=True, initial=_initial(source))
-        if (calibration := source.classifier.calibration) is not None:
-            calibrations.save(new, calibration)
-        after = _accuracy(loader.load(new), held_out)
+        taught = loader.load(new)
+        after = _accuracy(taught, held_out)
         if folder.exists():
             shutil.move(folder, Path(work, "former"))
         shutil.move(new, folder)
@@ -107,7 +115,9 @@ def teach(reader: Path, letters: Path, folder: Path) -> Taught:
         held_out=len(held_out.labels),
         before=before,
         after=after,
-        learned=", ".join(learned.name for learned in dataset.learned),
+        learned="" if obstacle else source.dataset_name,
+        not_learned=obstacle,
+        calibrated=taught.calibration is not None,
         seconds=time.monotonic() - start,
     )
 
@@ -143,6 +153,10 @@ def _of_run(folder: Path) -> _Reader:
         origin.run.variables,
         origin.identity,
         user_code.load_part(values["dataset"], Source, folder),
+        origin.run.result["dataset"],
+        origin.run.split,
+        origin.run.seed,
+        origin.run.training_images,
         origin,
     )
 
@@ -165,8 +179,28 @@ def _bundled(folder: Path) -> _Reader:
         "fingerprint": card["fingerprint"],
         "weights": digest(variables),
     }
-    dataset = BUILTIN.get(card["dataset"])
-    return _Reader(classifier, network, variables, identity, dataset, None)
+    held_out = (None, 0, "")
+    if stored := card.get("held_out"):
+        split = serialization.instantiate(stored["split"], Split)
+        held_out = (split, stored["seed"], stored["training_images"])
+    name = card["dataset"]
+    dataset = builtin_sources.by_name(name)
+    return _Reader(classifier, network, variables, identity, dataset, name, *held_out, None)
+
+
+def _obstacle(reader: _Reader) -> str:
+    """Returns why the dataset that a reader was trained on cannot be mixed in; "" if it can."""
+    source = reader.dataset
+    if source is None:
+        return f"{reader.identity['folder']} does not tell where {reader.dataset_name} is"
+    members = source.sources if isinstance(source, Joined) else (source,)
+    if missing := [member.name for member in members if not member.is_here()]:
+        return f"{' and '.join(missing)} cannot be read here without a download"
+    info = datasets.info(source)
+    classifier = reader.classifier
+    if (info.class_names, info.image_shape) != (classifier.class_names, classifier.image_shape):
+        return f"{source.name} has other classes or images than the reader"
+    return ""
 
 
 def _initial(reader: _Reader) -> Transfer:
@@ -178,10 +212,10 @@ def _initial(reader: _Reader) -> Transfer:
     return Transfer(reader.variables, reader.run, facts, frozenset(used))
 
 
-def _hand(reader: _Reader, letters: Path) -> Hand:
-    """Returns the dataset to teach."""
+def _hand(reader: _Reader, letters: Path, mixed: bool) -> Hand:
+    """Returns the dataset to teach, mixed with the one that the reader was trained on or not."""
     classifier = reader.classifier
-    learned = reader.dataset
+    learned = (reader.dataset,) if mixed and reader.dataset else ()
     return Hand(
         path=str(letters),
         class_names=classifier.class_names,
@@ -189,16 +223,22 @@ def _hand(reader: _Reader, letters: Path) -> Hand:
         fit=classifier.fit,
         pictures="pad" if _are_images(letters, classifier.image_shape) else classifier.fit,
         inverted=classifier.inverted,
-        learned=(learned,) if learned and learned.is_here() else (),
+        learned=learned,
+        split=_split(reader, learned),
+        seed=reader.seed,
     )
 
 
-def _are_images(letters: Path, shape: tuple[int, ...]) -> bool:
-    """Returns whether all pictures of a folder have the size of a network's images.
+def _split(reader: _Reader, learned: tuple[Source, ...]) -> Split:
+    """Returns which examples the reader was not trained on; none are known to be held out of other data."""
+    digests = [datasets.DatasetSplits(source).digest("train").images for source in learned]
+    if reader.split and digests == [reader.training_images]:
+        return reader.split
+    return Split(validation_per_class=0)
 
-    Raises:
-        UserError: a picture cannot be read.
-    """
+
+def _are_images(letters: Path, shape: tuple[int, ...]) -> bool:
+    """Returns whether all pictures of a folder have the size of a network's images."""
     paths = [path for _, path in folder_listing.list_pictures(str(letters)).splits["train"]]
     return all(images.size(Path(path)) == shape[:2] for path in paths)
 
@@ -207,7 +247,7 @@ def _config(reader: _Reader, dataset: Hand) -> Config:
     """Returns the experiment: the last stages learn the hand."""
     return Config(
         dataset=dataset,
-        split=Split(validation_per_class=0),
+        split=Split() if "validation" in dataset.info().splits else Split(validation_per_class=0),
         model=reader.network,
         augment=(*_non_letters(reader.classifier), _AUGMENT),
         stages=(

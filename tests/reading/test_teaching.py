@@ -11,6 +11,9 @@ import pytest
 import runs
 from PIL import Image, ImageOps
 
+from jaxletters.config import builtin_sources
+from jaxletters.config.builtin_sources import Emnist, SketchLetters
+from jaxletters.config.sources import Joined
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
 from jaxletters.export import writer
@@ -49,6 +52,59 @@ def test_held_out_letters_are_read_better(taught):
     assert (taught.letters, taught.held_out) == (104, 26)
     assert taught.learned == "sketch_letters"
     assert taught.after > taught.before
+
+
+def test_the_calibration_is_of_the_new_weights(taught, finished_run):
+    calibration = loader.load(taught.folder).calibration
+    assert taught.calibrated
+    assert calibration not in (None, loader.load(finished_run).calibration)
+    result, former = (
+        json.loads((folder / "report" / "result.json").read_text())
+        for folder in (taught.folder, finished_run)
+    )
+    assert result["validation_examples"] == former["validation_examples"]
+
+
+def test_a_taught_run_is_taught_again(taught, hand, tmp_path):
+    again = teaching.teach(taught.folder, hand, tmp_path / "again")
+    assert (again.learned, again.not_learned) == (hand.name, "")
+    assert again.calibrated
+
+
+@pytest.mark.parametrize("case", ["all", "no split", "other data", "other dataset"])
+def test_what_a_bundle_tells_is_enough_or_said(finished_run, hand, tmp_path, monkeypatch, case):
+    writer.write(restore.load(finished_run), tmp_path / "bundle", compact=True)
+    file = tmp_path / "bundle" / "model.json"
+    card = json.loads(file.read_text())
+    if case == "no split":
+        del card["held_out"]
+    if case == "other dataset":
+        card["dataset"] = "my_letters"
+    file.write_text(json.dumps(card))
+    # As the run, or as others have them under the same name.
+    trained_on = SketchLetters(size=520 if case == "other data" else 780)
+    monkeypatch.setitem(builtin_sources.BUILTIN, "sketch_letters", trained_on)
+    monkeypatch.setattr(SketchLetters, "is_here", lambda _: True)
+    taught = teaching.teach(tmp_path / "bundle", hand, tmp_path / "my_hand")
+    assert taught.calibrated == (case == "all")
+    assert (loader.load(taught.folder).calibration is not None) == taught.calibrated
+    if case == "other dataset":
+        assert taught.learned == ""
+        assert "my_letters" in taught.not_learned
+    else:
+        assert (taught.learned, taught.not_learned) == ("sketch_letters", "")
+
+
+def test_data_that_are_not_here_are_named(finished_run, hand, tmp_path, monkeypatch):
+    joined = Joined((SketchLetters(), Emnist()))
+    reader = teaching._of_run(finished_run)._replace(dataset=joined)
+    monkeypatch.setattr(Emnist, "is_here", lambda _: False)
+    monkeypatch.setattr(SketchLetters, "is_here", lambda _: True)
+    monkeypatch.setattr(teaching, "_of_run", lambda _: reader)
+    taught = teaching.teach(finished_run, hand, tmp_path / "my_hand")
+    assert taught.learned == ""
+    assert "emnist_letters" in taught.not_learned
+    assert "sketch_letters" not in taught.not_learned
 
 
 def test_it_is_a_run_that_reads(taught, finished_run):

@@ -47,13 +47,23 @@ def run(args: argparse.Namespace) -> None:
     from jaxletters.reading import loader, teaching
 
     taught = teaching.teach(args.run or loader.PRETRAINED, args.letters, args.to)
-    others = f"some of {taught.learned}" if taught.learned else "no others, because none are here"
+    others = (
+        f"some of {taught.learned}"
+        if taught.learned
+        else f"no others, so it may read other hands worse: {taught.not_learned}"
+    )
+    sets = (
+        f"from validation examples of {taught.learned}"
+        if taught.calibrated
+        else "none, so there are no conformal sets (--coverage)"
+    )
     console.print_results(
         {
             "learned": f"{taught.letters:,} letters of this hand, mixed with {others}",
             "held out": f"{taught.held_out:,} letters of this hand",
             "accuracy before": f"{taught.before:.2%}",
             "accuracy after": f"{taught.after:.2%}",
+            "calibration": sets,
             "time": console.format_duration(taught.seconds),
             "run": str(taught.folder),
             "to use it": f"jaxletters predict {taught.folder} image.png",

@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxletters.config.hand import Hand
+from jaxletters.config.slots import Source
 from jaxletters.config.sources import ImageFolder
 from jaxletters.core.errors import UserError, printable
-from jaxletters.data import datasets, stratified
+from jaxletters.data import datasets, naming, selection, stratified
 
 # Every so many letters of a class, one is held out.
 _EVERY = 5
@@ -21,17 +22,32 @@ def read(config: Hand, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int32]
         UserError: the folder is none of pictures for each class, or of classes that the network does not
             have, or has no class with five letters.
     """
-    images, labels = letters(config, split)
-    if split == "test":
-        return images, labels
-    repeats = max(round(_OF_HAND / len(labels)), 1)
-    parts = repeats * [(images, labels)]
+    parts: list[tuple[NDArray[np.uint8], NDArray[np.int32]]] = []
+    if split != "validation":
+        images, labels = letters(config, split)
+        if split == "test":
+            return images, labels
+        parts += max(round(_OF_HAND / len(labels)), 1) * [(images, labels)]
     for source in config.learned:
-        learned = datasets.load(source, "train")
-        most = _LEARNED_PER_CLASS * len(np.unique(learned.labels))
-        chosen = stratified.limit(learned.labels, most, seed=0)
-        parts.append((learned.images[chosen], learned.labels[chosen]))
+        parts.append(_learned(config, source, split))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _learned(
+    config: Hand, source: Source, split: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Returns examples of the dataset that the network was trained on: some of those, or those held out."""
+    splits = datasets.DatasetSplits(source)
+    trained, held_out = selection.train_and_validation(splits, config.split, config.seed)
+    if split == "validation":
+        # Not those that the network was also trained on, which would make it look too sure.
+        known = np.isin(splits.hashes(held_out), splits.hashes(trained))
+        chosen = splits.take(held_out._replace(indices=held_out.indices[~known]))
+        return chosen.images, chosen.labels
+    learned = splits.take(trained)
+    most = _LEARNED_PER_CLASS * len(np.unique(learned.labels))
+    indices = stratified.limit(learned.labels, most, seed=0)
+    return learned.images[indices], learned.labels[indices]
 
 
 def letters(config: Hand, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
@@ -63,8 +79,11 @@ def _all_letters(config: Hand) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
 
 
 def _label(config: Hand, name: str) -> int:
-    """Returns the label of a folder's class, whose name may differ from the network's in case."""
-    for candidate in (name, name.upper(), name.lower()):
+    """Returns the label of a folder's class; see `Hand.path`."""
+    second = {
+        folder: class_name for class_name, folder in naming.folders(config.class_names).items()
+    }
+    for candidate in (name, second.get(name), name.upper(), name.lower()):
         if candidate in config.class_names:
             return config.class_names.index(candidate)
     raise UserError(

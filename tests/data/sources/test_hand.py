@@ -1,13 +1,19 @@
 """Letters of one hand: every fifth of a class is for the test, the others are mixed with learned ones."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from jaxletters.config import serialization, user_code
 from jaxletters.config.builtin_sources import SketchLetters
 from jaxletters.config.hand import Hand
+from jaxletters.config.schema import Split
+from jaxletters.config.slots import Source
+from jaxletters.config.sources import Joined
 from jaxletters.core.errors import UserError
-from jaxletters.data import datasets
+from jaxletters.data import datasets, selection
 from jaxletters.data.digests import of_images
 
 NAMES = SketchLetters().info().class_names
@@ -40,7 +46,8 @@ def test_every_fifth_letter_of_a_class_is_held_out(folder):
 
 def test_learned_letters_are_mixed_in(folder):
     learned = SketchLetters(size=520)
-    hand = Hand(path=str(folder), class_names=NAMES, learned=(learned,))
+    split = Split(validation_per_class=0)
+    hand = Hand(path=str(folder), class_names=NAMES, learned=(learned,), split=split)
     train, test = (datasets.load(hand, split) for split in ("train", "test"))
     known = np.isin(of_images(train.images), of_images(datasets.load(learned, "train").images))
     assert known.sum() == 520
@@ -50,6 +57,40 @@ def test_learned_letters_are_mixed_in(folder):
     assert len(counts) == 17
     assert len({*counts.tolist()}) == 1
     assert len(test.labels) == 3
+
+
+def test_validation_examples_are_those_that_the_network_was_not_trained_on(folder):
+    learned = SketchLetters(size=520)
+    split = Split(validation_per_class=2)
+    hand = Hand(path=str(folder), class_names=NAMES, learned=(learned,), split=split, seed=5)
+    splits = datasets.DatasetSplits(learned)
+    trained, held_out = map(splits.take, selection.train_and_validation(splits, split, 5))
+    train, validation = (datasets.load(hand, split) for split in ("train", "validation"))
+    np.testing.assert_array_equal(validation.images, held_out.images)
+    np.testing.assert_array_equal(validation.labels, held_out.labels)
+    assert not np.isin(of_images(validation.images), of_images(train.images)).any()
+    assert np.isin(of_images(trained.images), of_images(train.images)).all()
+
+
+def test_several_datasets_are_mixed_in(folder):
+    learned = Joined((SketchLetters(size=520), SketchLetters(size=260)))
+    split = Split(validation_per_class=0)
+    hand = Hand(path=str(folder), class_names=NAMES, learned=(learned,), split=split)
+    known = of_images(datasets.load(learned, "train").images)
+    train = datasets.load(hand, "train")
+    assert np.isin(of_images(train.images), known).sum() == 780
+    assert "validation" not in hand.info().splits
+    values = json.loads(json.dumps(serialization.to_dict(hand)))
+    assert user_code.load_part(values, Source, None) == hand
+
+
+def test_a_folder_of_a_class_that_differs_in_case_has_a_number(folder):
+    names = ("A", "B", "C", "a", "b", "c")
+    (folder / "b").rename(folder / "b_2")
+    hand = Hand(path=str(folder), class_names=names)
+    assert {names[label] for label in datasets.load(hand, "train").labels} == {"A", "b", "C"}
+    (folder / "b_2").rename(folder / "b")
+    assert {names[label] for label in datasets.load(hand, "train").labels} == {"A", "b", "C"}
 
 
 @pytest.mark.parametrize("wrong", ["unknown class", "too few"])
