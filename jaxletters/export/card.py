@@ -17,6 +17,7 @@ from jaxletters.reading.bundle_card import (
     Agreement,
     Card,
     File,
+    HeldOut,
     Images,
     Ink,
     Program,
@@ -70,11 +71,7 @@ def describe(
         "test_accuracy": result["test_accuracy"],
         "test_accuracy_interval": result["test_accuracy_interval"],
         "fingerprint": result["fingerprint"],
-        "held_out": {
-            "split": serialization.to_dict(run.split),
-            "seed": run.seed,
-            "training_images": run.training_images,
-        },
+        "held_out": _held_out(run),
         "trained_with": manifest.load(run.folder).environment["versions"],
         "exported_with": environment.versions(_PACKAGES),
         "probe": {"images": _PROBE, "logits": probe_logits.tolist()},
@@ -91,6 +88,14 @@ def describe(
     if run.calibration:
         card["calibration"] = run.calibration.as_dict()
     return card
+
+
+def _held_out(run: TrainedRun) -> HeldOut:
+    return {
+        "split": serialization.to_dict(run.split),
+        "seed": run.seed,
+        "training_images": run.training_images,
+    }
 
 
 def _images(run: TrainedRun) -> Images:
