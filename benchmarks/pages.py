@@ -5,20 +5,22 @@
 reads with the reader that ships, or with a run (`--run FOLDER --config FILE`). The pages are written with the
 letters that the config holds out for validation. `benchmarks/page_fonts.py` says where the fonts are from;
 the folder of photographs has a readings.tsv with the columns file, reading and kind. Without these folders
-their parts are left out. `--draw FOLDER` keeps every picture with what was read. Writes
-benchmarks/results/pages.md, unless `--small` measures a part of it.
+their parts are left out. `--draw FOLDER` keeps every picture with what was read. `--part Time` measures one
+part, which takes minutes, instead of all. Writes benchmarks/results/pages.md, in which parts that are not
+measured stay; `--small` measures less and writes nothing.
 """
 
 import argparse
 import csv
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +45,7 @@ from jaxletters.runtime import xla
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "pages.md"
+PARTS = "Photographs", "What is not a letter", "Time", "Generated pages", "Fonts"
 
 
 def table(heading: str, rows: list[list[str]]) -> list[str]:
@@ -223,22 +226,39 @@ def latency(pool: Pool, run: list[str], rounds: int) -> list[str]:
 def measured(
     arguments: argparse.Namespace, classifier: Classifier
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yields the title of each part and the lines of its result."""
+    """Yields the title of each part that is measured, one of `PARTS`, and the lines of its result."""
+    for part, measure in _measures(arguments, classifier).items():
+        if arguments.part in (None, part):
+            yield part, measure()
+
+
+def _measures(
+    arguments: argparse.Namespace, classifier: Classifier
+) -> dict[str, Callable[[], list[str]]]:
+    """Returns the function that measures each part, without those whose pictures are not here."""
     small, draw = arguments.small, arguments.draw
 
     def drawing(part: str) -> Read:
         return reader(classifier, draw / part if draw else None)
 
-    if arguments.photos:
-        yield "Photographs", photographs(arguments.photos, drawing("photos"))
     pool = page_glyphs.held_out(arguments.config)
-    yield "What is not a letter", non_letters(pool, drawing("others"), 54 if small else 200)
-    run = [str(arguments.run)] if arguments.run else []
-    yield "Time", latency(pool, run, 3 if small else 5)
     others = page_glyphs.whole(AlphaDigits())
-    yield "Generated pages", generated(pool, others, drawing("pages"), 2 if small else 10)
-    if arguments.fonts:
-        yield "Fonts", fonts(arguments.fonts, drawing("fonts"), 18 if small else 300)
+    run = [str(arguments.run)] if arguments.run else []
+    measures: dict[str, Callable[[], list[str]]] = {
+        "Photographs": lambda: photographs(arguments.photos, drawing("photos")),
+        "What is not a letter": lambda: non_letters(pool, drawing("others"), 54 if small else 200),
+        "Time": lambda: latency(pool, run, 3 if small else 5),
+        "Generated pages": lambda: generated(pool, others, drawing("pages"), 2 if small else 10),
+        "Fonts": lambda: fonts(arguments.fonts, drawing("fonts"), 18 if small else 300),
+    }
+    missing = {"Photographs": arguments.photos is None, "Fonts": arguments.fonts is None}
+    return {part: measure for part, measure in measures.items() if not missing.get(part)}
+
+
+def sections(text: str) -> dict[str, str]:
+    """Returns the text of each part of a result by its title."""
+    parts = re.split(r"^\*\*(.+)\*\*\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def main() -> None:
@@ -249,6 +269,7 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--draw", type=Path)
+    parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--small", action="store_true")
     arguments = parser.parse_args()
     xla.configure()
@@ -258,13 +279,14 @@ def main() -> None:
         f"scipy {version('scipy')}, pillow {version('pillow')}, {date.today()}; "
         "`python benchmarks/pages.py`."
     )
-    lines: list[str] = []
     for name, found in measured(arguments, classifier):
-        lines += [f"**{name}**", "", *found, ""]
-        print(*lines[-len(found) - 3 :], sep="\n", flush=True)
+        text = "\n".join(["", *found, "", foot, ""])
+        print(f"**{name}**", text, sep="\n", flush=True)
         # After each part, so that an interrupted measurement keeps those before.
         if not arguments.small:
-            RESULT.write_text("\n".join([*lines, foot]) + "\n")
+            known = sections(RESULT.read_text() if RESULT.exists() else "") | {name: text}
+            ordered = [f"**{part}**\n{known[part].rstrip()}\n" for part in PARTS if part in known]
+            RESULT.write_text("\n".join(ordered))
 
 
 if __name__ == "__main__":
