@@ -42,7 +42,6 @@ class _Line(NamedTuple):
         centres: its row in each column.
         start: its first column.
         stop: the column after its last one.
-        seen: the share of columns in which it is seen.
         gap: the longest distance between columns in which it is seen.
         thickness: of the line.
         contrast: to the paper, of 255.
@@ -52,7 +51,6 @@ class _Line(NamedTuple):
     centres: Floats
     start: int
     stop: int
-    seen: float
     gap: int
     thickness: float
     contrast: float
@@ -241,7 +239,7 @@ def _follow(
         return None
     is_crossed = bool((runs > 2 * thickness + 2).mean() > 0.02)
     gap = int(np.diff(seen_columns).max())
-    return _Line(centres, int(start), int(stop) + 1, seen, gap, thickness, contrast, is_crossed)
+    return _Line(centres, int(start), int(stop) + 1, gap, thickness, contrast, is_crossed)
 
 
 def _run(difference: Floats, centres: Floats, least: float, reach: int) -> NDArray[np.intp]:
