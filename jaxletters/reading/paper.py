@@ -18,6 +18,12 @@ _WIDEST_STROKE, _WIDEST_OF_MEAN = 0.15, 5
 # Relative changes of light below the first are noise, above the second shadows. Light below the third is a
 # dark thing, above the last, on a board, chalk.
 _NO_SHADOW, _SHADOW, _DARKEST, _BRIGHTEST = 0.06, 0.1, 0.15, 2.0
+# Ink that covers more than the first share of a picture and differs from the paper by more than the second
+# factor, which shadows do not, is bold.
+_MUCH_INK, _MOST_SHADOW = 0.15, 3.0
+# The inside of a stroke is darker than the light that is estimated there by more than the first factor. Or it
+# is darker than the paper around it by more than the second, and its edge is at most so many pixels wide.
+_DARKER_THAN_LIGHT, _DARKER_THAN_PAPER, _SHARP_EDGE = 1.15, 1.3, 3
 # Shadows are looked for in about so many pixels along the longer side.
 _COARSE_SIDE = 300
 
@@ -51,7 +57,7 @@ def _light(image: Floats, factors: Floats) -> Floats | None:
     base: Floats = np.maximum(_surface(factors.mean(axis=1), image.shape), 1)
     step = max(grey.shape) // _COARSE_SIDE + 1
     coarse, coarse_base = grey[::step, ::step], base[::step, ::step]
-    sign = -1 if _is_chalk(coarse) else 1
+    sign = -1 if _is_chalk(coarse, coarse_base) else 1
     window = int(_WIDEST_STROKE * max(coarse.shape))
     # Strokes at the border of the picture end there.
     closed = sign * _without_strokes(sign * coarse, coarse_base, window, np.inf)
@@ -62,6 +68,7 @@ def _light(image: Floats, factors: Floats) -> Floats | None:
     # Shadows at the border do not.
     smooth = sign * _ndimage.uniform_filter(grey, 3)
     closed = sign * _without_strokes(smooth, base, step * window, None)
+    closed = _without_thick_strokes(closed, sign * smooth / base, sign)
     if sign < 0:
         # Light does not vary so much on a board: this is the inside of a thick stroke of chalk.
         closed = np.where(closed > _BRIGHTEST, 1, closed)
@@ -69,15 +76,23 @@ def _light(image: Floats, factors: Floats) -> Floats | None:
     return np.maximum(1 + gate * (closed - 1), _DARKEST)
 
 
-def _is_chalk(grey: Floats) -> bool:
+def _is_chalk(grey: Floats, base: Floats) -> bool:
     """Returns whether ink is lighter than the paper.
 
-    Ink covers the lesser part of its neighbourhood, whatever the shadows, so that the distribution of
-    differences from local means is skewed.
+    Ink covers the smaller part of its neighbourhood, whatever the shadows, so that the distribution of
+    differences from local means is skewed. Where strokes are so wide that they fill a neighbourhood, they
+    cover much of the picture, and differ from the surface by more than shadows do.
+
+    Args:
+        grey: float32 `[h, w]`.
+        base: float32 `[h, w]`, the surface that is fitted to the paper.
     """
     logarithm = np.log(np.maximum(grey, 4))
-    window = int(2 * _WIDEST_STROKE * max(grey.shape)) + 1
-    differences = logarithm - _ndimage.uniform_filter(logarithm, window)
+    differences = logarithm - np.log(np.maximum(base, 4))
+    strong = np.abs(differences) > np.log(_MOST_SHADOW)
+    if strong.mean() < _MUCH_INK:
+        window = int(2 * _WIDEST_STROKE * max(grey.shape)) + 1
+        differences = logarithm - _ndimage.uniform_filter(logarithm, window)
     return bool((differences * differences * differences).mean() > 0)
 
 
@@ -88,6 +103,43 @@ def _without_strokes(grey: Floats, base: Floats, window: int, beyond: float | No
     first is close in half-shadows, the second where light falls off to the border.
     """
     return np.minimum(_closing(grey, window, beyond) / base, _closing(grey / base, window, beyond))
+
+
+def _without_thick_strokes(light: Floats, grey: Floats, sign: int) -> Floats:
+    """Returns the light without the insides of strokes and shapes that are wider than the window: 1 there.
+
+    A region of the light is the inside of a stroke if most of its pixels are darker than the light, because
+    most of a shadow is paper. It also is if it has a sharp edge all around: a shadow is cast from outside of
+    the picture or has a soft edge.
+
+    Args:
+        light: float32 `[h, w]`, the closing of the image, relative to the surface.
+        grey: float32 `[h, w]`, the image relative to the surface.
+        sign: -1 for chalk, whose regions are lighter than the paper, else 1.
+    """
+    labels, count = _ndimage.label(sign * (1 - light) > _NO_SHADOW)
+    strokes = np.zeros(count + 1, bool)
+    for k, box in enumerate(_ndimage.find_objects(labels), 1):
+        region = labels[box] == k
+        # As if for ink on paper, so that both signs have the same limits.
+        lights, greys = (
+            np.maximum(values[box][region] ** sign, _DARKEST) for values in (light, grey)
+        )
+        if np.quantile(greys / lights, 0.75) < 1 / _DARKER_THAN_LIGHT:
+            strokes[k] = True
+        elif not _is_at_border(box, labels.shape):
+            depth = 1 - np.median(lights)
+            is_edge = np.abs(1 - lights - depth / 2) < depth / 4
+            outline = region.sum() - _ndimage.binary_erosion(region).sum()
+            strokes[k] = (
+                depth > 1 - 1 / _DARKER_THAN_PAPER and is_edge.sum() < _SHARP_EDGE * outline
+            )
+    return np.where(strokes[labels], 1, light)
+
+
+def _is_at_border(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+    """Returns whether a box reaches the border of an image."""
+    return any(side.start == 0 or side.stop == size for side, size in zip(box, shape, strict=True))
 
 
 def _closing(values: Floats, window: int, beyond: float | None) -> Floats:

@@ -61,6 +61,56 @@ def test_a_shadow_is_no_ink_and_hides_none(softness, colours):
     assert is_writing(find_ink(as_picture(picture)), SHARES)
 
 
+def disc(size, centre, radius):
+    y, x = np.mgrid[: size[0], : size[1]]
+    return np.clip(radius - np.hypot(y - centre[0], x - centre[1]) + 0.5, 0, 1)
+
+
+def square(size, left, top, side):
+    shares = np.zeros(size)
+    shares[top : top + side, left : left + side] = 1
+    return shares
+
+
+@pytest.mark.parametrize(
+    "colours",
+    [
+        ((250, 248, 240), (25, 30, 70)),
+        ((250, 248, 240), (120, 120, 130)),
+        ((250, 248, 240), (160, 160, 165)),
+        (BOARD, CHALK),
+    ],
+)
+@pytest.mark.parametrize(
+    "shares",
+    [
+        disc((400, 500), (200, 275), 80),
+        square((400, 500), 150, 150, 90),
+        writing(["W"], (400, 500), height=200, pen=60, place=(60, 60)),
+    ],
+    ids=["disc", "square", "W"],
+)
+def test_filled_shapes_and_very_thick_strokes_are_ink_all_over(colours, shares):
+    found = find_ink(as_picture(on_paper(shares, *colours, noise=2)))
+    assert agreement(found.ink, shares) > 0.9
+
+
+@pytest.mark.parametrize("colours", [((250, 248, 240), (25, 30, 70)), (BOARD, CHALK)])
+def test_strokes_wider_than_the_paper_between_them_are_ink(colours):
+    shares = writing(["O"], (400, 500), height=280, pen=95, place=(50, 40))
+    found = find_ink(as_picture(on_paper(shares, *colours, noise=2)))
+    assert agreement(found.ink, shares) > 0.9
+
+
+@pytest.mark.parametrize("softness", [3, 20])
+@pytest.mark.parametrize("colours", [((250, 248, 240), (25, 30, 70)), (BOARD, CHALK)])
+def test_a_shadow_amid_the_paper_is_no_ink(softness, colours):
+    y, x = np.mgrid[:400, :500]
+    shade = 1 / (1 + np.exp((np.hypot(y - 230, x - 260) - 110) / softness))
+    picture = on_paper(SHARES, *colours, noise=2) * (1 - 0.45 * shade[..., None])
+    assert is_writing(find_ink(as_picture(picture)), SHARES)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_found_where_nothing_is_written(seed):
     rng = np.random.default_rng(seed)

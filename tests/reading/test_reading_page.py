@@ -63,7 +63,7 @@ def test_a_letter_looks_as_it_did():
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None)
 @given(
     st.sampled_from(WHOLE),
     st.integers(4, 12),
