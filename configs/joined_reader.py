@@ -10,9 +10,9 @@ import jaxletters as jl
 
 
 def get_config() -> jl.Config:
-    """Returns the reader of letters, trained on MNIST's digits as well: 36 classes and what is none.
+    """Returns the config of emnist_reader.py with MNIST's digits: 36 characters, and a class for the rest.
 
-    Letters get no entry strokes, because these are for the labels of EMNIST Letters.
+    It leaves out the entry strokes, because `EntryStrokes` expects the labels of EMNIST Letters.
     """
     letters = jl.load_config(Path(__file__).with_name("emnist_reader.py"))
     assert isinstance(letters, jl.Config)

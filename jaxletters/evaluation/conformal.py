@@ -24,7 +24,7 @@ from jaxletters.evaluation.result import Coverage
 COVERAGES = (*(x / 100 for x in (*range(50, 80, 5), *range(80, 100))), 0.995)
 """The coverages for which a calibration has thresholds."""
 
-# A network of any use is not further from its calibration than this factor.
+# The temperature is searched from the inverse of this factor to the factor. A useful network is within.
 _HIGHEST_TEMPERATURE = 20.0
 # The thresholds are rounded up to a multiple of this, which keeps their coverage and shortens a file.
 _RESOLUTION = 1e-6
@@ -154,7 +154,7 @@ def _row(thresholds: Float64[np.ndarray, " k"]) -> Row:
 
 
 def probabilities(logits: Logits, calibration: Calibration) -> Float32[np.ndarray, "n classes"]:
-    """Returns the calibrated probabilities: rows that add up to 1, and 0 for classes that are no answer."""
+    """Returns the calibrated probabilities. Rows add up to 1; classes that cannot be an answer have 0."""
     scaled = logits / np.float32(calibration.temperature)
     return metrics.probabilities(np.where(calibration.answers(), scaled, np.float32(-np.inf)))
 
@@ -162,13 +162,13 @@ def probabilities(logits: Logits, calibration: Calibration) -> Float32[np.ndarra
 def sets(
     probabilities: Probabilities, calibration: Calibration, coverage: float
 ) -> Bool[np.ndarray, "n classes"]:
-    """Returns which classes each image may be; the most probable one always.
+    """Returns the conformal set of each image, which always contains its most probable class.
 
     Args:
         probabilities: calibrated, as `probabilities` and `Classifier.predict` return them.
         calibration: of the network.
-        coverage: the probability that the class of an image is in its set, from .5 to .995. Between two
-            of the calibration's coverages, the larger one holds.
+        coverage: the probability that the class of an image is in its set, from .5 to .995. A value between
+            two of the calibration's coverages is rounded up to the larger.
 
     Raises:
         UserError: the coverage is outside these limits.
@@ -181,9 +181,9 @@ def sets(
 def thresholded(
     probabilities: Probabilities, calibration: Calibration, coverage: float
 ) -> Bool[np.ndarray, "n classes"]:
-    """Returns the conformal sets without the most probable class where it does not reach its threshold.
+    """Returns which classes of each image reach their thresholds.
 
-    Such a set may be empty. Arguments and errors as for `sets`.
+    The set of an image may be empty, unlike that of `sets`. Arguments and errors are the same.
     """
     lowest, highest = calibration.coverages[0], calibration.coverages[-1]
     if not lowest <= coverage <= highest:  # also true for NaN
@@ -193,7 +193,7 @@ def thresholded(
         )
     # The tolerance finds .95 where a caller computed .9500000001.
     column = int(np.searchsorted(calibration.coverages, coverage - 1e-9))
-    # No score is below 0, so a class that is no answer is in no set.
+    # No score is below 0, so that a class that cannot be an answer is in no set.
     thresholds = [
         calibration.marginal[column] if row is None else row[column] if row else -1.0
         for row in calibration.by_class

@@ -1,7 +1,7 @@
 """From a photograph of the filled sheet to the images of its letters.
 
-The steps: the four marks, the perspective from their centres, the frame of each box, because paper is rarely
-flat, and the ink inside all frames, which is rendered as in reading.
+The steps: find the four marks; undo the perspective by their centres; find the frame of each box, because
+paper is rarely flat; find the ink inside all frames, and render it as in reading.
 """
 
 import itertools
@@ -20,20 +20,22 @@ _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
 # Marks are searched in a photograph reduced to this many pixels along its longer side.
 _SEARCH_SIDE = 1600
-# A pixel is dark if it is darker than this share of the mean of the window around it, a share of the side.
+# A pixel is dark if it is below this share of the mean of a window around it. The side of the window is a
+# share of the longer side of the photograph.
 _DARK, _WINDOW = 0.7, 1 / 8
 # Limits of a mark's ring to its core: sides (7 : 3 as printed) and areas (24 : 9); sides of a core in pixels.
 _SIDES, _AREAS, _CORE_SIDES = (1.7, 3.2), (1.5, 4.5), (4, 120)
-# The least share of its box that a core fills, half if it is turned by 45 degrees, and the distance of the
-# centres of core and ring, as a share of the core.
+# A core fills at least this share of its box (half of it, if it is turned by 45 degrees). The centres of core
+# and ring are at most so far apart, as a share of the core's side.
 _FILLED, _APART = 0.4, 0.5
-# More than these cores or marks are a pattern.
+# More cores or marks than these are a pattern.
 _MOST_CORES, _MOST_MARKS = 3000, 12
-# Pixels of the rectified sheet in a millimetre, and of that whose bar is looked for; a photograph with more
-# than half as many again is reduced.
+# Pixels per millimetre of the rectified sheet, and of the coarser one in which the bar is searched. A
+# reduced photograph keeps at least 1.5 times the first.
 _RESOLUTION, _COARSE = 8, 2
-# A frame is searched within this distance of its place, must be darker than its surroundings by so much of
-# 255, and ends at this distance from its centre, in millimetres.
+# A frame is searched within the first distance of its place, in millimetres, and is darker than the paper by
+# at least the second value, of 255. The inside of a box begins at the third distance from the middle
+# of the frame's line, in millimetres.
 _SEARCH, _FRAME_CONTRAST, _INSET = 1.5, 8, 0.9
 # Shares of full ink: of written pixels, and what a stroke exceeds in at least one pixel.
 _WRITTEN, _STROKE = 0.4, 0.65

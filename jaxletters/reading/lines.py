@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxletters.reading.strokes import Box, Stroke, gap, union, usual_height
 
-# Shares of the usual height of a character: the size of strokes that are no dots, the size of those that are
-# none if they are beside the others, the height of strokes that define a line, and the size of specks.
+# Shares of the usual height of a character. Strokes of the first size are no dots, nor are those of the
+# second height beside a letter. Strokes of the third height define lines; those of the last size are specks.
 _MIN_SIZE, _MIN_BESIDE, _MIN_ANCHOR, _SPECK = 0.4, 0.25, 0.55, 0.06
 # The share of the lower height by which a stroke must overlap a line.
 _MIN_OVERLAP = 0.45

@@ -12,11 +12,11 @@ _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
 # Pixels to which the colour of the paper is fitted, at most.
 _SAMPLES = 10_000
-# Strokes are narrower and shadows wider than this share of the longer side, and than the second times the
-# mean width of strokes.
+# The window of the closing is wider than strokes and narrower than shadows: this share of the longer side,
+# but at most so many times the mean width of strokes.
 _WIDEST_STROKE, _WIDEST_OF_MEAN = 0.15, 5
-# Relative changes of light below the first are noise, above the second shadows. Light below the third is a
-# dark thing, above the last, on a board, chalk.
+# A relative change of the light below the first limit is noise, one above the second a shadow. Light below
+# the third belongs to a dark object; light above the fourth, on a board, to chalk.
 _NO_SHADOW, _SHADOW, _DARKEST, _BRIGHTEST = 0.06, 0.1, 0.15, 2.0
 # Ink that covers more than the first share of a picture and differs from the paper by more than the second
 # factor, which shadows do not, is bold.
@@ -24,7 +24,7 @@ _MUCH_INK, _MOST_SHADOW = 0.15, 3.0
 # The inside of a stroke is darker than the light that is estimated there by more than the first factor. Or it
 # is darker than the paper around it by more than the second, and its edge is at most so many pixels wide.
 _DARKER_THAN_LIGHT, _DARKER_THAN_PAPER, _SHARP_EDGE = 1.15, 1.3, 3
-# Shadows are looked for in about so many pixels along the longer side.
+# Shadows are searched in an image with about this many pixels along the longer side.
 _COARSE_SIDE = 300
 
 
@@ -59,13 +59,13 @@ def _light(image: Floats, factors: Floats) -> Floats | None:
     coarse, coarse_base = grey[::step, ::step], base[::step, ::step]
     sign = -1 if _is_chalk(coarse, coarse_base) else 1
     window = int(_WIDEST_STROKE * max(coarse.shape))
-    # Strokes at the border of the picture end there.
+    # Beyond the border is paper, so that a stroke at the border ends there.
     closed = sign * _without_strokes(sign * coarse, coarse_base, window, np.inf)
     if (np.abs(closed - 1) < _NO_SHADOW).all():
         return None
     depth = np.abs(coarse / coarse_base / np.maximum(closed, _DARKEST) - 1)
     window = min(window, round(_WIDEST_OF_MEAN * pen_width(depth > otsu_threshold(depth))))
-    # Shadows at the border do not.
+    # A shadow at the border continues beyond it.
     smooth = sign * _ndimage.uniform_filter(grey, 3)
     closed = sign * _without_strokes(smooth, base, step * window, None)
     closed = _without_thick_strokes(closed, sign * smooth / base, sign)
@@ -99,8 +99,8 @@ def _is_chalk(grey: Floats, base: Floats) -> bool:
 def _without_strokes(grey: Floats, base: Floats, window: int, beyond: float | None) -> Floats:
     """Returns the light on the paper relative to a surface.
 
-    Both the closing of the grey image and that of its ratio to the surface are bounds of the light. The
-    first is close in half-shadows, the second where light falls off to the border.
+    The closing of the grey image and the closing of its ratio to the surface are both upper bounds of the
+    light. The first is tighter in half-shadows, the second where light falls off towards the border.
     """
     return np.minimum(_closing(grey, window, beyond) / base, _closing(grey / base, window, beyond))
 
@@ -143,9 +143,9 @@ def _is_at_border(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
 
 
 def _closing(values: Floats, window: int, beyond: float | None) -> Floats:
-    """Returns the grey closing with a square, cut to the shorter side of the image.
+    """Returns the grey closing by a square window, which is cut to the size of the image.
 
-    Beyond the border is a constant, or what is at the border.
+    The values beyond the border are `beyond`, or those at the border if it is None.
     """
     # A window that is larger than the image would contain the constant wherever it is.
     halves = [min(window // 2, (size - 1) // 2) for size in values.shape]

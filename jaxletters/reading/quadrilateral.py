@@ -14,16 +14,25 @@ _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 _SMALLEST, _LARGEST = 0.15, 0.985
 # The share of the ground that may be as bright as the sheet.
 _BRIGHT_GROUND = 0.25
-# Shares of areas: bright pixels of the sheet, the sheet of its convex hull, the sheet of its quadrilateral.
+# The least shares of areas: bright pixels in the convex hull of the sheet, the sheet in its convex hull, and
+# the intersection of sheet and quadrilateral in their union.
 _LEAST_PAPER, _LEAST_CONVEX, _LEAST_STRAIGHT = 0.7, 0.92, 0.93
 # How far corners may lie outside of the picture, as a share of its size.
 _BEYOND = 0.35
 
 
 def fit(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float] | None:
-    """Returns the corners of the largest region of a mask and how well they fit, None if it has not four.
+    """Fits a quadrilateral to the largest region of a mask.
 
-    The convex hull is reduced to the four sides that add the least area.
+    Its convex hull is reduced to four sides, and these are fitted to the outline.
+
+    Args:
+        mask: bool `[h, w]`.
+
+    Returns:
+        The corners, float64 `[4, 2]`, (x, y) in pixels, clockwise from the top left, and the intersection of
+        region and quadrilateral over their union. None if the region is too small or large, or is no
+        quadrilateral.
     """
     height, width = mask.shape
     labels, count = _ndimage.label(_ndimage.binary_opening(mask, np.ones((3, 3))))
@@ -87,9 +96,9 @@ def _convex_hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _four_sides(hull: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64] | None:
-    """Returns the corners of the quadrilateral around a convex polygon, None if sides are parallel.
+    """Returns the corners of a quadrilateral around a convex polygon, None if sides are parallel.
 
-    It adds the least area inside of the picture.
+    Sides are left out one by one, each time the one that adds the least area inside of the picture.
     """
     polygon = hull
     while len(polygon) > 4:
@@ -132,7 +141,7 @@ def _crossings(
 
 
 def _area_inside(triangle: NDArray[np.float64], size: tuple[int, int]) -> float:
-    """Returns the area of a triangle inside of the picture, and a little of the area outside of it."""
+    """Returns the area of a triangle, of which the part outside of the picture hardly counts."""
     clipped = triangle.clip(0, size)
     return _area(clipped) + 0.02 * _area(triangle)
 
@@ -145,7 +154,7 @@ def _area(triangle: NDArray[np.float64]) -> float:
 def _refined(
     corners: NDArray[np.float64], points: NDArray[np.float64], size: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Returns corners of lines that are fitted to the points of the outline near the sides."""
+    """Returns the corners of four lines, each fitted to the points of the outline near its side."""
     lines: list[NDArray[np.float64]] = []
     for start, stop in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         direction = (stop - start) / max(np.linalg.norm(stop - start), 1e-9)

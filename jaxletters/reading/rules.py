@@ -1,7 +1,7 @@
-"""Removes the printed lines of paper from its ink: rules, grids, margin lines.
+"""Removes lines that are printed on the paper from its ink: rules, grids, margin lines.
 
-A line is thin and long: it spans most of the paper, or is one of several at equal distances. Strokes of
-letters that cross it stay.
+A printed line is thin and long. It spans most of the paper, or is one of several at equal distances. The
+strokes of letters that cross it stay.
 """
 
 from typing import Any, NamedTuple, cast
@@ -16,35 +16,37 @@ Box = tuple[int, int, int, int]
 
 _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
-# The thickness of a line at most, as a share of the longer side, and of the other side.
+# The largest thickness of a line, as a share of the longer side, but at least so many pixels.
 _THICKNESS, _MIN_THICKNESS = 0.009, 4
-# The length of a line, of its thickness, at least. Strokes of letters are shorter.
+# A line is at least this many times as long as it is thick. Strokes of letters are shorter.
 _THIN = 40
-# Inclinations that are tried, as slopes.
+# The slopes at which lines are searched.
 _SLOPES = np.tan(np.deg2rad(np.linspace(-5, 5, 41)))
 # The least contrast of a line to the paper, of 255, and as a multiple of the noise.
 _MIN_CONTRAST, _MIN_SIGNAL_TO_NOISE = 8, 3
-# The share of a line that must be seen, also of one among others at equal distances.
+# A line is visible in at least this share of the columns, one from edge to edge in the second.
 _SEEN, _SEEN_OF_SEVERAL = 0.5, 0.35
-# A line ends within this share of both edges of the paper, or is so many times as long as letters are large.
+# A line from edge to edge ends within this share of the width from both edges. A shorter line is at least so
+# many times as long as letters are large.
 _TO_THE_EDGE, _LONGER_THAN_LETTERS = 0.06, 2.5
-# The longest gap in a line, as a share of the size of letters. More is between strokes of two letters.
+# The longest gap in a line, as a share of the size of letters. A longer gap is between two letters.
 _MAX_GAP = 0.5
 # Equal distances differ by at most this share.
 _TOLERANCE = 0.12
+# More lines than these are a pattern.
 _MOST_LINES = 150
 
 
 class _Line(NamedTuple):
-    """A line from the left to the right, in pixels.
+    """A line from left to right, in pixels.
 
     Attributes:
-        centres: its row in each column.
+        centres: float64 `[w]`, its row in each column of the image.
         start: its first column.
         stop: the column after its last one.
-        gap: the longest distance between columns in which it is seen.
-        thickness: of the line.
-        contrast: to the paper, of 255.
+        gap: the longest distance between neighbouring columns in which it is visible.
+        thickness: the median over the columns.
+        contrast: its median difference from the paper, 0 to 255.
         is_crossed: whether strokes cross it.
     """
 
@@ -58,11 +60,11 @@ class _Line(NamedTuple):
 
 
 def remove(difference: Floats, noise: float) -> list[Box]:
-    """Removes printed lines, in place, and returns the boxes of those that are not one of several.
+    """Removes printed lines in place, and returns the boxes of those that are not part of a set.
 
     Args:
         difference: float32 `[h, w]`, how much each pixel differs from the paper, 0 to 255.
-        noise: its median.
+        noise: the median of `difference`.
     """
     boxes: list[Box] = []
     least = max(_MIN_CONTRAST, _MIN_SIGNAL_TO_NOISE * noise)
@@ -114,7 +116,7 @@ def _letters(difference: Floats, least: float) -> _Letters:
 
 
 def _alone(line: _Line, letters: _Letters, width: int) -> bool:
-    """Returns whether a line is printed that has no others beside it, and not a stroke of a letter."""
+    """Returns whether a line that is not part of a set is printed, not a stroke of a letter."""
     if letters.size == 0:
         return False
     if (
@@ -122,7 +124,8 @@ def _alone(line: _Line, letters: _Letters, width: int) -> bool:
         and line.gap < _MAX_GAP * letters.size
     ):
         return True
-    # In a picture that is cut to one letter its strokes reach the edges, but then the others do, too.
+    # In a picture that is cropped to one letter, a stroke can span the picture, but then other strokes reach
+    # the edges, too.
     return (
         _spans(line, width)
         and not line.is_crossed
@@ -132,9 +135,10 @@ def _alone(line: _Line, letters: _Letters, width: int) -> bool:
 
 
 def _several(lines: list[_Line]) -> list[int]:
-    """Returns the indices of lines at equal distances, some of which may be missing.
+    """Returns the indices of the lines in a set of lines at equal distances.
 
-    At least three reach from edge to edge. A line that the edge of an inclined sheet cuts off need not.
+    Some lines of the set may be missing. At least three must reach from edge to edge; others may be cut off
+    by the edge of an inclined sheet.
     """
     width = len(lines[0].centres)
     places = np.array([line.centres[width // 2] for line in lines])
@@ -160,7 +164,7 @@ def _lines(difference: Floats, least: float) -> list[_Line]:
     thickest = max(int(_THICKNESS * max(height, width)), _MIN_THICKNESS)
     if height < 4 * thickest or width < 20:
         return []
-    # Thin structures stand out from an opening down the columns.
+    # An opening along the columns removes thin structures, so that they differ from it.
     low = running(np.minimum, difference, thickest + 2, 0)
     low = np.pad(low, ((thickest + 1, thickest + 1), (0, 0)), "edge")
     thin = difference - running(np.maximum, low, thickest + 2, 0) > least
@@ -179,7 +183,7 @@ def _lines(difference: Floats, least: float) -> list[_Line]:
 
 
 def _centres(thin: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Floats]:
-    """Returns the columns and the middles of all runs down the columns of a mask."""
+    """Returns the column and the middle row of each vertical run of a mask."""
     padded = np.zeros((thin.shape[1], thin.shape[0] + 2), np.int8)
     padded[:, 1:-1] = thin.T
     change = np.diff(padded, axis=1)
@@ -191,7 +195,10 @@ def _centres(thin: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Floats]:
 def _straight(
     columns: NDArray[np.intp], rows: Floats, shape: tuple[int, int], bin_height: int
 ) -> list[Floats]:
-    """Returns the rows per column of straight lines through many points, the best first."""
+    """Returns straight lines through many points, best first: the row of each in every column.
+
+    The points vote for lines, as in a Hough transform (Duda and Hart 1972).
+    """
     height, width = shape
     x = columns - (width - 1) / 2
     room = int(width * _SLOPES[-1] / 2) + bin_height
@@ -215,7 +222,10 @@ def _straight(
 def _follow(
     centres: Floats, columns: NDArray[np.intp], rows: Floats, difference: Floats, thickest: int
 ) -> _Line | None:
-    """Returns the line through the points near to a straight one, which may be bent a little."""
+    """Returns the slightly bent line through the points near a straight one.
+
+    Returns None unless enough points are near, and the line is thin and long.
+    """
     height, width = difference.shape
     x = np.linspace(-1, 1, width)
     near = np.zeros(0, np.intp)
@@ -243,7 +253,7 @@ def _follow(
 
 
 def _run(difference: Floats, centres: Floats, least: float, reach: int) -> NDArray[np.intp]:
-    """Returns how far ink reaches up, excluding the centre, and down from it: ints `[2, w]`."""
+    """Returns how many pixels of ink adjoin a line above its centre, and from its centre down: `[2, w]`."""
     height, width = difference.shape
     x = np.arange(width, dtype=np.intp)
     middle = np.rint(centres).astype(np.intp)
@@ -257,7 +267,7 @@ def _run(difference: Floats, centres: Floats, least: float, reach: int) -> NDArr
 
 
 def _erase(difference: Floats, line: _Line) -> None:
-    """Replaces a line by what is above and below it, but where a stroke crosses it."""
+    """Replaces a line by the pixels above and below it, except where a stroke crosses it."""
     height, width = difference.shape
     thick = int(np.ceil(line.thickness))
     reach = 3 * thick + 4

@@ -14,17 +14,17 @@ Box = tuple[int, int, int, int]
 
 _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
-# A sheet is looked for in an image of at most this longer side, in pixels.
+# The search reduces the picture to at most this many pixels along the longer side.
 _SIDE = 200
-# Shares of the range from dark to bright at which the sheet is looked for.
+# Thresholds between ground and sheet that are tried, as shares of the range from dark to bright.
 _THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 # The ground is darker than this share of the sheet. Shadows are lighter.
 _DARKER = 0.5
 # Share of a side along which the ground must be darker.
 _LEAST_EDGE = 0.85
-# The size of things on the ground that are reported, as a share of the longer side of the picture.
+# Objects on the ground of at least this size are reported, as a share of the longer side of the picture.
 _LARGE_THING = 0.05
-# The margin at the edge of a sheet that is left out, as a share of its size.
+# The margin along the edge of a sheet that is left out, as a share of the longer side of the picture.
 _MARGIN = 0.008
 
 
@@ -33,8 +33,8 @@ class Sheet(NamedTuple):
 
     Attributes:
         corners: float64 `[4, 2]`, (x, y) of the top left, top right, bottom right and bottom left corner in
-            pixels of the picture, None if there is nothing but paper.
-        outside: boxes of what stands out from the ground of the sheet.
+            pixels of the picture, None if the whole picture is paper.
+        outside: boxes of large objects on the ground of the sheet, in pixels of the picture.
     """
 
     corners: NDArray[np.float64] | None
@@ -71,7 +71,7 @@ def find_sheet(picture: NDArray[np.uint8]) -> Sheet:
 
 
 def _on_the_ground(small: Floats, corners: NDArray[np.float64]) -> list[Box]:
-    """Returns the boxes of the large things on the ground that are about as bright as the sheet."""
+    """Returns the boxes of large objects on the ground that are about as bright as the sheet."""
     grey = small.min(axis=2)
     sheet = quadrilateral.mask_of(corners, grey.shape)
     ground = ~_ndimage.binary_dilation(sheet, iterations=4)
@@ -95,9 +95,10 @@ def _is_paper(bright: Floats, low: float, high: float) -> bool:
 
 
 def _edge_share(small: Floats, corners: NDArray[np.float64]) -> float:
-    """Returns the least share of a side beyond which the ground is much darker in one channel.
+    """Returns along which share of a side the ground is much darker, the least over the sides.
 
-    It is 0 where that is too little, or no side is inside of the picture.
+    The darkest channels of ground and sheet are compared. Sides along the border of the picture do not
+    count. The result is 0 if it would be below `_LEAST_EDGE`, or if no side counts.
     """
     size = small.shape[1], small.shape[0]
     shares: list[float] = []
@@ -121,7 +122,7 @@ def _edge_share(small: Floats, corners: NDArray[np.float64]) -> float:
 
 
 def _inside(corners: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Returns corners with the sides moved inwards by the margin, those at the border left where they are."""
+    """Returns the corners with the sides moved inwards by the margin, except those at the border."""
     size = shape[1], shape[0]
     margin = 1 + _MARGIN * max(shape)
     equations: list[NDArray[np.float64]] = []
