@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from jaxletters.reading import paper, perspective, rules, sheet
 from jaxletters.reading.paper import Floats
+from jaxletters.reading.strokes import INK_THRESHOLD, STROKE_THRESHOLD
 
 Box = tuple[int, int, int, int]
 
@@ -23,10 +24,8 @@ _MAX_SIDE, _MAX_SIDE_OF_PAGES = 1000, 2000
 _LEAST_HEIGHT, _WANTED_HEIGHT = 40, 80
 # The least contrast of ink to paper, of 255, and as a multiple of the noise of the paper.
 _MIN_CONTRAST, _MIN_SIGNAL_TO_NOISE = 20, 4
-# The share of full ink in written pixels.
-_INK_THRESHOLD = 0.4
-# What a stroke exceeds in at least one pixel, and the height of faint marks that are reported, of letters.
-_STROKE_THRESHOLD, _LARGE_MARK = 0.65, 0.5
+# The height of faint marks that are reported, of letters.
+_LARGE_MARK = 0.5
 # The share of full ink in a break of a stroke where the pen was too light, and the largest size of the break,
 # of the height of letters.
 _LIGHT, _MAX_BREAK = 0.2, 0.3
@@ -160,7 +159,7 @@ def _bridge(ink: Floats) -> Floats:
 
     A flat break stays, because it may be what is left of a rule between two letters.
     """
-    written = ink > _INK_THRESHOLD
+    written = ink > INK_THRESHOLD
     labels, count = _ndimage.label(written, np.ones((3, 3)))
     if count < 2:
         return ink
@@ -176,20 +175,20 @@ def _bridge(ink: Floats) -> Floats:
         around = slice(max(y.start - 4, 0), y.stop + 4), slice(max(x.start - 4, 0), x.stop + 4)
         grown = _ndimage.binary_dilation(breaks[around] == k, np.ones((3, 3)), iterations=4)
         if len(np.unique(labels[around][grown & written[around]])) >= 2:
-            ink[around][grown & pale[around]] = _STROKE_THRESHOLD
+            ink[around][grown & pale[around]] = STROKE_THRESHOLD
     return ink
 
 
 def _strokes(ink: Floats) -> tuple[Floats, float, list[Box]]:
     """Returns ink without specks and faint marks, the height of letters, and boxes of large faint marks."""
-    written = ink > _INK_THRESHOLD
+    written = ink > INK_THRESHOLD
     labels, count = _ndimage.label(written, np.ones((3, 3)))
     if not count:
         return ink, 0.0, []
     boxes = cast(list[tuple[slice, slice]], _ndimage.find_objects(labels))
     areas = np.bincount(labels.ravel())[1:]
     strong = np.zeros(count, bool)
-    strong[np.unique(labels[ink > _STROKE_THRESHOLD]) - 1] = True
+    strong[np.unique(labels[ink > STROKE_THRESHOLD]) - 1] = True
     kept = strong & (areas >= max(_SPECK * paper.pen_width(written) ** 2, 2))
     heights = np.array([y.stop - y.start for y, _ in boxes])
     if not kept.any():

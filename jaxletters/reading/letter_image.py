@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxletters.data import resize
-from jaxletters.reading.strokes import INK_THRESHOLD, Box
-
-Floats = NDArray[np.floating[Any]]
+from jaxletters.reading.strokes import INK_THRESHOLD, Box, Floats
 
 _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
@@ -21,6 +19,8 @@ SIDE, _OVERSAMPLING = 28, 4
 _BLUR = 0.5
 # The height in pixels to which a line is scaled, near that of a letter on the fine canvas.
 _HEIGHT = 72
+# The most pixels for each of the page: what is lower than letters, such as a dash, may be long.
+_MAX_SCALE = 8.0
 # Distances outside of the ink are clipped to this, in pixels of the scaled line: more than strokes ever grow.
 _FAR = 10.0
 
@@ -75,13 +75,13 @@ def outlines(ink: Floats, pieces: NDArray[np.int32], box: Box, height: float) ->
 
     Args:
         ink: the share of ink in each pixel of the page: float32 `[h, w]`.
-        pieces: the number of the piece of each pixel, 0 where there is none: int32 `[h, w]`.
+        pieces: the number of the piece of each pixel, 0 for paper: int32 `[h, w]`.
         box: of the line, in pixels.
         height: the usual height of its characters in pixels.
     """
     left, top = max(box[0] - 2, 0), max(box[1] - 2, 0)
     window = slice(top, box[3] + 2), slice(left, box[2] + 2)
-    scale = _HEIGHT / height
+    scale = min(_HEIGHT / height, _MAX_SCALE)
     size = [max(round(side * scale), 1) for side in ink[window].shape[::-1]]
     numbers = np.asarray(
         Image.fromarray(np.ascontiguousarray(pieces[window])).resize(size, Image.Resampling.NEAREST)

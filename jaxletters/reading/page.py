@@ -19,8 +19,6 @@ from jaxletters.reading.strokes import Box, Stroke
 
 _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
-# More strokes than this are a pattern and not writing.
-_MAX_STROKES = 2000
 # The quantile of the heights of characters that gaps are compared with.
 _TALL = 0.8
 # A page whose lines rise or fall by more than this is turned, in rows per column.
@@ -82,7 +80,7 @@ def read(classifier: Classifier, ink: Floats) -> Page | None:
     """
     transform = np.eye(3)
     labels, found = strokes.find_strokes(ink)
-    if not found or len(found) > _MAX_STROKES:
+    if not found or len(found) > strokes.MAX_STROKES:
         return None
     layout = lines.find_lines(found)
     slope = lines.slope(layout.lines)

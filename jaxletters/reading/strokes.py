@@ -14,7 +14,9 @@ Box = tuple[int, int, int, int]
 _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
 # Shares of full ink: the threshold of written pixels, and what a stroke must exceed in at least one pixel.
-INK_THRESHOLD, _STROKE_THRESHOLD = 0.4, 0.65
+INK_THRESHOLD, STROKE_THRESHOLD = 0.4, 0.65
+# More strokes than this are a pattern and not writing.
+MAX_STROKES = 2000
 # Share of the height of a character: the width of breaks, across which strokes are joined.
 _BREAK = 0.03
 # A stroke inside of another one belongs to it, as the eyes of a face, if it has at most this share of its
@@ -70,23 +72,25 @@ def find_strokes(ink: Floats) -> tuple[NDArray[np.int32], list[Stroke]]:
         distance = _ndimage.distance_transform_edt(~written)
         labels = np.where(written, _label(distance <= _BREAK * height / 2), 0)
     found = _boxes(labels, ink)
-    joined = _join_enclosed(labels, found)
-    return labels, _boxes(labels, ink) if joined else found
+    if len(found) <= MAX_STROKES and _join_enclosed(labels, found):
+        found = _boxes(labels, ink)
+    return labels, found
 
 
 def _join_enclosed(labels: NDArray[np.int32], strokes: list[Stroke]) -> bool:
     """Gives strokes that another one surrounds the label of that one; returns whether there are any."""
     height = usual_height(strokes)
     joined = False
+    boxes = np.array([stroke.box for stroke in strokes]).reshape(-1, 4)
+    heights = boxes[:, 3] - boxes[:, 1]
     for stroke in strokes:
         left, top, right, bottom = stroke.box
         row, column = (top + bottom) // 2, (left + right) // 2
-        for other in strokes:
+        is_around = (boxes[:, :2] < (left, top)).all(1) & (boxes[:, 2:] > (right, bottom)).all(1)
+        is_around &= (stroke.height <= _MAX_INSIDE * heights) & (heights <= _MAX_AROUND * height)
+        for k in np.flatnonzero(is_around).tolist():
+            other = strokes[k]
             x, y, end_x, end_y = other.box
-            is_inside = x < left and y < top and right < end_x and bottom < end_y
-            is_small = stroke.height <= _MAX_INSIDE * other.height
-            if not is_inside or not is_small or other.height > _MAX_AROUND * height:
-                continue
             beside = labels[row, x:left], labels[row, right:end_x]
             above = labels[y:top, column], labels[bottom:end_y, column]
             if all((part == other.label).any() for part in (*beside, *above)):
@@ -112,7 +116,7 @@ def _boxes(labels: NDArray[np.int32], ink: Floats) -> list[Stroke]:
     """Returns the strokes that exceed the stroke threshold in at least one pixel."""
     boxes = _ndimage.find_objects(labels)
     strokes: list[Stroke] = []
-    for label in np.unique(labels[(ink > _STROKE_THRESHOLD) & (labels > 0)]):
+    for label in np.unique(labels[(ink > STROKE_THRESHOLD) & (labels > 0)]):
         rows, columns = boxes[label - 1]
         strokes.append(Stroke(int(label), (columns.start, rows.start, columns.stop, rows.stop)))
     return strokes
