@@ -17,9 +17,9 @@ from jaxletters.evaluation.conformal import Calibration
 LogitsFn = Callable[[NDArray[np.uint8]], jax.Array]
 """From uint8 images `[b, *image_shape]` to their logits, float32 `[b, classes]`."""
 
-# Images per call, one of these, so that few programs are compiled: for the candidates of a letter, for those
-# of a word, and for calls that keep every core busy.
-_BATCH_SIZES = 16, 64, 256
+# Images per call, one of these, so that few programs are compiled: for the candidates of a letter, and for
+# more. On two cores larger calls are no faster for an image.
+_FEW, _MANY = 16, 64
 
 
 def compile_network(model: Model, variables: Variables) -> LogitsFn:
@@ -119,9 +119,16 @@ class Classifier:
         images = images.reshape(-1, *self.image_shape)
         if not len(images):
             return np.empty((0, len(self.class_names)), np.float32)
-        fitting = [size for size in _BATCH_SIZES if len(images) <= size]
-        batch_size = fitting[0] if fitting else _BATCH_SIZES[-1]
-        return inference.in_batches(self.logits_fn, images, batch_size)
+        rest = len(images) % _MANY
+        parts = np.split(images, [len(images) - rest])
+        sizes = _MANY, _FEW if rest <= _MANY - _FEW else _MANY
+        return np.concatenate(
+            [
+                inference.in_batches(self.logits_fn, part, size)
+                for part, size in zip(parts, sizes, strict=True)
+                if len(part)
+            ]
+        )
 
     def predict(self, images: NDArray[np.uint8]) -> Predictions:
         """Returns the predictions for images, or for a single image; arguments and errors as for `logits`.

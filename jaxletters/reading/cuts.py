@@ -94,10 +94,11 @@ def cut_line(
 
 def _parts(seams: NDArray[np.int64], width: int) -> NDArray[np.intp]:
     """Returns how many seams are to the left of each pixel: int `[h, width]`."""
-    ends = np.sort(seams, axis=0)
     columns = np.arange(width)
-    rows = [np.searchsorted(row, columns, side="right") for row in ends.T]
-    return np.stack(rows)
+    parts = np.zeros((seams.shape[1], width), np.intp)
+    for seam in seams:
+        parts += columns >= seam[:, None]
+    return parts
 
 
 def find_seams(ink: Floats, height: float) -> Seams:

@@ -22,9 +22,9 @@ _MAX_PIECES, _MAX_WIDTH = 6, 2.0
 _MAX_GAP = 0.2
 # Scores, as logarithms of probabilities: two blobs in one character, the gap between them in heights, a
 # character, a cut between two characters, and the ink that it crosses in heights.
-_JOIN, _JOIN_GAP, _LETTER, _CUT, _CUT_INK = -0.3, -15.0, -1.2, -0.3, -1.0
+_JOIN, _JOIN_GAP, _LETTER, _CUT, _CUT_INK = -0.3, -15.0, -1.1, -0.3, -1.0
 # For each height by which a character is wider or narrower than these shares of the height.
-_WIDE, _WIDE_FROM, _NARROW, _NARROW_TO = -2.0, 1.0, -3.0, 0.25
+_WIDE, _WIDE_FROM, _NARROW, _NARROW_TO = -3.0, 1.0, -3.0, 0.25
 # A neighbouring piece of which at least this share of the box is inside of a character's box, and its score.
 _INSIDE, _NESTED = 0.8, -4.0
 # A stroke that is no letter and no letters that touch, such as a drawing: its score, and that for each height
@@ -82,32 +82,23 @@ def _end_of_blob(pieces: Sequence[Piece], first: int) -> int:
     return stop
 
 
-def best_path(
-    pieces: Sequence[Piece],
-    found: Sequence[Candidate],
-    letters: NDArray[np.floating],
-    height: float,
-) -> list[Choice]:
+def best_path(found: Sequence[Candidate], scores: NDArray[np.float64]) -> list[Choice]:
     """Returns the characters of a line, from left to right.
 
     Args:
-        pieces: from left to right.
         found: the result of `candidates`.
-        letters: the probability that each candidate is one character and that it is the best guess: float
-            `[candidates]`.
-        height: the usual height of a character, in pixels.
+        scores: of each, the result of `scores`: float64 `[candidates]`.
     """
-    score_of = scores(pieces, found, letters, height)
-    count = len(pieces)
+    count = found[-1].stop
     best = np.full(count + 1, -np.inf)
     best[0] = 0
     last = np.zeros(count + 1, np.int64)
     forward, backward = np.full(count + 1, -np.inf), np.full(count + 1, -np.inf)
     forward[0] = backward[count] = 0
-    sharp = SHARPNESS * score_of
+    sharp = SHARPNESS * scores
     # Candidates are sorted by their first piece, so the sums to it are complete.
     for index, candidate in enumerate(found):
-        score = best[candidate.first] + score_of[index]
+        score = best[candidate.first] + scores[index]
         if score > best[candidate.stop]:
             best[candidate.stop], last[candidate.stop] = score, index
         forward[candidate.stop] = np.logaddexp(
@@ -128,14 +119,16 @@ def best_path(
 
 
 def scores(
-    pieces: Sequence[Piece],
-    found: Sequence[Candidate],
-    letters: NDArray[np.floating],
-    height: float,
+    letters: NDArray[np.floating], shapes: NDArray[np.float64], nothing: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Returns the score of each candidate: float64 `[candidates]`; arguments as for `best_path`."""
-    as_letters = np.log(np.maximum(letters, MIN_PROBABILITY)) + shape_scores(pieces, found, height)
-    return np.maximum(as_letters, nothing_scores(pieces, found, height))
+    """Returns the score of each candidate: float64 `[candidates]`.
+
+    Args:
+        letters: the probability that it is one character and that it is the best guess: float `[candidates]`.
+        shapes: the result of `shape_scores`.
+        nothing: the result of `nothing_scores`.
+    """
+    return np.maximum(np.log(np.maximum(letters, MIN_PROBABILITY)) + shapes, nothing)
 
 
 def shape_scores(

@@ -51,6 +51,7 @@ class Outlines(NamedTuple):
     Attributes:
         distance: of each pixel to the edge of the ink, negative outside: float32 `[h, w]`.
         nearest: the number of the piece that is nearest to each pixel: int32 `[h, w]`.
+        pieces: the highest number of a piece.
         centres: bool `[h, w]`, the centre lines of strokes.
         origin: (left, top) of the first pixel, in pixels of the page.
         scale: pixels for each pixel of the page.
@@ -58,6 +59,7 @@ class Outlines(NamedTuple):
 
     distance: NDArray[np.float32]
     nearest: NDArray[np.int32]
+    pieces: int
     centres: NDArray[np.bool_]
     origin: tuple[int, int]
     scale: float
@@ -93,9 +95,9 @@ def outlines(ink: Floats, pieces: NDArray[np.int32], box: Box, height: float) ->
     centres = (inside == _ndimage.maximum_filter(inside, 5)) & mask
     outside, places = _ndimage.distance_transform_edt(~mask, return_indices=True)
     distance = np.where(mask, inside - 0.5, 0.5 - np.minimum(outside, _FAR))
-    return Outlines(
-        distance.astype(np.float32), numbers[tuple(places)], centres, (left, top), scale
-    )
+    nearest = numbers[tuple(places)]
+    count = int(pieces[window].max())
+    return Outlines(distance.astype(np.float32), nearest, count, centres, (left, top), scale)
 
 
 def of_ink(ink: Floats, canvas: Canvas) -> NDArray[np.uint8]:
@@ -130,7 +132,9 @@ def _fine(found: Outlines, part: Part, canvas: Canvas) -> NDArray[np.bool_]:
     width, height = box[2] - box[0], box[3] - box[1]
     columns = slice(max(int(box[0] - _FAR), 0), int(box[2] + _FAR) + 1)
     rows = slice(max(int(box[1] - _FAR), 0), int(box[3] + _FAR) + 1)
-    own = np.isin(found.nearest[rows, columns], part.numbers)
+    is_own = np.zeros(found.pieces + 1, bool)
+    is_own[part.numbers] = True
+    own = is_own[found.nearest[rows, columns]]
     distance = np.where(own, found.distance[rows, columns], np.float32(-_FAR))
     length = _OVERSAMPLING * (SIDE - 2 * canvas.margin)
     # The width of strokes in pixels of the outlines, then in pixels of the canvas.

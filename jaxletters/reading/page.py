@@ -15,12 +15,15 @@ from jaxletters.reading.cuts import Piece
 from jaxletters.reading.lattice import Candidate, Choice
 from jaxletters.reading.letter_image import CANVASES, Canvas, Floats, Part
 from jaxletters.reading.lines import Line
-from jaxletters.reading.strokes import Box, Stroke
+from jaxletters.reading.strokes import Box
 
 _ndimage = cast(Any, scipy.ndimage)  # has no type annotations
 
 # The quantile of the heights of characters that gaps are compared with.
 _TALL = 0.8
+# The only stroke of a page, if it is at most so many heights wide, is more often a drawing than joined
+# letters: what is added to its score as no letter. It stays whole if it is one letter with this probability.
+_LONE_WIDTH, _LONE_NOTHING, _LONE_LETTER = 1.2, 1.0, 0.8
 # A page whose lines rise or fall by more than this is turned, in rows per column.
 _MAX_SLOPE = 0.07
 
@@ -66,9 +69,13 @@ class Page(NamedTuple):
 
 
 class _LineCandidates(NamedTuple):
+    """A line, its pieces and candidates, and their scores without the network: as a character, as nothing."""
+
     line: Line
     pieces: list[Piece]
     found: list[Candidate]
+    shapes: NDArray[np.float64]
+    nothing: NDArray[np.float64]
 
 
 def read(classifier: Classifier, ink: Floats) -> Page | None:
@@ -90,30 +97,53 @@ def read(classifier: Classifier, ink: Floats) -> Page | None:
         layout = lines.find_lines(found)
     if not layout.lines:
         return None
-    return _read_lines(classifier, ink, labels, layout.lines, layout.loose, transform)
+    loose = [stroke.box for stroke in layout.loose]
+    written = _Written(ink, labels, layout.lines, loose, transform)
+    # A network that does not know what is not a letter takes half a letter for another one.
+    if classifier.non_letter is None:
+        return _read_lines(classifier, written, only_whole=True)
+    if not _is_lone(layout.lines):
+        return _read_lines(classifier, written)
+    whole = _read_lines(classifier, written, only_whole=True)
+    probability = whole.predictions.probabilities.max() * whole.predictions.is_letter[0]
+    return whole if probability >= _LONE_LETTER else _read_lines(classifier, written)
 
 
-def _read_lines(
-    classifier: Classifier,
-    ink: Floats,
-    labels: NDArray[np.int32],
-    found: Sequence[Line],
-    loose: Sequence[Stroke],
-    transform: NDArray[np.float64],
-) -> Page:
+class _Written(NamedTuple):
+    """The ink of a page, the stroke of each pixel, its lines, and the rest of `Page`."""
+
+    ink: Floats
+    labels: NDArray[np.int32]
+    lines: Sequence[Line]
+    loose: list[Box]
+    transform: NDArray[np.float64]
+
+
+def _is_lone(found: Sequence[Line]) -> bool:
+    """Returns whether the lines of a page are a single stroke that is not wide."""
+    if len(found) > 1 or len(found[0].blobs) > 1:
+        return False
+    left, top, right, bottom = found[0].box
+    return right - left <= _LONE_WIDTH * (bottom - top)
+
+
+def _read_lines(classifier: Classifier, written: _Written, *, only_whole: bool = False) -> Page:
+    """Returns the characters of lines, of whose strokes some are cut, unless they are to stay whole."""
     canvas = CANVASES[classifier.fit]
-    pieces = np.zeros(labels.shape, np.int32)
+    pieces = np.zeros(written.labels.shape, np.int32)
+    lone = _is_lone(written.lines)
     parts: list[_LineCandidates] = []
-    for line in found:
-        # A network that does not know what is not a letter takes half a letter for another one.
-        only_whole = classifier.non_letter is None
-        cut = cuts.cut_line(ink, labels, line, pieces, only_whole)
-        parts.append(_LineCandidates(line, cut, lattice.candidates(cut, line.height)))
-    images = [image for part in parts for image in _images(ink, pieces, part, canvas)]
+    for line in written.lines:
+        cut = cuts.cut_line(written.ink, written.labels, line, pieces, only_whole)
+        candidates = lattice.candidates(cut, line.height)
+        shapes = lattice.shape_scores(cut, candidates, line.height)
+        nothing = lattice.nothing_scores(cut, candidates, line.height) + _LONE_NOTHING * lone
+        parts.append(_LineCandidates(line, cut, candidates, shapes, nothing))
+    images = [image for part in parts for image in _images(written.ink, pieces, part, canvas)]
     if classifier.image_shape != images[0].shape:
         images = [resize.fit(image, classifier.image_shape, 1, "stretch") for image in images]
     predictions = classifier.predict(np.stack(images))
-    return _chosen(parts, images, predictions, [stroke.box for stroke in loose], transform)
+    return _chosen(parts, images, predictions, written.loose, written.transform)
 
 
 def _chosen(
@@ -130,7 +160,8 @@ def _chosen(
     rows: list[list[Seen]] = []
     for part in parts:
         stop = start + len(part.found)
-        path = lattice.best_path(part.pieces, part.found, letters[start:stop], part.line.height)
+        scores = lattice.scores(letters[start:stop], part.shapes, part.nothing)
+        path = lattice.best_path(part.found, scores)
         rows.append([_seen(part, choice, images, start) for choice in path])
         start = stop
     gaps = [_gaps(row) for row in rows]
@@ -170,14 +201,12 @@ def _in_context(
         return word
     found = [part.found[k] for k in inside]
     rows = start + np.array(inside)
-    height = part.line.height
-    shapes = lattice.shape_scores(part.pieces, found, height)
     is_letter = np.maximum(predictions.is_letter[rows], lattice.MIN_PROBABILITY)
     letters = word_lattice.letters(
         predictions.class_names,
         predictions.probabilities[rows],
-        shapes + np.log(is_letter),
-        lattice.nothing_scores(part.pieces, found, height),
+        part.shapes[inside] + np.log(is_letter),
+        part.nothing[inside],
     )
     path = word_lattice.best_path(found, letters)
     choices = [choice._replace(candidate=inside[choice.candidate]) for choice in path]

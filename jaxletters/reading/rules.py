@@ -203,10 +203,9 @@ def _straight(
     x = columns - (width - 1) / 2
     room = int(width * _SLOPES[-1] / 2) + bin_height
     bins = (height + 2 * room) // bin_height + 2
-    counts = np.zeros((len(_SLOPES), bins), np.int64)
-    for k, slope in enumerate(_SLOPES):
-        places = ((rows - slope * x + room) / bin_height).astype(np.intp).clip(0, bins - 1)
-        counts[k] = np.bincount(places, minlength=bins)
+    places = ((rows - _SLOPES[:, None] * x + room) / bin_height).astype(np.intp).clip(0, bins - 1)
+    places += bins * np.arange(len(_SLOPES))[:, None]
+    counts = np.bincount(places.ravel(), minlength=len(_SLOPES) * bins).reshape(-1, bins)
     votes = counts + np.roll(counts, -1, axis=1)  # a line may lie between two bins
     found: list[Floats] = []
     while len(found) < _MOST_LINES:
@@ -227,13 +226,15 @@ def _follow(
     Returns None unless enough points are near, and the line is thin and long.
     """
     height, width = difference.shape
-    x = np.linspace(-1, 1, width)
+    powers = np.vander(np.linspace(-1, 1, width), 3)
     near = np.zeros(0, np.intp)
     for reach in (2 * thickest, thickest, thickest / 2 + 1):
         near = np.flatnonzero(np.abs(rows - centres[columns]) <= reach)
         if len(near) < 10:
             return None
-        centres = np.polynomial.Polynomial.fit(x[columns[near]], rows[near], 2, [-1, 1])(x)
+        # Points in two columns leave a parabola undetermined, so no inverse.
+        factors, *_ = np.linalg.lstsq(powers[columns[near]], rows[near])
+        centres = powers @ factors
     seen_columns = np.unique(columns[near])
     seen = len(seen_columns) / width
     start, stop = np.quantile(seen_columns, (0.01, 0.99)).astype(int)

@@ -27,6 +27,11 @@ def rows_of_pieces(draw):
     return pieces
 
 
+def scores_of(pieces, found, letters):
+    shapes = lattice.shape_scores(pieces, found, HEIGHT)
+    return lattice.scores(letters, shapes, lattice.nothing_scores(pieces, found, HEIGHT))
+
+
 def all_paths(pieces, found):
     """Every sequence of candidates that covers each piece once, as lists of their numbers."""
 
@@ -46,8 +51,8 @@ def all_paths(pieces, found):
 def test_the_path_is_the_best_of_all_and_its_probabilities_are_shares_of_all(pieces, seed):
     found = lattice.candidates(pieces, HEIGHT)
     letters = np.random.default_rng(seed).uniform(0.01, 1, len(found))
-    chosen = lattice.best_path(pieces, found, letters, HEIGHT)
-    scores = lattice.scores(pieces, found, letters, HEIGHT)
+    scores = scores_of(pieces, found, letters)
+    chosen = lattice.best_path(found, scores)
     paths = all_paths(pieces, found)
     totals = np.array([scores[path].sum() for path in paths])
     path = [choice.candidate for choice in chosen]
@@ -76,7 +81,7 @@ def two_halves(gap):
 def test_strokes_that_are_no_letters_alone_are_put_together():
     pieces, found = two_halves(2)
     letters = [0.95 if stop - first == 2 else 0.2 for first, stop in found]
-    (choice,) = lattice.best_path(pieces, found, np.array(letters), HEIGHT)
+    (choice,) = lattice.best_path(found, scores_of(pieces, found, letters))
     assert found[choice.candidate] == (0, 2)
     assert choice.probability > 0.9
 
@@ -84,7 +89,7 @@ def test_strokes_that_are_no_letters_alone_are_put_together():
 def test_strokes_that_are_letters_alone_are_left_apart():
     pieces, found = two_halves(4)
     letters = np.full(len(found), 0.9)
-    path = lattice.best_path(pieces, found, letters, HEIGHT)
+    path = lattice.best_path(found, scores_of(pieces, found, letters))
     assert [found[choice.candidate] for choice in path] == [(0, 1), (1, 2)]
 
 
@@ -93,7 +98,8 @@ def test_a_stroke_that_is_no_letters_stays_whole():
     found = lattice.candidates(pieces, HEIGHT)
     letters = np.full(len(found), 1e-4)
     whole = [
-        found[choice.candidate] for choice in lattice.best_path(pieces, found, letters, HEIGHT)
+        found[choice.candidate]
+        for choice in lattice.best_path(found, scores_of(pieces, found, letters))
     ]
     assert whole == [Candidate(0, 8)]
     # Four letters, each of two pieces.
@@ -101,6 +107,7 @@ def test_a_stroke_that_is_no_letters_stays_whole():
         if candidate.first % 2 == 0 and candidate.stop == candidate.first + 2:
             letters[k] = 0.9
     parts = [
-        found[choice.candidate] for choice in lattice.best_path(pieces, found, letters, HEIGHT)
+        found[choice.candidate]
+        for choice in lattice.best_path(found, scores_of(pieces, found, letters))
     ]
     assert parts == [Candidate(first, first + 2) for first in (0, 2, 4, 6)]
