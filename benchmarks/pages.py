@@ -267,7 +267,7 @@ def _measures(
         "Photographs": lambda: photographs(arguments.photos, drawing("photos")),
         "What is not a letter": lambda: non_letters(pool, drawing("others"), 54 if small else 200),
         "Time": lambda: latency(pool, run, 3 if small else 5),
-        "Generated pages": lambda: generated(pool, others, drawing("pages"), 2 if small else 10),
+        "Generated pages": lambda: generated(pool, others, drawing("pages"), 2 if small else 30),
         "Fonts": lambda: fonts(arguments.fonts, drawing("fonts"), 18 if small else 300),
     }
     missing = {"Photographs": arguments.photos is None, "Fonts": arguments.fonts is None}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 _FIRST, _LEAST, _ALWAYS = 0.35, 0.22, 1.5
 # The spaces of a page are at least this many times as wide as its other gaps, this much wider, and this wide
 # on average: letters that are all far apart have no spaces between them.
-_RATIO, _DIFFERENCE, _SPACE = 1.7, 0.1, 0.4
+_RATIO, _DIFFERENCE, _SPACE = 1.7, 0.1, 0.35
 # Narrower spaces are found in regular writing: with this many other gaps at least, none wider than this share
 # of the narrowest space, and spaces that are this wide on average.
 _REGULAR_GAPS, _REGULAR_RATIO, _REGULAR_SPACE = 6, 0.55, 0.25

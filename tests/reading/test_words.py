@@ -44,3 +44,10 @@ def test_regular_writing_has_narrow_spaces(letters, spaces):
 def test_a_word_with_one_wider_gap_is_one_word():
     assert words.threshold([0.05, 0.1, 0.08, 0.3]) > 0.3
     assert words.threshold([0.05, 0.2, 0.08, 0.15, 0.1, 0.18, 0.3]) > 0.3
+
+
+def test_one_gap_between_the_two_kinds_keeps_the_spaces():
+    # Of a note in which one letter is further away from its neighbour than others.
+    letters = [0.0] * 10 + [0.03] * 8 + [0.06] * 6 + [0.11, 0.21]
+    found = words.threshold([*letters, 0.33, 0.35, 0.44, 0.44])
+    assert 0.21 < found <= 0.33
