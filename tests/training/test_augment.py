@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from jaxletters.config.augmentation import AugmentConfig, Sometimes
 from jaxletters.core import rng
 from jaxletters.data import canvas
-from jaxletters.training.augment import augment, erase, fill, low_resolution, stroke, warp
+from jaxletters.training.augment import (
+    augment,
+    erase,
+    fill,
+    low_resolution,
+    resample_by_gather,
+    resample_by_products,
+    stroke,
+    warp,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +41,7 @@ def jitted_augment(key, images, config):
     return augment(key, images, jnp.zeros(len(images), jnp.int32), config)[0]
 
 
+jitted_products, jitted_gather = map(tiny.quick_jit, (resample_by_products, resample_by_gather))
 jitted_stroke = functools.partial(tiny.quick_jit, static_argnums=2)(stroke)
 jitted_low_resolution = tiny.quick_jit(low_resolution)
 
@@ -273,3 +283,17 @@ def test_filling_is_a_closing_by_one_pixel_or_two_with_full_ink():
     alike = [np.abs(found - each).max((1, 2)) < 1e-6 for each in expected]
     assert np.logical_or(*alike).all()
     assert 5 < alike[0].sum() < 25
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds)
+def test_products_resample_as_the_gather_does(seed):
+    # On a TPU products take the place of the gather. Positions are inside, at the edge and outside.
+    generator = np.random.default_rng(seed)
+    image = generator.uniform(size=(HEIGHT, WIDTH)).astype(np.float32)
+    y, x = (generator.uniform(-3, size + 2, (7, 5)).astype(np.float32) for size in (HEIGHT, WIDTH))
+    y[0], x[:, 0] = np.rint(y[0]), np.rint(x[:, 0])
+    products = jitted_products(image, y, x)
+    np.testing.assert_allclose(products, jitted_gather(image, y, x), atol=1e-6, rtol=0)
+    expected = scipy.ndimage.map_coordinates(image, [y, x], order=1, mode="grid-constant")
+    np.testing.assert_allclose(products, expected, atol=1e-5, rtol=0)
