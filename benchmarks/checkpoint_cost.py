@@ -26,13 +26,14 @@ import numpy as np  # noqa: E402
 from jaxletters.config import configfile  # noqa: E402
 from jaxletters.config.models import DeeperConfig  # noqa: E402
 from jaxletters.config.schema import Config  # noqa: E402
-from jaxletters.core.types import Examples, Progress  # noqa: E402
+from jaxletters.core.types import Progress  # noqa: E402
 from jaxletters.evaluation import metrics  # noqa: E402
 from jaxletters.models import networks  # noqa: E402
 from jaxletters.runs.checkpoint import Checkpoints  # noqa: E402
 from jaxletters.runs.snapshot import Snapshot  # noqa: E402
 from jaxletters.runtime import sharding  # noqa: E402
 from jaxletters.training import optimizers, train_step  # noqa: E402
+from jaxletters.training.examples import Examples  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "checkpoint_cost.md"
@@ -85,7 +86,7 @@ def overhead(config: Config) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2000, 28, 28)).astype(np.uint8)
     labels = rng.integers(1, 27, 2000).astype(np.int32)
-    examples = Examples(*sharding.replicate((images, labels), task.mesh))
+    examples = Examples.on_devices(images, labels, task.mesh)
     added, plain = [], []
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -6,17 +6,16 @@ python benchmarks/contenders/ours.py notebook 128
 import argparse
 
 import jax
-import jax.numpy as jnp
 import networks
 import protocol
 
 from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.training import LossConfig, OptimizerConfig
-from jaxletters.core.types import Examples
 from jaxletters.evaluation import inference, metrics
 from jaxletters.models import networks as models
 from jaxletters.runtime import sharding, xla
 from jaxletters.training import optimizers, train_step
+from jaxletters.training.examples import Examples
 
 
 class Jaxletters:
@@ -39,9 +38,7 @@ class Jaxletters:
             ema_decay=0.0,
             mesh=mesh,
         )
-        self._examples = sharding.replicate(
-            Examples(jnp.asarray(images), jnp.asarray(labels)), mesh
-        )
+        self._examples = Examples.on_devices(images, labels, mesh)
         self._state = train_step.init_state(self._task)
         self._counts = sharding.replicate(metrics.zero(), mesh)
         self._steps = 0

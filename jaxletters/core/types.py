@@ -66,13 +66,6 @@ class Dataset(NamedTuple):
     class_names: tuple[str, ...]
 
 
-class Examples(NamedTuple):
-    """The arrays of a dataset on the devices: uint8 images `[n, h, w]` and int32 labels `[n]`."""
-
-    images: jax.Array
-    labels: jax.Array
-
-
 class Batch(NamedTuple):
     """The input of one training step: float32 images `[b, h, w]` in [0, 1] and int32 labels `[b]`."""
 

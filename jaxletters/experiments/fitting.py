@@ -81,11 +81,11 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
 
 def check_lengths(config: Config, examples: int) -> None:
     """Raises a UserError if a stage or a batch is too large for the number of training examples."""
-    for stage in _stages(config):
+    for stage in stages_of(config):
         Plan.of(_stage_config(config, stage), examples)
 
 
-def _stages(config: Config) -> tuple[StageConfig, ...]:
+def stages_of(config: Config) -> tuple[StageConfig, ...]:
     """Returns the stages of a run; the settings of a run without stages are those of its only stage."""
     only_stage = StageConfig(epochs=config.training.epochs, optimizer=config.optimizer)
     return config.stages or (only_stage,)
@@ -168,13 +168,13 @@ def fit(
     """
     variables = transfer.variables if transfer else None
     history, stages = list[Record](), list[_StageFacts]()
-    for i, stage in enumerate(_stages(config)):
+    for i, stage in enumerate(stages_of(config)):
         stage_folder = folder / f"stage{i + 1}" if config.stages else folder
         if config.stages and not brief:
             console.notice(f"Stage {i + 1} of {len(config.stages)}: trains {stage.trainable}")
         stage_config = _stage_config(config, stage)
         plan = Plan.of(stage_config, len(train.labels))
-        task = _task(config, stage, i, plan, mesh, train)
+        task = make_task(config, stage, i, plan, mesh, train)
         snapshot = loop.fit(
             stage_config, task, plan, train, held_out, stage_folder, variables, brief
         )
@@ -192,7 +192,7 @@ def fit(
     return Fitted(model, variables, mesh, history, facts)
 
 
-def _task(
+def make_task(
     config: Config, stage: StageConfig, index: int, plan: Plan, mesh: Mesh, train: Dataset
 ) -> Task:
     """Returns what the training step of a stage needs; `index` is the number of the stage, from 0."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxletters.config.schema import Config
 from jaxletters.core.errors import UserError
-from jaxletters.core.types import Dataset, Examples, Progress, Rollback, TrainState, Variables
+from jaxletters.core.types import Dataset, Progress, Rollback, TrainState, Variables
 from jaxletters.evaluation import inference, metrics
 from jaxletters.runs.disk import Disk
 from jaxletters.runs.journal import Journal
@@ -23,6 +23,7 @@ from jaxletters.runtime import preemption, sharding
 from jaxletters.runtime.console import Console
 from jaxletters.runtime.preemption import Interrupted
 from jaxletters.training import early_stopping, rollback, start, train_step
+from jaxletters.training.examples import Examples
 from jaxletters.training.plan import Plan
 from jaxletters.training.recorder import Recorder
 from jaxletters.training.train_step import Task
@@ -70,7 +71,7 @@ def fit(
         with _open_journal(workdir, snapshot, disk) as journal:
             checkpoints.records = journal
             recorder = Recorder.of(config, plan, workdir, journal, console)
-            examples = _replicated_examples(train, task)
+            examples = Examples.on_devices(train.images, train.labels, task.mesh)
             run = _Run(
                 config, task, plan, examples, validation, make_initial, disk, checkpoints, recorder
             )
@@ -90,11 +91,6 @@ def _open_checkpoints(config: Config, workdir: Path, console: Console, disk: Dis
 def _open_journal(workdir: Path, snapshot: Snapshot, disk: Disk) -> Journal:
     step, evaluated_step = int(snapshot.state.step), snapshot.progress.evaluated_step
     return Journal(workdir, step, evaluated_step, disk.attempt)
-
-
-def _replicated_examples(train: Dataset, task: Task) -> Examples:
-    examples = Examples(jnp.asarray(train.images), jnp.asarray(train.labels))
-    return sharding.replicate(examples, task.mesh)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,11 +11,12 @@ from jax.sharding import Mesh
 
 from jaxletters.config.slots import Augmentation, Loss
 from jaxletters.core import rng
-from jaxletters.core.types import Batch, Counts, Examples, Model, TrainState, Tree, Variables
+from jaxletters.core.types import Batch, Counts, Model, TrainState, Tree, Variables
 from jaxletters.evaluation import metrics
 from jaxletters.models.params import stop_frozen_gradients
 from jaxletters.runtime import sharding, xla
 from jaxletters.training import augment, sampling
+from jaxletters.training.examples import Examples
 
 
 class Task(NamedTuple):
@@ -50,24 +51,25 @@ class Task(NamedTuple):
     max_skips: int = 10
 
 
+def create_state(task: Task, variables: Variables | None = None) -> TrainState:
+    """Returns the state before the first step; arguments as for `init_state`, which compiles it."""
+    if variables is None:
+        variables = task.model.init(rng.key(task.seed, rng.Stream.INIT))
+    return TrainState(
+        step=jnp.int32(0),
+        variables=variables,
+        ema=variables if task.ema_decay else None,
+        opt_state=task.optimizer.init(variables.params),
+        skipped=jnp.int32(0),
+        in_a_row=jnp.int32(0),
+        halvings=jnp.int32(0),
+    )
+
+
 @functools.cache
 def _initialise() -> Callable[[Task, Variables | None], TrainState]:
     """Returns the compiled program of `init_state`; a function, because it asks for the backend."""
-
-    def create(task: Task, variables: Variables | None) -> TrainState:
-        if variables is None:
-            variables = task.model.init(rng.key(task.seed, rng.Stream.INIT))
-        return TrainState(
-            step=jnp.int32(0),
-            variables=variables,
-            ema=variables if task.ema_decay else None,
-            opt_state=task.optimizer.init(variables.params),
-            skipped=jnp.int32(0),
-            in_a_row=jnp.int32(0),
-            halvings=jnp.int32(0),
-        )
-
-    return jax.jit(create, static_argnums=0, compiler_options=xla.one_time_options())
+    return jax.jit(create_state, static_argnums=0, compiler_options=xla.one_time_options())
 
 
 def init_state(task: Task, initial: Variables | None = None) -> TrainState:
@@ -91,9 +93,10 @@ def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
     """Returns the augmented batch of one step, a pure function of (seed, step), sharded over the mesh."""
     indices = sampling.batch_indices(task.seed, step, task.batch_size, len(examples.labels))
     indices = sharding.constrain_sharded(indices, task.mesh)
-    images = examples.images[indices].astype(jnp.float32) / 255
+    images, labels = examples.take(indices)
     key = rng.key(task.seed, rng.Stream.AUGMENT, step)
-    return Batch(*augment.augment(key, images, examples.labels[indices], task.augment))
+    images = images.astype(jnp.float32) / 255
+    return Batch(*augment.augment(key, images, labels, task.augment))
 
 
 def _update_ema(
@@ -176,6 +179,17 @@ def _step(
     return sharding.constrain_replicated(result, task.mesh)
 
 
+def loop(
+    task: Task, state: TrainState, counts: Counts, examples: Examples, stop: jax.Array
+) -> tuple[TrainState, Counts]:
+    """Repeats the step on the device; arguments and result as for `run_until`."""
+    return jax.lax.while_loop(
+        lambda carry: (carry[0].step < stop) & (carry[0].in_a_row < task.max_skips),
+        lambda carry: _step(task, *carry, examples),
+        (state, counts),
+    )
+
+
 @functools.cache
 def _program(looping: bool) -> Callable[..., tuple[TrainState, Counts]]:
     """Returns the compiled training program: a loop of steps on the device, or one step.
@@ -190,15 +204,6 @@ def _program(looping: bool) -> Callable[..., tuple[TrainState, Counts]]:
     )
     if not looping:
         return jit(_step)
-
-    def loop(
-        task: Task, state: TrainState, counts: Counts, examples: Examples, stop: jax.Array
-    ) -> tuple[TrainState, Counts]:
-        return jax.lax.while_loop(
-            lambda carry: (carry[0].step < stop) & (carry[0].in_a_row < task.max_skips),
-            lambda carry: _step(task, *carry, examples),
-            (state, counts),
-        )
 
     return jit(loop)
 

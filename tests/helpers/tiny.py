@@ -9,10 +9,11 @@ from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.models import DeeperConfig
 from jaxletters.config.slots import ModelConfig
 from jaxletters.config.training import LossConfig, OptimizerConfig
-from jaxletters.core.types import Examples, Model, Variables
+from jaxletters.core.types import Model, Variables
 from jaxletters.models import networks
 from jaxletters.runtime import sharding, xla
 from jaxletters.training import optimizers, train_step
+from jaxletters.training.examples import Examples
 from jaxletters.training.train_step import Task
 
 NETWORKS = {
@@ -61,7 +62,7 @@ def arrays(n: int = 21, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def examples(n: int = 21) -> Examples:
-    return Examples(*sharding.replicate(arrays(n), sharding.data_mesh()))
+    return Examples.on_devices(*arrays(n), sharding.data_mesh())
 
 
 def variables(model: Model, seed: int = 0) -> Variables:

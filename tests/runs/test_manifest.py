@@ -24,7 +24,6 @@ from jaxletters.config.schema import (
 from jaxletters.config.sources import Arrays
 from jaxletters.config.training import CheckpointConfig, OptimizerConfig, TrainingConfig
 from jaxletters.core.errors import UserError
-from jaxletters.core.types import Examples
 from jaxletters.data import stratified
 from jaxletters.data.synthetic import sketch
 from jaxletters.experiments import dispatch
@@ -33,6 +32,7 @@ from jaxletters.runs import manifest, restore, seen_images
 from jaxletters.runtime import environment, preemption
 from jaxletters.runtime.preemption import Interrupted
 from jaxletters.training import loop
+from jaxletters.training.examples import Examples
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
@@ -388,7 +388,7 @@ def test_every_stage_draws_batches_of_its_own(tmp_path, base, monkeypatch):
     seen, fit = [], loop.fit
 
     def spying(own, task, plan, train, *others):
-        examples = Examples(train.images, train.labels)
+        examples = Examples.on_devices(train.images, train.labels, task.mesh)
         first = [
             tiny.batch_at(task, examples, np.int32(step)).images for step in range(plan.total_steps)
         ]

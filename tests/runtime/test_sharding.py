@@ -69,11 +69,11 @@ if int(processes) > 1:
     jax.distributed.initialize(address, int(processes), int(process))
 import tiny
 from jaxletters.runtime import sharding
-from jaxletters.core.types import Examples
+from jaxletters.training.examples import Examples
 
 mesh = Mesh(np.array(jax.devices()), ("data",))
 task = tiny.task()._replace(mesh=mesh)
-examples = jax.tree.map(lambda array: sharding.replicate(array, mesh), Examples(*tiny.arrays()))
+examples = Examples.on_devices(*tiny.arrays(), mesh)
 found = {{"devices": mesh.size}}
 for step in range({STEPS}):
     batch = tiny.batch_at(task, examples, jnp.int32(step))

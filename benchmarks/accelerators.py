@@ -1,0 +1,211 @@
+"""What XLA's compiler for TPUs makes of the programs of training and prediction, on a machine without one.
+
+    pip install -e '.[aot]'
+    python benchmarks/accelerators.py
+
+compiles the real programs ahead of time for several TPUs, in one process each, and writes
+benchmarks/results/accelerators.md. Takes about half an hour on two CPU cores. `--program NAME TOPOLOGY`
+prints one row as JSON. Cycles are the compiler's estimates, which count no gather of rows; nothing is run.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    import jax
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "accelerators.md"
+CONFIGS = "emnist_deeper", "emnist_letternet_s", "emnist_letternet_m", "emnist_vgg5"
+TRAINING = "v5e:1x1", "v5e:2x4", "v5e:4x4", "v6e:1x1"
+PREDICTION = ("v5e:1x1",)
+# EMNIST Letters: images of training, their edge, classes.
+EXAMPLES, EDGE, CLASSES = 124_800, 28, 27
+# Cycles per microsecond of a v5e.
+V5E_MEGAHERTZ = 1500
+# Microseconds of a training step on one v5e by the compiler's estimate, at most.
+TARGETS = {"emnist_deeper": 350, "emnist_letternet_s": 450}
+
+
+class Row(TypedDict):
+    """What the compiler says about a program; bytes in all, cycles of one step or one batch.
+
+    Attributes:
+        cycles: estimated, of one step or one batch.
+        network: the share of them that is the forward and backward pass, from 0 to 1.
+        accessed, arguments, temporary: bytes.
+        element_gathers, host_transfers, collectives, float64: how many operations are such.
+    """
+
+    cycles: int
+    network: float
+    accessed: int
+    arguments: int
+    temporary: int
+    element_gathers: int
+    host_transfers: int
+    collectives: int
+    float64: int
+
+
+def use_libtpu() -> None:
+    """Makes JAX find the compiler for TPUs; before JAX is imported.
+
+    Raises:
+        SystemExit: libtpu is not installed.
+    """
+    spec = importlib.util.find_spec("libtpu")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("expected the package libtpu, found none; pip install 'jaxletters[aot]'")
+    os.environ |= {
+        "JAX_PLATFORMS": "cpu",
+        "TPU_SKIP_MDS_QUERY": "1",
+        "TPU_ACCELERATOR_TYPE": "v5litepod-1",
+        "TPU_WORKER_HOSTNAMES": "localhost",
+        "TPU_LIBRARY_PATH": str(Path(spec.submodule_search_locations[0]) / "libtpu.so"),
+    }
+
+
+def compiled(name: str, topology: str, training: bool) -> "jax.stages.Compiled":
+    """Compiles a program of a config for a TPU: the loop over training steps, or prediction."""
+    import jax
+    import numpy as np
+    from jax.experimental import topologies
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+    from jaxletters.config import configfile
+    from jaxletters.core.types import Dataset
+    from jaxletters.evaluation import inference, metrics
+    from jaxletters.experiments import fitting
+    from jaxletters.training import train_step
+    from jaxletters.training.examples import Examples
+    from jaxletters.training.plan import Plan
+
+    config = configfile.load(ROOT / "configs" / f"{name}.py")
+    devices = topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
+    mesh = Mesh(np.array(devices), ("data",))
+    everywhere = NamedSharding(mesh, PartitionSpec())
+
+    def on_mesh(tree: Any) -> Any:
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere), tree
+        )
+
+    labels = np.arange(EXAMPLES, dtype=np.int32) % (CLASSES - 1) + 1
+    names = tuple(map(str, range(CLASSES)))
+    data = Dataset(np.zeros((EXAMPLES, EDGE, EDGE), np.uint8), labels, names)
+    plan, stage = Plan.of(config, EXAMPLES), fitting.stages_of(config)[0]
+    task = fitting.make_task(config, stage, 0, plan, mesh, data)
+    state = on_mesh(jax.eval_shape(lambda: train_step.create_state(task)))
+    if not training:
+        images = jax.ShapeDtypeStruct(
+            (inference.BATCH_SIZE, EDGE, EDGE),
+            np.uint8,
+            sharding=NamedSharding(mesh, PartitionSpec("data")),
+        )
+        program = jax.jit(inference.forward, static_argnums=0)
+        return program.lower(task.model, state.variables, images).compile()
+    examples = jax.eval_shape(lambda: Examples.on_devices(data.images, labels, mesh))
+    program = jax.jit(train_step.loop, static_argnums=0, donate_argnums=(1, 2))
+    counts, stop = jax.eval_shape(metrics.zero), jax.ShapeDtypeStruct((), np.int32)
+    return program.lower(task, state, *map(on_mesh, (counts, examples, stop))).compile()
+
+
+def row(program: "jax.stages.Compiled", training: bool) -> Row:
+    """Returns what a compiled program says about itself."""
+    text = program.as_text() or ""
+    body = _body(text) if training else text
+    cycles, network = 0, 0
+    for line in body.splitlines():
+        if found := re.search(r'"estimated_cycles":"(\d+)"', line):
+            cycles += int(found[1])
+            network += int(found[1]) * ("jvp(" in line)
+    # A gather whose slices have a single element.
+    gathers = re.findall(r" gather\(.*?slice_sizes=\{([\d,]+)\}", text)
+    memory, costs = program.memory_analysis(), program.cost_analysis()
+    assert memory is not None, "the compiler for TPUs analyses memory"
+    return Row(
+        cycles=cycles,
+        network=network / cycles if training else 1.0,
+        accessed=int(costs["bytes accessed"]),
+        arguments=memory.argument_size_in_bytes,
+        temporary=memory.temp_size_in_bytes,
+        element_gathers=sum(set(sizes.split(",")) == {"1"} and "," in sizes for sizes in gathers),
+        host_transfers=len(
+            re.findall(r" (?:infeed|outfeed|send|recv)\(|is_host_transfer=true", text)
+        ),
+        collectives=len(
+            re.findall(r" (?:all-reduce|all-gather|reduce-scatter)(?:-start)?\(", body)
+        ),
+        float64=len(re.findall(r"\bf64\[", text)),
+    )
+
+
+def _body(text: str) -> str:
+    """Returns the computation with the steps: the body of a while loop with the most lines."""
+    parts = re.split(r"^(?=(?:ENTRY )?%?[\w.\-]+ \()", text, flags=re.MULTILINE)
+    bodies = set(re.findall(r"body=%?([\w.\-]+)", text))
+    named = [
+        p for p in parts if re.match(r"%?([\w.\-]+)", p) and p.split(" ")[0].lstrip("%") in bodies
+    ]
+    return max(named, key=lambda part: part.count("\n"))
+
+
+def line(name: str, topology: str, found: Row, training: bool) -> list[str]:
+    """Returns the cells of a program in the table."""
+    micros = found["cycles"] / V5E_MEGAHERTZ
+    time = f"{micros:,.0f} us" if topology.startswith("v5e") else ""
+    if training and topology == "v5e:1x1" and micros > TARGETS.get(name, micros):
+        time += f" **(missed {TARGETS[name]} us)**"
+    sizes = (f"{found[key] / 1e6:,.1f} MB" for key in ("accessed", "arguments", "temporary"))
+    counts = (found[key] for key in ("element_gathers", "host_transfers", "collectives"))
+    kind = "a training step" if training else "prediction of 512"
+    share = f"{found['network']:.0%}" if training else ""
+    return [name, kind, topology, f"{found['cycles']:,}", time, share, *sizes, *map(str, counts)]
+
+
+def main() -> None:
+    """Compiles one program, or all of them in processes of their own, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--program", nargs=2, metavar=("NAME", "TOPOLOGY"))
+    parser.add_argument("--prediction", action="store_true")
+    arguments = parser.parse_args()
+    use_libtpu()
+    if arguments.program:
+        name, topology = arguments.program
+        training = not arguments.prediction
+        print(json.dumps(row(compiled(name, topology, training), training)))
+        return
+    wanted = [(name, t, True) for name in CONFIGS for t in TRAINING]
+    wanted += [(name, t, False) for name in CONFIGS for t in PREDICTION]
+    rows: list[list[str]] = []
+    for name, topology, training in wanted:
+        command = [sys.executable, __file__, "--program", name, topology]
+        command += [] if training else ["--prediction"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        rows.append(line(name, topology, json.loads(done.stdout.splitlines()[-1]), training))
+        print(*rows[-1], sep=" | ", flush=True)
+    text = [
+        "| program | | TPU | compiler's estimate, cycles | at 1.5 GHz | forward and backward | accessed "
+        "| arguments | temporary | element gathers | host transfers | collectives |",
+        f"|{'---|' * len(rows[0])}",
+        *(f"| {' | '.join(cells)} |" for cells in rows),
+        "",
+        "Compiler's estimates for one device; nothing was run on a TPU. A gather of rows has no estimate and "
+        f"is not counted. jax {version('jax')}, libtpu {version('libtpu')}, {date.today()}; "
+        "`python benchmarks/accelerators.py`.",
+    ]
+    RESULT.write_text("\n".join(text) + "\n")
+
+
+if __name__ == "__main__":
+    main()
