@@ -87,7 +87,7 @@ def compiled(name: str, topology: str, training: bool) -> "jax.stages.Compiled":
     from jaxletters.evaluation import inference, metrics
     from jaxletters.experiments import fitting
     from jaxletters.training import train_step
-    from jaxletters.training.examples import Examples
+    from jaxletters.training.device_examples import Examples
     from jaxletters.training.plan import Plan
 
     config = configfile.load(ROOT / "configs" / f"{name}.py")

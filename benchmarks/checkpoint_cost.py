@@ -33,7 +33,7 @@ from jaxletters.runs.checkpoint import Checkpoints  # noqa: E402
 from jaxletters.runs.snapshot import Snapshot  # noqa: E402
 from jaxletters.runtime import sharding  # noqa: E402
 from jaxletters.training import optimizers, train_step  # noqa: E402
-from jaxletters.training.examples import Examples  # noqa: E402
+from jaxletters.training.device_examples import Examples  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "checkpoint_cost.md"

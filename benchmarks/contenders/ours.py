@@ -15,7 +15,7 @@ from jaxletters.evaluation import inference, metrics
 from jaxletters.models import networks as models
 from jaxletters.runtime import sharding, xla
 from jaxletters.training import optimizers, train_step
-from jaxletters.training.examples import Examples
+from jaxletters.training.device_examples import Examples
 
 
 class Jaxletters:

@@ -23,7 +23,7 @@ from jaxletters.runtime import preemption, sharding
 from jaxletters.runtime.console import Console
 from jaxletters.runtime.preemption import Interrupted
 from jaxletters.training import early_stopping, rollback, start, train_step
-from jaxletters.training.examples import Examples
+from jaxletters.training.device_examples import Examples
 from jaxletters.training.plan import Plan
 from jaxletters.training.recorder import Recorder
 from jaxletters.training.train_step import Task

@@ -16,7 +16,7 @@ from jaxletters.evaluation import metrics
 from jaxletters.models.params import stop_frozen_gradients
 from jaxletters.runtime import sharding, xla
 from jaxletters.training import augment, sampling
-from jaxletters.training.examples import Examples
+from jaxletters.training.device_examples import Examples
 
 
 class Task(NamedTuple):

@@ -13,7 +13,7 @@ from jaxletters.core.types import Model, Variables
 from jaxletters.models import networks
 from jaxletters.runtime import sharding, xla
 from jaxletters.training import optimizers, train_step
-from jaxletters.training.examples import Examples
+from jaxletters.training.device_examples import Examples
 from jaxletters.training.train_step import Task
 
 NETWORKS = {

@@ -32,7 +32,7 @@ from jaxletters.runs import manifest, restore, seen_images
 from jaxletters.runtime import environment, preemption
 from jaxletters.runtime.preemption import Interrupted
 from jaxletters.training import loop
-from jaxletters.training.examples import Examples
+from jaxletters.training.device_examples import Examples
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 

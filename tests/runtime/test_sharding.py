@@ -69,7 +69,7 @@ if int(processes) > 1:
     jax.distributed.initialize(address, int(processes), int(process))
 import tiny
 from jaxletters.runtime import sharding
-from jaxletters.training.examples import Examples
+from jaxletters.training.device_examples import Examples
 
 mesh = Mesh(np.array(jax.devices()), ("data",))
 task = tiny.task()._replace(mesh=mesh)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxletters.runtime import sharding
-from jaxletters.training.examples import Examples, in_rows
+from jaxletters.training.device_examples import Examples, in_rows
 
 SHAPES = (5, 7), (28, 28), (6, 4, 3), (16, 8)
 
