@@ -4,8 +4,9 @@
     python benchmarks/accelerators.py
 
 compiles the real programs ahead of time for several TPUs, in one process each, and writes
-benchmarks/results/accelerators.md. Takes about a quarter of an hour on two CPU cores. `--program NAME TOPOLOGY`
-prints one row as JSON. Cycles are the compiler's estimates, which count no gather of rows; nothing is run.
+benchmarks/results/accelerators.md. Takes about a quarter of an hour on two CPU cores. `--program NAME
+TOPOLOGY` prints one row as JSON. Cycles are the compiler's estimates, which count no gather of rows; nothing
+is run.
 """
 
 import argparse
