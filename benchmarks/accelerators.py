@@ -66,7 +66,7 @@ def use_libtpu() -> None:
     """
     spec = importlib.util.find_spec("libtpu")
     if spec is None or not spec.submodule_search_locations:
-        sys.exit("expected the package libtpu, found none; pip install 'jaxletters[aot]'")
+        sys.exit("libtpu, the compiler for TPUs, is not installed; pip install -e '.[aot]'")
     os.environ |= {
         "JAX_PLATFORMS": "cpu",
         "TPU_SKIP_MDS_QUERY": "1",
@@ -130,7 +130,8 @@ def row(program: "jax.stages.Compiled", training: bool) -> Row:
         if found := re.search(r'"estimated_cycles":"(\d+)"', line):
             cycles += int(found[1])
             network += int(found[1]) * ("jvp(" in line)
-    # A gather whose slices have a single element.
+    # An element gather loads single elements of an array with several axes. The labels of a batch are single
+    # elements too, but of a vector and few.
     gathers = re.findall(r" gather\(.*?slice_sizes=\{([\d,]+)\}", text)
     memory, costs = program.memory_analysis(), program.cost_analysis()
     assert memory is not None, "the compiler for TPUs analyses memory"
@@ -155,9 +156,7 @@ def _body(text: str) -> str:
     """Returns the computation with the steps: the body of a while loop with the most lines."""
     parts = re.split(r"^(?=(?:ENTRY )?%?[\w.\-]+ \()", text, flags=re.MULTILINE)
     bodies = set(re.findall(r"body=%?([\w.\-]+)", text))
-    named = [
-        p for p in parts if re.match(r"%?([\w.\-]+)", p) and p.split(" ")[0].lstrip("%") in bodies
-    ]
+    named = [part for part in parts if part.split(" ")[0].lstrip("%") in bodies]
     return max(named, key=lambda part: part.count("\n"))
 
 

@@ -56,7 +56,7 @@ def warp(key: jax.Array, image: jax.Array, config: AugmentConfig) -> jax.Array:
 
 
 def _resample(image: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
-    # Loading single pixels takes a TPU more than ten times as long as all the rest of a step.
+    # A TPU loads single pixels slowly: these gathers took most of its step.
     return cast(
         jax.Array,
         jax.lax.platform_dependent(

@@ -202,10 +202,7 @@ def _program(looping: bool) -> Callable[..., tuple[TrainState, Counts]]:
         donate_argnums=(1, 2),
         compiler_options=xla.compiler_options(),
     )
-    if not looping:
-        return jit(_step)
-
-    return jit(loop)
+    return jit(loop if looping else _step)
 
 
 def run_until(
