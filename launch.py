@@ -8,7 +8,9 @@ import sys
 
 from jaxletters.cli import command_line
 from jaxletters.config import serialization
+from jaxletters.core.errors import UserError
 from jaxletters.runtime import log_filter, preemption
+from jaxletters.runtime.preemption import Interrupted
 
 
 def main() -> int:
@@ -19,17 +21,36 @@ def main() -> int:
 
 
 def _run() -> None:
-    config, workdir = command_line.parse(sys.argv[1:])
+    command = command_line.parse(sys.argv[1:])
     # Imported here, because importing JAX takes seconds, and a mistyped flag should be reported at once.
     from jaxletters.runtime import xla
 
     # Before the other imports, which may start threads.
     xla.configure()
     from jaxletters.experiments import dispatch
+    from jaxletters.runtime import processes, programs, stderr_filter
 
-    if limit := serialization.parse_duration(getattr(config, "time_limit", "")):
+    if command.processes:
+        processes.join(command.processes)
+        if not processes.is_first():
+            stderr_filter.install(preemption.resume_message("Process 1 ended or cannot be reached"))
+    time_limit = getattr(command.config, "time_limit", "")
+    if processes.is_first() and (limit := serialization.parse_duration(time_limit)):
         preemption.set_time_limit(limit)
-    dispatch.run(config, workdir)
+    try:
+        dispatch.run(command.config, command.workdir)
+    except programs.Lost as loss:
+        # The others are not there to part from.
+        stderr_filter.print_loss(preemption.resume_message(str(loss)))
+        preemption.exit_now(preemption.EXIT_CODE)
+    except (UserError, Interrupted) as end:
+        if processes.is_first():
+            raise
+        # The first process has told it.
+        processes.part()
+        preemption.exit_now(2 if isinstance(end, UserError) else preemption.EXIT_CODE)
+    finally:
+        processes.part()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ class Finished(NamedTuple):
     result: Result
 
 
-def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Finished:
+def fit(
+    config: Experiment | Path | str, folder: Path | str | None = None, processes: str = ""
+) -> Finished:
     """Runs an experiment or continues an interrupted one; returns at once if it is finished.
 
     Signals, such as Ctrl-C, are left to the caller, and the config's `time_limit` has no effect. A process
@@ -48,6 +50,10 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
     Args:
         config: a config, or the path of a config file.
         folder: the run folder; for a file, the default is `checkpoints/<its name>`.
+        processes: how this process finds others that call `fit` with the same arguments: "auto" where JAX
+            detects the cluster, or "1/4@HOST:PORT" to "4/4@HOST:PORT". The first one runs the experiment on
+            the devices of all; every call returns the result. If a process ends, all of them end. Give it
+            in the first call of a process, before JAX's devices are used; it applies to later ones.
 
     Raises:
         UserError: an error that the user can correct.
@@ -72,7 +78,10 @@ def fit(config: Experiment | Path | str, folder: Path | str | None = None) -> Fi
         )
     try:
         from jaxletters.experiments import dispatch
+        from jaxletters.runtime import processes as team
 
+        if processes:
+            team.join(processes)
         with log_filter.installed():
             return Finished(path, dispatch.run(config, path))
     finally:

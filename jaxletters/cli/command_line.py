@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from jaxletters.config import configfile, overrides
 from jaxletters.config.schema import Experiment
@@ -44,11 +44,27 @@ def exit_code(action: Callable[[], object]) -> int:
     return 0
 
 
-def parse(argv: Sequence[str]) -> tuple[Experiment, Path]:
-    """Returns the config and the run folder for the arguments of `launch.py`.
+class Command(NamedTuple):
+    """The arguments of `launch.py`.
+
+    Attributes:
+        config: the experiment.
+        workdir: the run folder.
+        processes: how this process finds the others of the run, as for `processes.join`; "" if there are
+            no others.
+    """
+
+    config: Experiment
+    workdir: Path
+    processes: str
+
+
+def parse(argv: Sequence[str]) -> Command:
+    """Returns the arguments of `launch.py`.
 
     Args:
-        argv: `--config FILE`, any number of `--config.KEY=VALUE`, and optionally `--workdir FOLDER`.
+        argv: `--config FILE`, any number of `--config.KEY=VALUE`, and optionally `--workdir FOLDER` and
+            `--processes auto`.
 
     Raises:
         UserError: a config file or an override is invalid.
@@ -72,6 +88,12 @@ def parse(argv: Sequence[str]) -> tuple[Experiment, Path]:
         type=files.expand_user,
         help="the run folder (checkpoints/<config's name>)",
     )
+    parser.add_argument(
+        "--processes",
+        metavar="HOW",
+        default="",
+        help="run with the same command in other processes: auto, or 1/4@HOST:PORT to 4/4@HOST:PORT",
+    )
     args, words = parser.parse_known_args(argv)
     config = overrides.apply(configfile.load(args.config), words)
-    return config, args.workdir or workdir.default(args.config)
+    return Command(config, args.workdir or workdir.default(args.config), args.processes)

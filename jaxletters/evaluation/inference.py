@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jaxtyping import Float, Shaped, UInt8
 from jaxletters.core.arrays import Images, Logits
 from jaxletters.core.types import Model, Variables
 from jaxletters.runtime import sharding, xla
+from jaxletters.runtime.programs import Program
 
 BATCH_SIZE = 512
 """Images per call; the size changes no metric."""
@@ -27,8 +29,17 @@ def forward(
 
 @functools.cache
 def compiled_forward() -> Callable[[Model, Variables, jax.Array | np.ndarray], jax.Array]:
-    """Returns `forward` as a compiled program, one for all callers."""
+    """Returns `forward` compiled for one device, one program for all callers."""
     return jax.jit(forward, static_argnums=0, compiler_options=xla.compiler_options())
+
+
+def _forward_sharded(
+    model: Model, mesh: Mesh, variables: Variables, images: jax.Array
+) -> Float[jax.Array, "b classes"]:
+    return forward(model, variables, sharding.constrain_sharded(images, mesh))
+
+
+_FORWARD_SHARDED = Program(_forward_sharded, static_argnums=(0, 1))
 
 
 def logits(
@@ -42,14 +53,16 @@ def logits(
 
     Args:
         model: the network.
-        variables: its weights, on the devices of `mesh`.
+        variables: its weights, on the host or on the devices of `mesh`.
         images: at least one.
         mesh: the devices.
         batch_size: images per call, rounded up to a multiple of the device count.
     """
+    variables = sharding.replicate(variables, mesh)
 
     def call(batch: np.ndarray) -> jax.Array:
-        return compiled_forward()(model, variables, sharding.shard(batch, mesh))
+        placed = cast(jax.Array, sharding.replicate(batch, mesh))
+        return _FORWARD_SHARDED(model, mesh, variables, placed)
 
     divisible_size = math.ceil(batch_size / mesh.size) * mesh.size
     return in_batches(call, images, divisible_size)

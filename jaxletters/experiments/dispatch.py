@@ -21,7 +21,7 @@ from jaxletters.evaluation.result import Result
 from jaxletters.experiments import crossval, fitting, study, sweep, train, zero_shot
 from jaxletters.runs import lock, mirror, workdir
 from jaxletters.runs.disk import Disk
-from jaxletters.runtime import console, sharding
+from jaxletters.runtime import console, programs, sharding
 
 _RUN: dict[type[Experiment], Callable[[Any, Path], Result]] = {
     Config: train.run,
@@ -51,6 +51,8 @@ def check(config: Experiment) -> None:
 def run(config: Experiment, folder: Path) -> Result:
     """Runs an experiment in a folder, or continues it; returns the content of its `result.json`.
 
+    In a run of several processes all call it; the first one runs the experiment.
+
     Training continues while the disk is away. Other work that fails because of the disk starts again when
     the disk is back, as if the user repeated the command.
 
@@ -59,6 +61,10 @@ def run(config: Experiment, folder: Path) -> Result:
         Interrupted: a signal asked to stop, or the disk was away for too long; the same call continues the
             experiment.
     """
+    return programs.run(lambda: _hold_and_run(config, folder))
+
+
+def _hold_and_run(config: Experiment, folder: Path) -> Result:
     validation.check_types(config)
     user_code.attach_code(config)
     checkpoint = config.checkpoint if isinstance(config, Config) else CheckpointConfig()
@@ -72,7 +78,7 @@ def run(config: Experiment, folder: Path) -> Result:
 
 def _run(config: Experiment, folder: Path) -> Result:
     if isinstance(config, StudyConfig):
-        result = study.run(config, folder, check, run)
+        result = study.run(config, folder, check, _hold_and_run)
     else:
         result = _RUN[type(config)](config, folder)
     if workdir.result(folder) is None:

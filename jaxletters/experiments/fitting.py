@@ -35,7 +35,7 @@ class Fitted(NamedTuple):
 
     Attributes:
         model: the network.
-        variables: its best weights, on the devices of `mesh`.
+        variables: its best weights, on the host.
         mesh: the devices.
         history: the records of all stages with consecutive steps and epochs, each with its "stage", from 1.
         facts: the part of the result that describes the training.

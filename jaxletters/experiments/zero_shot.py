@@ -61,8 +61,7 @@ def _test(
 ) -> tuple[np.ndarray, ZeroShotFacts]:
     """Returns the logits of all examples, and facts about the experiment."""
     reads = workdir.count_test_read(folder)
-    variables = sharding.replicate(origin.run.variables, mesh)
-    logits = inference.logits(origin.run.model, variables, examples.images, mesh)
+    logits = inference.logits(origin.run.model, origin.run.variables, examples.images, mesh)
     correct = metrics.correct(logits, examples.labels)
     fold_of = stratified.folds(examples.labels, config.folds, config.seed)
     accuracies = [float(correct[fold_of == fold].mean()) for fold in range(config.folds)]

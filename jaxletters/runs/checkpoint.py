@@ -87,7 +87,8 @@ class Checkpoints:
         self._root = workdir.absolute() / snapshots.FOLDER
         self._aside = workdir.absolute() / "damaged"
         self._saved: dict[int, _Saved] = {}
-        options = ocp.CheckpointManagerOptions(
+        self._root.mkdir(parents=True, exist_ok=True)
+        options = snapshots.manager_options(
             preservation_policy=_Retention(max_to_keep, anchors_to_keep, self._saved),
             cleanup_tmp_directories=True,
         )

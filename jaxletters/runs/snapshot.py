@@ -24,7 +24,7 @@ class Snapshot(NamedTuple):
     Attributes:
         state: the training state.
         counts: of the training examples since the last record.
-        best: the evaluated weights of the best validation.
+        best: the evaluated weights of the best validation, on the host.
         progress: of early stopping.
         rollback: the last one.
     """
@@ -79,6 +79,18 @@ def trees(snapshot: Snapshot) -> dict[str, Tree]:
     }
 
 
+def manager_options(**options: Any) -> ocp.CheckpointManagerOptions:
+    """Returns options of a checkpoint manager that belongs to this process alone.
+
+    In a run of several processes Orbax would otherwise wait for the others, which save nothing.
+    """
+    index = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"process{index}"
+    )
+    return ocp.CheckpointManagerOptions(create=False, multiprocessing_options=alone, **options)
+
+
 def load_best(
     workdir: Path, template: Variables, notice: Callable[[str], None]
 ) -> Variables | None:
@@ -89,7 +101,7 @@ def load_best(
         template: any weights of the same network, for the structure, shapes and dtypes.
         notice: called with one line about each damaged checkpoint.
     """
-    options = ocp.CheckpointManagerOptions(read_only=True)
+    options = manager_options(read_only=True)
     with cast(Any, ocp.CheckpointManager(workdir.absolute() / FOLDER, options=options)) as manager:
         steps: list[int] = sorted(manager.all_steps(), reverse=True)
         for step in steps:

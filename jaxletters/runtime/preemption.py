@@ -44,6 +44,8 @@ class _Listener:
         self.requested = False
         self.deadline: float | None = None
         self.exit_hooks: list[Callable[[], object]] = []
+        # Called with the reason instead of acting on a request; None to act on it.
+        self.forward: Callable[[str], object] | None = None
         # Called before the process exits; None while the main thread polls `requested`.
         self._save: Save | None = _nothing_to_save
         self._lock = threading.Lock()
@@ -78,7 +80,7 @@ class _Listener:
             ready, _, _ = select.select([self._reader], [], [], wait)
             if not ready:
                 self.deadline = None
-                self._request("Time limit")
+                self.request("Time limit")
                 continue
             for number in self._reader.recv(64):
                 if number in _SIGNALS:
@@ -87,10 +89,14 @@ class _Listener:
     def _on_signal(self, number: signal.Signals) -> None:
         if self.requested and number == signal.SIGINT:
             _exit_now()
-        self._request(number.name)
+        self.request(number.name)
 
-    def _request(self, reason: str) -> None:
+    def request(self, reason: str) -> None:
         if self.requested:
+            return
+        if self.forward is not None:
+            self.requested = True
+            self.forward(reason)
             return
         self._lock.acquire()
         self.requested = True
@@ -137,6 +143,22 @@ def install() -> None:
         _listener.start()
 
 
+def request(reason: str) -> None:
+    """Requests the end as a signal would; `reason` is printed. Does nothing without `install`."""
+    if _listener is not None:
+        _listener.request(reason)
+
+
+def forward_to(receiver: Callable[[str], object]) -> None:
+    """Hands requests to a function instead of acting on them; does nothing without `install`.
+
+    Args:
+        receiver: called from another thread with the reason, such as "SIGTERM".
+    """
+    if _listener is not None:
+        _listener.forward = receiver
+
+
 def set_time_limit(seconds: float) -> None:
     """Requests the end after `seconds`, as a signal would; does nothing without `install`."""
     if _listener is not None:
@@ -166,6 +188,12 @@ def saving_on_request(save: Save) -> Generator[None]:
         yield
 
 
+def add_exit_hook(hook: Callable[[], object]) -> None:
+    """Adds a function as `exit_hook` does, for the life of the process."""
+    if _listener is not None:
+        _listener.exit_hooks.append(hook)
+
+
 @contextlib.contextmanager
 def exit_hook(hook: Callable[[], object]) -> Generator[None]:
     """Inside the block, a request that ends the process at once calls `hook` after saving.
@@ -175,7 +203,7 @@ def exit_hook(hook: Callable[[], object]) -> Generator[None]:
     if _listener is None:
         yield
         return
-    _listener.exit_hooks.append(hook)
+    add_exit_hook(hook)
     try:
         yield
     finally:
@@ -218,11 +246,16 @@ def exit_process(code: int) -> NoReturn:
     """
     current = threading.current_thread()
     if any(thread is not current and not thread.daemon for thread in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
-        _exit_now(code)
+        exit_now(code)
     sys.exit(code)
+
+
+def exit_now(code: int) -> NoReturn:
+    """Ends the process at once, after it has written what it printed."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    _exit_now(code)
 
 
 def _exit_now(code: int = EXIT_CODE) -> NoReturn:

@@ -1,27 +1,41 @@
 """Data parallelism: replicated state and dataset, batches sharded over all devices."""
 
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxletters.runtime import processes
+
 T = TypeVar("T")
 
 
 def data_mesh() -> Mesh:
-    """Returns a one-dimensional mesh of this host's devices with the axis "data"."""
-    return Mesh(np.array(cast(list[object], jax.local_devices())), ("data",))
+    """Returns a one-dimensional mesh with the axis "data": the devices of the processes of this run."""
+    together = processes.team() is not None
+    devices = cast(list[object], jax.devices() if together else jax.local_devices())
+    return Mesh(np.array(devices), ("data",))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """Returns the sharding of an array that every device has whole."""
+    return NamedSharding(mesh, PartitionSpec())
 
 
 def replicate(tree: T, mesh: Mesh) -> T:
-    """Copies every array to every device."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    """Copies every array to every device; in a run of several processes, to those of this process."""
+    everywhere = replicated(mesh)
+    if not mesh.is_multi_process:
+        return jax.device_put(tree, everywhere)
 
+    def place(leaf: Any) -> jax.Array:
+        if isinstance(leaf, jax.Array) and leaf.sharding == everywhere:
+            return leaf
+        value = np.asarray(leaf)
+        return jax.make_array_from_callback(value.shape, everywhere, lambda index: value[index])
 
-def shard(tree: T, mesh: Mesh) -> T:
-    """Shards the leading axis of every array, a multiple of the device count, over the devices."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec("data")))
+    return jax.tree.map(place, tree)
 
 
 def constrain_sharded(tree: T, mesh: Mesh) -> T:
@@ -31,4 +45,4 @@ def constrain_sharded(tree: T, mesh: Mesh) -> T:
 
 def constrain_replicated(tree: T, mesh: Mesh) -> T:
     """Inside jit: constrains every array to be replicated on every device."""
-    return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))
+    return jax.lax.with_sharding_constraint(tree, replicated(mesh))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxletters.config.schema import Config
@@ -143,7 +142,7 @@ class _Run:
 
         The snapshot stays intact, so that a signal during compilation can save it and stop the process.
         """
-        state, counts = jax.tree.map(jnp.copy, (snapshot.state, snapshot.counts))
+        state, counts = train_step.copy(self.task, snapshot.state, snapshot.counts)
         with preemption.saving_on_request(lambda: self._save_and_describe(snapshot)):
             train_step.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
 
@@ -191,7 +190,7 @@ class _Run:
         if not len(self.validation.labels):
             self.recorder.epoch(step, validation=None, best=False)
             progress = Progress(best_step=step, evaluated_step=step)
-            return snapshot._replace(progress=progress, best=jax.tree.map(jnp.copy, variables))
+            return snapshot._replace(progress=progress, best=jax.tree.map(np.array, variables))
         began = time.perf_counter()
         with preemption.saving_on_request(lambda: self._save_and_describe(snapshot)):
             model, mesh = self.task.model, self.task.mesh
@@ -204,7 +203,7 @@ class _Run:
         is_best = progress.best_step == step
         self.recorder.validation(step, scores, seconds)
         self.recorder.epoch(step, validation=scores, best=is_best)
-        best = jax.tree.map(jnp.copy, variables) if is_best else snapshot.best
+        best = jax.tree.map(np.array, variables) if is_best else snapshot.best
         return snapshot._replace(progress=progress, best=best)
 
     def _must_save(self, snapshot: Snapshot) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from jaxletters.core.types import Progress, Variables
 from jaxletters.evaluation import metrics
@@ -19,7 +19,7 @@ def initial_snapshot(task: Task, initial: Variables | None) -> Snapshot:
     """Returns the snapshot before the first step, with the given weights; None to draw them."""
     state = train_step.init_state(task, initial)
     # A copy, because the first step reuses the state's memory.
-    best = jax.tree.map(jnp.copy, train_step.eval_variables(state))
+    best = jax.tree.map(np.array, train_step.eval_variables(state))
     return Snapshot(state, sharding.replicate(metrics.zero(), task.mesh), best, Progress())
 
 
@@ -36,7 +36,6 @@ def restore_or_initialise(
 
 
 def replicate(snapshot: Snapshot, task: Task) -> Snapshot:
-    """Returns a snapshot that was restored to the host with its arrays on every device."""
-    arrays = (snapshot.state, snapshot.counts, snapshot.best)
-    state, counts, best = sharding.replicate(arrays, task.mesh)
-    return snapshot._replace(state=state, counts=counts, best=best)
+    """Returns a snapshot that was restored to the host with its state on every device."""
+    state, counts = sharding.replicate((snapshot.state, snapshot.counts), task.mesh)
+    return snapshot._replace(state=state, counts=counts)

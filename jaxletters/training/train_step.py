@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh
 
@@ -15,6 +16,7 @@ from jaxletters.core.types import Batch, Counts, Model, TrainState, Tree, Variab
 from jaxletters.evaluation import metrics
 from jaxletters.models.params import stop_frozen_gradients
 from jaxletters.runtime import sharding, xla
+from jaxletters.runtime.programs import Program
 from jaxletters.training import augment, sampling
 from jaxletters.training.device_examples import Examples
 
@@ -82,6 +84,12 @@ def init_state(task: Task, initial: Variables | None = None) -> TrainState:
     state = _initialise()(task, initial)
     # The average starts as a copy of the variables, because both are donated to the step.
     return sharding.replicate(jax.tree.map(jnp.copy, state), task.mesh)
+
+
+def copy(task: Task, state: TrainState, counts: Counts) -> tuple[TrainState, Counts]:
+    """Returns copies, on every device, that can be donated in place of the originals."""
+    on_host = jax.tree.map(np.array, (state, counts))
+    return sharding.replicate(on_host, task.mesh)
 
 
 def eval_variables(state: TrainState) -> Variables:
@@ -190,19 +198,9 @@ def loop(
     )
 
 
-@functools.cache
-def _program(looping: bool) -> Callable[..., tuple[TrainState, Counts]]:
-    """Returns the compiled training program: a loop of steps on the device, or one step.
-
-    The results of the two differ in the last bits.
-    """
-    jit = functools.partial(
-        jax.jit,
-        static_argnums=0,
-        donate_argnums=(1, 2),
-        compiler_options=xla.compiler_options(),
-    )
-    return jit(loop if looping else _step)
+# The results of the two differ in the last bits.
+_LOOP = Program(loop, static_argnums=(0,), donate_argnums=(1, 2))
+_STEP = Program(_step, static_argnums=(0,), donate_argnums=(1, 2))
 
 
 def run_until(
@@ -222,7 +220,7 @@ def run_until(
         examples of these steps added.
     """
     if xla.loops_on_device():
-        return _program(True)(task, state, counts, examples, jnp.int32(stop))
+        return _LOOP(task, state, counts, examples, jnp.int32(stop))
     for _ in range(int(state.step), stop):
-        state, counts = _program(False)(task, state, counts, examples)
+        state, counts = _STEP(task, state, counts, examples)
     return state, counts

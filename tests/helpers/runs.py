@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,23 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def start_team(
+    workdir: Path, *overrides: str, count: int = 2, **options: Any
+) -> list[subprocess.Popen[str]]:
+    """Starts one run in several processes with a device each, the first one first; as `start` otherwise."""
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"localhost:{free.getsockname()[1]}"
+    return [
+        start(workdir, *overrides, f"--processes={i}/{count}@{address}", **options)
+        for i in range(1, count + 1)
+    ]
+
+
+def end_team(team: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+    """Waits for the processes of a run; returns the exit code, standard output and errors of each."""
+    return [(process.returncode, *texts) for process in team if (texts := process.communicate())]
 
 
 def finish(workdir: Path, *overrides: str, **options: Any) -> str:

@@ -89,7 +89,7 @@ def test_stopping_where_one_is_does_nothing(task, examples, start):
 
 
 def test_the_loop_of_accelerators_computes_the_same_steps(task, examples, start):
-    looping = train_step._program(True)
+    looping = jax.jit(train_step.loop, static_argnums=0)
     arguments = sharding.replicate((start, metrics.zero()), task.mesh)
     state, counts = tiny.on_host(looping(task, *arguments, examples, jnp.int32(6)))
     expected_state, expected_counts = run(task, examples, start, 6)

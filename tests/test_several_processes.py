@@ -1,0 +1,168 @@
+"""One run in several processes: the bits of one process with as many devices, and no process alone."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+import runs
+
+from jaxletters.runs import snapshot
+
+pytestmark = pytest.mark.slow
+
+EXIT_CODE = 75
+# Beside what the small run has: early stopping, a roll-back's anchors, a test over shifts.
+EVERYTHING = ("--config.training.patience=3", "--config.test_shift=1", "--config.training.epochs=3")
+MARGIN = 20
+
+
+def without_times(workdir: Path) -> dict[str, object]:
+    """The result of a run, but for what differs between two executions."""
+    result = json.loads((workdir / "report" / "result.json").read_text())
+    return {key: value for key, value in result.items() if key not in ("name", "training_seconds")}
+
+
+def digests(workdir: Path) -> dict[str, str]:
+    """The digests of all arrays in a run's newest checkpoint."""
+    step = runs.newest_step(workdir)
+    with ocp.CheckpointManager(
+        step.parent, options=ocp.CheckpointManagerOptions(read_only=True)
+    ) as m:
+        return snapshot.load_metadata(m, int(step.name))["digests"]
+
+
+def assert_same(workdir: Path, expected: Path) -> None:
+    assert (workdir / "metrics.jsonl").read_bytes() == (expected / "metrics.jsonl").read_bytes()
+    assert digests(workdir) == digests(expected)
+    assert without_times(workdir) == without_times(expected)
+
+
+def finish(workdir: Path, *overrides: str, **options: int) -> list[tuple[int, str, str]]:
+    ends = runs.end_team(runs.start_team(workdir, *overrides, **options))
+    assert [code for code, _, _ in ends] == [0] * len(ends), ends
+    return ends
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The run folder of one process with two devices."""
+    workdir = tmp_path_factory.mktemp("alone") / "run"
+    runs.finish(workdir, *EVERYTHING, devices=2)
+    return workdir
+
+
+def test_two_processes_end_with_the_bits_of_two_devices(alone, tmp_path):
+    (_, output, errors), (_, other_output, other_errors) = finish(tmp_path / "run", *EVERYTHING)
+    assert "test accuracy" in output
+    assert (errors, other_output, other_errors) == ("", "", "")
+    assert_same(tmp_path / "run", alone)
+    # A second writer would leave events of its own.
+    events = [list((workdir / "tensorboard").iterdir()) for workdir in (tmp_path / "run", alone)]
+    assert len(events[0]) == len(events[1])
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_all_end_when_one_is_told_to_or_lost_and_continue(alone, tmp_path, victim, number):
+    team = runs.start_team(tmp_path / "run", *EVERYTHING)
+    while runs.records(tmp_path / "run") < MARGIN and team[0].poll() is None:
+        try:
+            team[0].wait(0.01)
+        except subprocess.TimeoutExpired:
+            continue
+    team[victim].send_signal(number)
+    ends = runs.end_team(team)
+    if number == signal.SIGTERM:
+        assert [code for code, _, _ in ends] == [EXIT_CODE] * 2
+        assert "SIGTERM" in ends[0][2]
+        assert ends[1][1:] == ("", "")
+    else:
+        code, _, errors = ends[1 - victim]
+        assert code != 0
+        assert len(errors.splitlines()) == 1, errors
+    finish(tmp_path / "run", *EVERYTHING)
+    assert_same(tmp_path / "run", alone)
+
+
+def test_four_processes_train_and_continue(tmp_path):
+    team = runs.start_team(tmp_path / "run", "--config.training.epochs=2", count=4)
+    runs.stop_at(team[0], tmp_path / "run", MARGIN, signal.SIGTERM)
+    assert [code for code, _, _ in runs.end_team(team[1:])] == [EXIT_CODE] * 3
+    finish(tmp_path / "run", "--config.training.epochs=2", count=4)
+    finish(tmp_path / "other", "--config.training.epochs=2", count=4)
+    assert_same(tmp_path / "run", tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("--config.training.batch_size=31", "batch_size"),
+        ("--config.base.config=configs/mnist_mlp.py", "config.base"),
+    ],
+)
+def test_an_error_is_printed_once_and_ends_all(tmp_path, override, expected):
+    ends = runs.end_team(runs.start_team(tmp_path / "run", override))
+    assert [code for code, _, _ in ends] == [2, 2]
+    assert expected in ends[0][2]
+    assert ends[1][1:] == ("", "")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "spec", ["0/2@localhost:1", "3/2@localhost:1", "1/2", "two", "1/2@localhost"]
+)
+def test_a_wrong_description_is_an_error(tmp_path, spec):
+    done = runs.start(tmp_path / "run", f"--processes={spec}")
+    _, errors = done.communicate()
+    assert done.returncode == 2
+    assert "--processes" in errors
+    assert spec in errors
+
+
+FIT = """
+import sys
+from pathlib import Path
+import jaxletters as jl
+config = jl.Config(
+    dataset=jl.SketchLetters(size=780),
+    split=jl.Split(validation_per_class=5),
+    model=jl.MLPConfig(),
+    training=jl.TrainingConfig(epochs=1, batch_size=64),
+)
+done = jl.fit(config, sys.argv[1], processes=sys.argv[2])
+print(done.result["test_accuracy"], done.folder)
+try:
+    jl.fit(config, Path(__file__).parent)
+except jl.UserError as error:
+    print("refused")
+"""
+
+
+def test_fit_returns_the_same_in_all(tmp_path):
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"localhost:{free.getsockname()[1]}"
+    script = tmp_path / "script.py"
+    script.write_text(FIT)
+    team = [
+        subprocess.Popen(
+            [sys.executable, script, tmp_path / "run", f"{i}/2@{address}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=runs.ROOT,
+        )
+        for i in (1, 2)
+    ]
+    ends = runs.end_team(team)
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    lines = [output.splitlines()[-2:] for _, output, _ in ends]
+    assert lines[0] == lines[1]
+    assert lines[0][1] == "refused"
+    accuracy = float(lines[0][0].split()[0])
+    assert np.isclose(accuracy, without_times(tmp_path / "run")["test_accuracy"])
