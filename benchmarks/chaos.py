@@ -35,6 +35,7 @@ import damages  # noqa: E402
 import exchanges  # noqa: E402
 import inputs  # noqa: E402
 import interruptions  # noqa: E402
+import teams  # noqa: E402
 import vanishing  # noqa: E402
 from interruptions import Trial  # noqa: E402
 from subjects import Place  # noqa: E402
@@ -54,6 +55,7 @@ SCENARIOS: dict[str, tuple[Callable[[random.Random, Place], Iterator[Trial]], in
     "data replaced": (exchanges.data_replaced, 100),
     "base retrained": (exchanges.base_retrained, 100),
     "another machine": (exchanges.another_machine, 100),
+    "processes": (teams.interrupted_teams, 50),
 }
 
 

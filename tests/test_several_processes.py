@@ -7,40 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import orbax.checkpoint as ocp
 import pytest
 import runs
-
-from jaxletters.runs import snapshot
 
 pytestmark = pytest.mark.slow
 
 EXIT_CODE = 75
 # Beside what the small run has: early stopping, a roll-back's anchors, a test over shifts.
 EVERYTHING = ("--config.training.patience=3", "--config.test_shift=1", "--config.training.epochs=3")
-MARGIN = 20
-
-
-def without_times(workdir: Path) -> dict[str, object]:
-    """The result of a run, but for what differs between two executions."""
-    result = json.loads((workdir / "report" / "result.json").read_text())
-    return {key: value for key, value in result.items() if key not in ("name", "training_seconds")}
-
-
-def digests(workdir: Path) -> dict[str, str]:
-    """The digests of all arrays in a run's newest checkpoint."""
-    step = runs.newest_step(workdir)
-    with ocp.CheckpointManager(
-        step.parent, options=ocp.CheckpointManagerOptions(read_only=True)
-    ) as m:
-        return snapshot.load_metadata(m, int(step.name))["digests"]
-
-
-def assert_same(workdir: Path, expected: Path) -> None:
-    assert (workdir / "metrics.jsonl").read_bytes() == (expected / "metrics.jsonl").read_bytes()
-    assert digests(workdir) == digests(expected)
-    assert without_times(workdir) == without_times(expected)
+MARGIN = 12
 
 
 def finish(workdir: Path, *overrides: str, **options: int) -> list[tuple[int, str, str]]:
@@ -61,7 +36,7 @@ def test_two_processes_end_with_the_bits_of_two_devices(alone, tmp_path):
     (_, output, errors), (_, other_output, other_errors) = finish(tmp_path / "run", *EVERYTHING)
     assert "test accuracy" in output
     assert (errors, other_output, other_errors) == ("", "", "")
-    assert_same(tmp_path / "run", alone)
+    assert runs.outcome(tmp_path / "run") == runs.outcome(alone)
     # A second writer would leave events of its own.
     events = [list((workdir / "tensorboard").iterdir()) for workdir in (tmp_path / "run", alone)]
     assert len(events[0]) == len(events[1])
@@ -87,16 +62,16 @@ def test_all_end_when_one_is_told_to_or_lost_and_continue(alone, tmp_path, victi
         assert code != 0
         assert len(errors.splitlines()) == 1, errors
     finish(tmp_path / "run", *EVERYTHING)
-    assert_same(tmp_path / "run", alone)
+    assert runs.outcome(tmp_path / "run") == runs.outcome(alone)
 
 
 def test_four_processes_train_and_continue(tmp_path):
-    team = runs.start_team(tmp_path / "run", "--config.training.epochs=2", count=4)
+    team = runs.start_team(tmp_path / "run", "--config.training.epochs=1", count=4)
     runs.stop_at(team[0], tmp_path / "run", MARGIN, signal.SIGTERM)
     assert [code for code, _, _ in runs.end_team(team[1:])] == [EXIT_CODE] * 3
-    finish(tmp_path / "run", "--config.training.epochs=2", count=4)
-    finish(tmp_path / "other", "--config.training.epochs=2", count=4)
-    assert_same(tmp_path / "run", tmp_path / "other")
+    finish(tmp_path / "run", "--config.training.epochs=1", count=4)
+    finish(tmp_path / "other", "--config.training.epochs=1", count=4)
+    assert runs.outcome(tmp_path / "run") == runs.outcome(tmp_path / "other")
 
 
 @pytest.mark.parametrize(
@@ -165,4 +140,5 @@ def test_fit_returns_the_same_in_all(tmp_path):
     assert lines[0] == lines[1]
     assert lines[0][1] == "refused"
     accuracy = float(lines[0][0].split()[0])
-    assert np.isclose(accuracy, without_times(tmp_path / "run")["test_accuracy"])
+    result = json.loads((tmp_path / "run" / "report" / "result.json").read_text())
+    assert accuracy == result["test_accuracy"]

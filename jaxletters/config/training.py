@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon")
 SCHEDULES = ("constant", "cosine", "one_cycle", "step")
 MONITORS = ("accuracy", "loss")
+RESIDENCIES = ("device", "host")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +150,8 @@ class TrainingConfig(Part):
             rolls back to the end of an epoch and continues with half the learning rate. It rolls back
             further each time it diverges again before it has come twice as far.
         max_rollbacks: roll-backs after which the next divergence ends the run with an error.
+        residency: where the training examples are: on every "device", or on the "host", for datasets that do
+            not fit; a run may change it and ends with the same bits.
     """
 
     batch_size: int = setting(128, low=1, high=10**6)
@@ -159,6 +162,7 @@ class TrainingConfig(Part):
     ema_decay: float = setting(0.0, low=0, high=0.999999)
     max_skips: int = setting(10, low=1, high=10**6)
     max_rollbacks: int = setting(3, low=0, high=100)
+    residency: str = setting("device", choices=RESIDENCIES, in_fingerprint=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jaxletters.config import user_modules
 from jaxletters.config.slots import FITS, DatasetInfo, Source, SplitDigest
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import checks, digests, naming
+from jaxletters.data import checks, digests, mapped, naming
 from jaxletters.data.checks import Examples
 
 T = TypeVar("T")
@@ -119,8 +119,9 @@ def load(source: Source, split: str) -> Dataset:
 
 
 def take(dataset: Dataset, indices: np.ndarray) -> Dataset:
-    """Returns the examples at `indices`, in their order."""
-    return dataset._replace(images=dataset.images[indices], labels=dataset.labels[indices])
+    """Returns the examples at `indices`, in their order; images of a mapped file stay there."""
+    images = mapped.take(dataset.images, indices)
+    return dataset._replace(images=images, labels=dataset.labels[indices])
 
 
 def info(source: Source) -> DatasetInfo:

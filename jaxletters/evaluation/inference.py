@@ -83,7 +83,7 @@ def in_batches(
     """
     results: list[np.ndarray] = []
     for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
+        batch = np.asarray(images[start : start + batch_size])
         padding = [(0, batch_size - len(batch)), *[(0, 0)] * (batch.ndim - 1)]
         results.append(np.asarray(call(np.pad(batch, padding)))[: len(batch)])
     return np.concatenate(results)

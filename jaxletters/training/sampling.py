@@ -11,25 +11,34 @@ size of the dataset, and may straddle two epochs.
 """
 
 import functools
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
 from jaxletters.core import rng
 
 _ROUNDS = 8
 
 
-def _mix(x: jax.Array) -> jax.Array:
+# The cipher computes the same bits from arrays of JAX and of NumPy.
+def _mix(x: Any) -> Any:
     """The finalizer of MurmurHash3 (Appleby, 2011): a bijection of uint32 with full avalanche."""
-    x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
-    x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
+    x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
+    x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
     return x ^ (x >> 16)
 
 
-def _encrypt(round_keys: jax.Array, half_bits: int, x: jax.Array) -> jax.Array:
+def _half_bits(n: int) -> int:
+    """Returns half the bits of the smallest domain of the cipher that contains [0, n)."""
+    return max(1, ((n - 1).bit_length() + 1) // 2)
+
+
+def _encrypt(round_keys: Any, half_bits: int, x: Any) -> Any:
     """A balanced Feistel cipher on [0, 4**half_bits)."""
-    mask = jnp.uint32((1 << half_bits) - 1)
+    mask = np.uint32((1 << half_bits) - 1)
     left, right = x >> half_bits, x & mask
     for i in range(_ROUNDS):
         left, right = right, left ^ (_mix(right ^ round_keys[i]) & mask)
@@ -38,8 +47,7 @@ def _encrypt(round_keys: jax.Array, half_bits: int, x: jax.Array) -> jax.Array:
 
 def _permute(round_keys: jax.Array, n: int, x: jax.Array) -> jax.Array:
     """Returns the image of each x in [0, n) under one permutation of [0, n)."""
-    half_bits = max(1, ((n - 1).bit_length() + 1) // 2)
-    encrypt = functools.partial(_encrypt, round_keys, half_bits)
+    encrypt = functools.partial(_encrypt, round_keys, _half_bits(n))
     # Cycle walking: values outside [0, n) are encrypted again until all are inside.
     return jax.lax.while_loop(
         lambda y: jnp.any(y >= n), lambda y: jnp.where(y >= n, encrypt(y), y), encrypt(x)
@@ -70,3 +78,33 @@ def batch_indices(seed: int, step: int | jax.Array, batch_size: int, n: int) -> 
     current = _permute(_round_keys(seed, epoch), n, position % n)
     following = _permute(_round_keys(seed, epoch + 1), n, position % n)
     return jnp.where(position < n, current, following).astype(jnp.int32)
+
+
+def batch_indices_on_host(seed: int, step: int, batch_size: int, n: int) -> NDArray[np.int32]:
+    """Returns what `batch_indices` does, computed by NumPy."""
+    start = (step * batch_size) % 2**32
+    epoch, offset = divmod(start, n)
+    position = np.uint32(offset) + np.arange(batch_size, dtype=np.uint32)
+    is_current = position < n
+    indices = np.empty(batch_size, np.uint32)
+    for chosen, number in ((is_current, epoch), (~is_current, epoch + 1)):
+        if chosen.any():
+            keys = _round_keys_on_host(seed, number)
+            indices[chosen] = _permute_on_host(keys, n, position[chosen] % np.uint32(n))
+    return indices.astype(np.int32)
+
+
+@functools.lru_cache(maxsize=4)
+def _round_keys_on_host(seed: int, epoch: int) -> NDArray[np.uint32]:
+    with jax.default_device(cast(Any, jax.local_devices(backend="cpu")[0])):
+        return np.asarray(_round_keys(seed, epoch))
+
+
+def _permute_on_host(
+    round_keys: NDArray[np.uint32], n: int, x: NDArray[np.uint32]
+) -> NDArray[np.uint32]:
+    encrypt: Any = functools.partial(_encrypt, round_keys, _half_bits(n))
+    y: NDArray[np.uint32] = encrypt(x)
+    while (outside := y >= n).any():
+        y = np.where(outside, cast(NDArray[np.uint32], encrypt(y)), y)
+    return y

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from jaxletters.runtime import sharding, xla
 from jaxletters.runtime.programs import Program
 from jaxletters.training import augment, sampling
 from jaxletters.training.device_examples import Examples
+from jaxletters.training.host_examples import HostExamples
 
 
 class Task(NamedTuple):
@@ -100,8 +101,13 @@ def eval_variables(state: TrainState) -> Variables:
 def batch_at(task: Task, examples: Examples, step: jax.Array) -> Batch:
     """Returns the augmented batch of one step, a pure function of (seed, step), sharded over the mesh."""
     indices = sampling.batch_indices(task.seed, step, task.batch_size, len(examples.labels))
+    # Every device computes all indices: sharded, each turn of their loops would need a message.
+    indices = sharding.constrain_replicated(indices, task.mesh)
     indices = sharding.constrain_sharded(indices, task.mesh)
-    images, labels = examples.take(indices)
+    return _augmented(task, *examples.take(indices), step)
+
+
+def _augmented(task: Task, images: jax.Array, labels: jax.Array, step: jax.Array) -> Batch:
     key = rng.key(task.seed, rng.Stream.AUGMENT, step)
     images = images.astype(jnp.float32) / 255
     return Batch(*augment.augment(key, images, labels, task.augment))
@@ -182,7 +188,21 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
 def _step(
     task: Task, state: TrainState, counts: Counts, examples: Examples
 ) -> tuple[TrainState, Counts]:
-    new_state, new_counts = update(task, state, batch_at(task, examples, state.step))
+    return _updated(task, state, counts, batch_at(task, examples, state.step))
+
+
+def _step_with(
+    task: Task, state: TrainState, counts: Counts, images: jax.Array, labels: jax.Array
+) -> tuple[TrainState, Counts]:
+    """Takes a step with a batch that the host has gathered."""
+    images, labels = sharding.constrain_sharded((images, labels), task.mesh)
+    return _updated(task, state, counts, _augmented(task, images, labels, state.step))
+
+
+def _updated(
+    task: Task, state: TrainState, counts: Counts, batch: Batch
+) -> tuple[TrainState, Counts]:
+    new_state, new_counts = update(task, state, batch)
     result = new_state, metrics.merge(counts, new_counts)
     return sharding.constrain_replicated(result, task.mesh)
 
@@ -201,10 +221,11 @@ def loop(
 # The results of the two differ in the last bits.
 _LOOP = Program(loop, static_argnums=(0,), donate_argnums=(1, 2))
 _STEP = Program(_step, static_argnums=(0,), donate_argnums=(1, 2))
+_STEP_WITH = Program(_step_with, static_argnums=(0,), donate_argnums=(1, 2))
 
 
 def run_until(
-    task: Task, state: TrainState, counts: Counts, examples: Examples, stop: int
+    task: Task, state: TrainState, counts: Counts, examples: Examples | HostExamples, stop: int
 ) -> tuple[TrainState, Counts]:
     """Trains from `state.step` to `stop`; the result does not depend on the number of calls.
 
@@ -212,13 +233,20 @@ def run_until(
         task: the static part of training.
         state: the initial state; its memory is donated, so it must not be used again.
         counts: the counts so far; donated too.
-        examples: the training examples, on the devices of `task.mesh`.
+        examples: the training examples, on the devices of `task.mesh` or on the host.
         stop: the last step; another value does not compile the program again.
 
     Returns:
         the state at `stop`, or after `task.max_skips` consecutive skipped steps, and `counts` with the
         examples of these steps added.
     """
+    if isinstance(examples, HostExamples):
+        for images, labels in examples.batches(int(state.step), stop):
+            batch = sharding.replicate((images, labels), task.mesh)
+            state, counts = _STEP_WITH(
+                task, state, counts, *cast(tuple[jax.Array, jax.Array], batch)
+            )
+        return state, counts
     if xla.loops_on_device():
         return _LOOP(task, state, counts, examples, jnp.int32(stop))
     for _ in range(int(state.step), stop):

@@ -71,6 +71,7 @@ def test_every_other_setting_is_the_experiment():
         "checkpoint.give_up_after",
         "base.workdir",
         "observers",
+        "training.residency",
         "time_limit",
         "profile",
     }

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -106,12 +107,13 @@ def configs(tmp_path_factory):
     return folder
 
 
-def start(configs, root, *words, name="study"):
+def start(configs, root, *words, name="study", devices=1):
     command = [runs.LAUNCH, f"--config={configs / name}.py", f"--workdir={root / name}", *words]
+    flags = f"--xla_force_host_platform_device_count={devices}"
     return processes.Popen(
         [sys.executable, *command],
         cwd=runs.ROOT,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -147,6 +149,21 @@ def test_kills_in_fold_and_stage_leave_no_trace(configs, uninterrupted, tmp_path
         "four experiments, and the baseline of the sweep"
     )
     assert runs.outcome(tmp_path) == runs.outcome(uninterrupted[0])
+
+
+@pytest.mark.slow
+def test_two_processes_run_every_kind_as_one_with_two_devices(configs, tmp_path):
+    alone = start(configs, tmp_path / "alone", devices=2)
+    errors = alone.communicate()[1]
+    assert not alone.returncode, errors
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"localhost:{free.getsockname()[1]}"
+    root = tmp_path / "two"
+    team = [start(configs, root, f"--processes={i}/2@{address}") for i in (1, 2)]
+    ends = runs.end_team(team)
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    assert ends[1][1:] == ("", "")
+    assert runs.outcome(root) == runs.outcome(tmp_path / "alone")
 
 
 @pytest.mark.slow

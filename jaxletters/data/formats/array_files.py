@@ -15,6 +15,7 @@ from jaxletters.data.formats.contents import Contents, NamedArray, OpenFile
 # As float64, EMNIST Letters takes 0.8 GB. A file that inflates to more than this and to more than 20 times
 # its size is hostile.
 _MOST_BYTES, _MOST_INFLATED = 2**30, 20
+_MAPPED_BYTES = 2**28
 
 
 def read(path: Path) -> Contents:
@@ -47,6 +48,8 @@ def read_array(path: Path) -> NamedArray:
     with _open(path) as (file, kind):
         if kind == "idx":
             array = idx.read(file.stream, file.name, None)
+        elif kind == "npy" and _is_mapped(file.stream, path):
+            array = cast(np.ndarray, np.load(path, mmap_mode="r", allow_pickle=False))
         elif kind == "npy":
             array = npz.read_npy(file.stream, file.max_bytes)
         elif kind == "csv":
@@ -87,6 +90,11 @@ def _open(path: Path) -> Generator[tuple[OpenFile, str]]:
             f"{name}: expected a sound .npz, .npy, .csv, idx or EMNIST's .mat file, found "
             f"{one_line(error)}; fetch it again, or save it in one of these formats"
         ) from error
+
+
+def _is_mapped(stream: IO[bytes], path: Path) -> bool:
+    """Returns whether a file may be larger than the memory, so that its pages are read when needed."""
+    return not isinstance(stream, gzip.GzipFile) and path.stat().st_size >= _MAPPED_BYTES
 
 
 def _format(head: bytes) -> str:

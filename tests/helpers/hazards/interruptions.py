@@ -119,11 +119,13 @@ def _request(draw: random.Random) -> Blow:
     return Blow(f"{number.name} {when}", number, wait)
 
 
-def moment(draw: random.Random) -> tuple[str, Callable[[subprocess.Popen[str], Path], None]]:
-    """Returns when to strike, in words and as what waits for it."""
+def moment(
+    draw: random.Random, earliest: float = 0.2
+) -> tuple[str, Callable[[subprocess.Popen[str], Path], None]]:
+    """Returns when to strike, in words and as what waits for it; `earliest` is in seconds."""
     delay = draw.random()
     more = draw.randint(1, 150)
-    patience = draw.uniform(0.2, 8)
+    patience = draw.uniform(earliest, earliest + 7.8)
 
     def anywhere(process: subprocess.Popen[str], workdir: Path) -> None:  # noqa: ARG001
         _sleep(process, patience)
