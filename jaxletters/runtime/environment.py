@@ -135,7 +135,7 @@ def _decisive(environment: Environment) -> dict[str, object]:
     return {
         **{name: environment.get("versions", {}).get(name) for name in _DECISIVE_PACKAGES},
         "code": source[:12] if source else None,
-        "devices": f"{values.get('devices')} {values.get('device_kind')}",
+        "devices": f"{values.get('devices')} {values.get('device_kind')}{_division(environment)}",
         # On one line, because accelerators report several versions.
         "runtime": " ".join(str(values.get("runtime")).split()),
         # XLA divides the work of a CPU over them, which changes the order of sums.
@@ -143,6 +143,14 @@ def _decisive(environment: Environment) -> dict[str, object]:
         "CPU": environment.get("cpu", {}).get("model"),
         **{name: environment.get("flags", {}).get(name) for name in _FLAGS},
     }
+
+
+def _division(environment: Environment) -> str:
+    """Returns how devices are divided into processes, where that changes the order of sums."""
+    processes = environment.get("processes", 1)
+    # Two devices add two numbers, in one process or in two.
+    matters = processes > 1 and environment.get("devices", 1) > 2
+    return f" in {processes} processes" if matters else ""
 
 
 def versions(packages: Sequence[str]) -> dict[str, str | None]:

@@ -84,6 +84,8 @@ def join(spec: str) -> None:
         )
     except (RuntimeError, ValueError) as error:
         reason = printable(str(error).splitlines()[0])
+        if spec == AUTO and "should be defined" in reason:
+            reason = "no cluster that JAX detects"
         raise UserError(
             f"--processes {spec}: expected the processes of one run, found: {reason:.200}; start the same "
             "command in every process, or name them: --processes 1/2@HOST:PORT and so on"

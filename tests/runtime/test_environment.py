@@ -98,6 +98,7 @@ def changed(**others):
     [
         ({"versions": {"jaxlib": "0.0.1"}}, f"jaxlib 0.0.1 is now {NOW['versions']['jaxlib']}"),
         ({"devices": 64}, f"devices 64 {NOW['device_kind']} is now"),
+        ({"devices": 64, "processes": 4}, f"devices 64 {NOW['device_kind']} in 4 processes is now"),
         ({"cpus": 64}, f"usable cores 64 is now {NOW['cpus']}"),
         ({"cpu": {**NOW["cpu"], "model": "Z80"}}, "CPU Z80 is now"),
         (
