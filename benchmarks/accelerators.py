@@ -45,6 +45,8 @@ class Row(TypedDict):
         network: the share of them that is the forward and backward pass, from 0 to 1.
         accessed, arguments, temporary: bytes.
         element_gathers, host_transfers, collectives, float64: how many operations are such.
+        changed: how many results differ in shape, dtype or layout from the argument that they are in the next
+            call, which would compile the program again.
     """
 
     cycles: int
@@ -56,6 +58,7 @@ class Row(TypedDict):
     host_transfers: int
     collectives: int
     float64: int
+    changed: int
 
 
 def use_libtpu() -> None:
@@ -149,7 +152,26 @@ def row(program: "jax.stages.Compiled", training: bool) -> Row:
             re.findall(r" (?:all-reduce|all-gather|reduce-scatter)(?:-start)?\(", body)
         ),
         float64=len(re.findall(r"\bf64\[", text)),
+        changed=_changed(program) if training else 0,
     )
+
+
+def _changed(program: "jax.stages.Compiled") -> int:
+    """Returns how many results of the training program cannot be arguments of the next call as they are."""
+    import jax
+
+    # The state and the counts, before the examples and the last step.
+    results, arguments = (jax.tree.leaves(x) for x in (program.out_info, program.args_info[0][:2]))
+    shardings = (
+        jax.tree.leaves(program.output_shardings),
+        jax.tree.leaves(program.input_shardings[0][:2]),
+    )
+    assert len(results) == len(arguments) == len(shardings[0]) == len(shardings[1])
+    same = (
+        (r.shape, r.dtype) == (a.shape, a.dtype) and new.is_equivalent_to(old, len(r.shape))
+        for r, a, new, old in zip(results, arguments, *shardings, strict=True)
+    )
+    return sum(not x for x in same)
 
 
 def _body(text: str) -> str:
@@ -167,7 +189,8 @@ def line(name: str, topology: str, found: Row, training: bool) -> list[str]:
     if training and topology == "v5e:1x1" and micros > TARGETS.get(name, micros):
         time += f" **(missed {TARGETS[name]} us)**"
     sizes = (f"{found[key] / 1e6:,.1f} MB" for key in ("accessed", "arguments", "temporary"))
-    counts = (found[key] for key in ("element_gathers", "host_transfers", "collectives"))
+    keys = ("element_gathers", "host_transfers", "collectives", "float64", "changed")
+    counts = (found[key] for key in keys)
     kind = "a training step" if training else "prediction of 512"
     share = f"{found['network']:.0%}" if training else ""
     return [name, kind, topology, f"{found['cycles']:,}", time, share, *sizes, *map(str, counts)]
@@ -196,7 +219,8 @@ def main() -> None:
         print(*rows[-1], sep=" | ", flush=True)
     text = [
         "| program | | TPU | compiler's estimate, cycles | at 1.5 GHz | forward and backward | accessed "
-        "| arguments | temporary | element gathers | host transfers | collectives |",
+        "| arguments | temporary | element gathers | host transfers | collectives | float64 "
+        "| results that compile it again |",
         f"|{'---|' * len(rows[0])}",
         *(f"| {' | '.join(cells)} |" for cells in rows),
         "",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import jax
 import pytest
 import runs
 
@@ -33,11 +34,23 @@ ENTRY %main.1 (x.3: s32[]) -> s32[] {
 """
 
 
+HERE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+THERE = jax.sharding.SingleDeviceSharding(jax.devices()[0], memory_kind="unpinned_host")
+
+
+def leaf(size, dtype):
+    return jax.ShapeDtypeStruct((size,), dtype)
+
+
 def test_the_operations_of_a_step_are_counted():
     program = SimpleNamespace(
         as_text=lambda: TEXT,
         memory_analysis=lambda: SimpleNamespace(argument_size_in_bytes=5, temp_size_in_bytes=6),
         cost_analysis=lambda: {"bytes accessed": 4.0},
+        out_info=(leaf(3, int), leaf(3, float), leaf(3, int), leaf(3, int)),
+        args_info=(((leaf(3, int), leaf(3, int)), (leaf(3, int), leaf(3, int)), None), {}),
+        output_shardings=(HERE, HERE, THERE, HERE),
+        input_shardings=(((HERE, HERE), (HERE, HERE), None), {}),
     )
     found = runpy.run_path(str(SCRIPT))["row"](program, training=True)
     assert found == {
@@ -50,6 +63,7 @@ def test_the_operations_of_a_step_are_counted():
         "host_transfers": 0,
         "collectives": 1,
         "float64": 0,
+        "changed": 2,
     }
 
 
@@ -63,6 +77,7 @@ def test_no_program_gathers_pixels_or_waits_for_the_host(options):
     command = [sys.executable, str(SCRIPT), "--program", "emnist_deeper", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    assert [found[key] for key in ("element_gathers", "host_transfers", "float64")] == [0, 0, 0]
+    keys = ("element_gathers", "host_transfers", "float64", "changed")
+    assert [found[key] for key in keys] == [0, 0, 0, 0]
     # The gradient, the statistics and the loss are sums over devices.
     assert (found["collectives"] > 0) == (options == ("v5e:2x4",))
