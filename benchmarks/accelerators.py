@@ -1,12 +1,12 @@
-"""What XLA's compiler for TPUs makes of the programs of training and prediction, on a machine without one.
+"""What XLA's compilers for TPU and CUDA make of the programs of training and prediction, without a device.
 
-    pip install -e '.[aot]'
+    pip install -e '.[aot]' jax-cuda12-plugin jax-cuda12-pjrt
     python benchmarks/accelerators.py
 
-compiles the real programs ahead of time for several TPUs, in one process each, and writes
-benchmarks/results/accelerators.md. Takes about a quarter of an hour on two CPU cores. `--program NAME
-TOPOLOGY` prints one row as JSON. Cycles are the compiler's estimates, which count no gather of rows; nothing
-is run.
+compiles the real programs ahead of time for several TPUs and a GPU, in one process each, and writes
+benchmarks/results/accelerators.md. Takes about 20 minutes on two CPU cores. `--program NAME TOPOLOGY` prints
+one row as JSON. Cycles are the compiler's estimates, which count no gather of rows, and which exist for TPUs
+alone; nothing is run.
 """
 
 import argparse
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "accelerators.md"
 CONFIGS = "emnist_deeper", "emnist_letternet_s", "emnist_letternet_m", "emnist_vgg5"
-TRAINING = "v5e:1x1", "v5e:2x4", "v5e:4x4", "v6e:1x1"
+H100, H100_PRODUCTS = "H100", "H100, resampling by products"
+TRAINING = "v5e:1x1", "v5e:2x4", "v5e:4x4", "v6e:1x1", H100
 PREDICTION = ("v5e:1x1",)
 # EMNIST Letters: images of training, their edge, classes.
 EXAMPLES, EDGE, CLASSES = 124_800, 28, 27
@@ -90,12 +91,21 @@ def compiled(name: str, topology: str, training: bool) -> "jax.stages.Compiled":
     from jaxletters.core.types import Dataset
     from jaxletters.evaluation import inference, metrics
     from jaxletters.experiments import fitting
-    from jaxletters.training import train_step
+    from jaxletters.training import augment, train_step
     from jaxletters.training.device_examples import Examples
     from jaxletters.training.plan import Plan
 
     config = configfile.load(ROOT / "configs" / f"{name}.py")
-    devices = topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
+    if topology == H100_PRODUCTS:
+        augment._resample = augment.resample_by_products
+    if topology.startswith(H100):
+        target = (ROOT / "benchmarks" / "h100.txtpb").read_text()
+        described = topologies.get_topology_desc(
+            "", platform="cuda", topology="1x1x1", target_config=target
+        )
+    else:
+        described = topologies.get_topology_desc(platform="tpu", topology_name=topology)
+    devices = described.devices
     mesh = Mesh(np.array(devices), ("data",))
     everywhere = NamedSharding(mesh, PartitionSpec())
 
@@ -136,12 +146,12 @@ def row(program: "jax.stages.Compiled", training: bool) -> Row:
     # An element gather loads single elements of an array with several axes. The labels of a batch are single
     # elements too, but of a vector and few.
     gathers = re.findall(r" gather\(.*?slice_sizes=\{([\d,]+)\}", text)
-    memory, costs = program.memory_analysis(), program.cost_analysis()
-    assert memory is not None, "the compiler for TPUs analyses memory"
+    memory, costs = program.memory_analysis(), program.cost_analysis() or {}
+    assert memory is not None, "the compilers analyse memory"
     return Row(
         cycles=cycles,
-        network=network / cycles if training else 1.0,
-        accessed=int(costs["bytes accessed"]),
+        network=network / cycles if training and cycles else 1.0,
+        accessed=int(costs.get("bytes accessed", 0)),
         arguments=memory.argument_size_in_bytes,
         temporary=memory.temp_size_in_bytes,
         element_gathers=sum(set(sizes.split(",")) == {"1"} and "," in sizes for sizes in gathers),
@@ -192,8 +202,9 @@ def line(name: str, topology: str, found: Row, training: bool) -> list[str]:
     keys = ("element_gathers", "host_transfers", "collectives", "float64", "changed")
     counts = (found[key] for key in keys)
     kind = "a training step" if training else "prediction of 512"
-    share = f"{found['network']:.0%}" if training else ""
-    return [name, kind, topology, f"{found['cycles']:,}", time, share, *sizes, *map(str, counts)]
+    share = f"{found['network']:.0%}" if training and found["cycles"] else ""
+    cycles = f"{found['cycles']:,}" if found["cycles"] else "no estimate"
+    return [name, kind, topology, cycles, time, share, *sizes, *map(str, counts)]
 
 
 def main() -> None:
@@ -209,6 +220,7 @@ def main() -> None:
         print(json.dumps(row(compiled(name, topology, training), training)))
         return
     wanted = [(name, t, True) for name in CONFIGS for t in TRAINING]
+    wanted.insert(len(TRAINING), (CONFIGS[0], H100_PRODUCTS, True))
     wanted += [(name, t, False) for name in CONFIGS for t in PREDICTION]
     rows: list[list[str]] = []
     for name, topology, training in wanted:
@@ -218,14 +230,14 @@ def main() -> None:
         rows.append(line(name, topology, json.loads(done.stdout.splitlines()[-1]), training))
         print(*rows[-1], sep=" | ", flush=True)
     text = [
-        "| program | | TPU | compiler's estimate, cycles | at 1.5 GHz | forward and backward | accessed "
+        "| program | | for | compiler's estimate, cycles | at 1.5 GHz | forward and backward | accessed "
         "| arguments | temporary | element gathers | host transfers | collectives | float64 "
         "| results that compile it again |",
         f"|{'---|' * len(rows[0])}",
         *(f"| {' | '.join(cells)} |" for cells in rows),
         "",
-        "Compiler's estimates for one device; nothing was run on a TPU. A gather of rows has no estimate and "
-        f"is not counted. jax {version('jax')}, libtpu {version('libtpu')}, {date.today()}; "
+        "Compiler's estimates for one device; nothing was run on a TPU or a GPU. A gather of rows has no "
+        f"estimate and is not counted. GPUs resample images by a gather of pixels. jax {version('jax')}, libtpu {version('libtpu')}, {date.today()}; "
         "`python benchmarks/accelerators.py`.",
     ]
     RESULT.write_text("\n".join(text) + "\n")
