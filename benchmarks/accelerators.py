@@ -237,7 +237,8 @@ def main() -> None:
         *(f"| {' | '.join(cells)} |" for cells in rows),
         "",
         "Compiler's estimates for one device; nothing was run on a TPU or a GPU. A gather of rows has no "
-        f"estimate and is not counted. GPUs resample images by a gather of pixels. jax {version('jax')}, libtpu {version('libtpu')}, {date.today()}; "
+        "estimate and is not counted. GPUs resample images by a gather of pixels. "
+        f"jax {version('jax')}, libtpu {version('libtpu')}, {date.today()}; "
         "`python benchmarks/accelerators.py`.",
     ]
     RESULT.write_text("\n".join(text) + "\n")
