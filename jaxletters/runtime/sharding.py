@@ -26,7 +26,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def replicate(tree: T, mesh: Mesh) -> T:
     """Copies every array to every device; in a run of several processes, to those of this process."""
     everywhere = replicated(mesh)
-    if not mesh.is_multi_process:
+    if processes.team() is None:
         return jax.device_put(tree, everywhere)
 
     def place(leaf: Any) -> jax.Array:
