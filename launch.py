@@ -5,12 +5,13 @@ that the user can correct, one line each; 75 for a run that was interrupted and 
 """
 
 import sys
+import traceback
+from typing import NoReturn
 
 from jaxletters.cli import command_line
+from jaxletters.cli.command_line import Command
 from jaxletters.config import serialization
-from jaxletters.core.errors import UserError
 from jaxletters.runtime import log_filter, preemption
-from jaxletters.runtime.preemption import Interrupted
 
 
 def main() -> int:
@@ -28,29 +29,38 @@ def _run() -> None:
     # Before the other imports, which may start threads.
     xla.configure()
     from jaxletters.experiments import dispatch
-    from jaxletters.runtime import processes, programs, stderr_filter
+    from jaxletters.runtime import processes
 
     if command.processes:
-        processes.join(command.processes)
-        if not processes.is_first():
-            stderr_filter.install(preemption.resume_message("Process 1 ended or cannot be reached"))
+        processes.join(command.processes, filter_stderr=True)
     time_limit = getattr(command.config, "time_limit", "")
     if processes.is_first() and (limit := serialization.parse_duration(time_limit)):
         preemption.set_time_limit(limit)
-    try:
+    if processes.team() is None:
         dispatch.run(command.config, command.workdir)
-    except programs.Lost as loss:
-        # The others are not there to part from.
-        stderr_filter.print_loss(preemption.resume_message(str(loss)))
-        preemption.exit_now(preemption.EXIT_CODE)
-    except (UserError, Interrupted) as end:
-        if processes.is_first():
-            raise
-        # The first process has told it.
-        processes.part()
-        preemption.exit_now(2 if isinstance(end, UserError) else preemption.EXIT_CODE)
-    finally:
-        processes.part()
+    else:
+        _run_with_others(command)
+
+
+def _run_with_others(command: Command) -> NoReturn:
+    """Runs the experiment in several processes, and ends this one."""
+    from jaxletters.experiments import dispatch
+    from jaxletters.runtime import processes, programs, stderr_filter
+
+    def run() -> None:
+        try:
+            dispatch.run(command.config, command.workdir)
+        except programs.Lost as loss:
+            stderr_filter.print_loss(preemption.resume_message(str(loss)))
+            preemption.exit_now(preemption.EXIT_CODE)
+
+    try:
+        code = command_line.exit_code(run, quiet=not processes.is_first())
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    processes.part()
+    preemption.exit_now(code)
 
 
 if __name__ == "__main__":

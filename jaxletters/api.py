@@ -57,6 +57,7 @@ def fit(
 
     Raises:
         UserError: an error that the user can correct.
+        Interrupted: with `processes`, another process ended.
     """
     if isinstance(config, str | Path):
         file = files.expand_user(config)

@@ -22,12 +22,19 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{printable(message)}; see {self.prog} --help")
 
 
-def exit_code(action: Callable[[], object]) -> int:
-    """Runs an action, prints the user's errors and returns the exit code of the process."""
+def exit_code(action: Callable[[], object], quiet: bool = False) -> int:
+    """Runs an action, prints the user's errors and returns the exit code of the process.
+
+    Args:
+        action: what to run.
+        quiet: whether to print no error, because another process prints it.
+    """
     try:
         action()
     except UserError as error:
-        print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
+        lines = () if quiet else str(error).splitlines()
+        for line in lines:
+            print(f"error: {line}", file=sys.stderr)
         return 2
     except OSError as error:
         if (reason := files.disk_error(error)) is None:
@@ -36,7 +43,8 @@ def exit_code(action: Callable[[], object]) -> int:
         print(f"error: {place}: {reason}; correct that, or choose another folder", file=sys.stderr)
         return 2
     except Interrupted as interruption:
-        preemption.print_stderr(preemption.resume_message(str(interruption)))
+        if not quiet:
+            preemption.print_stderr(preemption.resume_message(str(interruption)))
         return EXIT_CODE
     except KeyboardInterrupt:
         # Of a command without `preemption`, which has nothing to save.

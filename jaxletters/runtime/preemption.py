@@ -113,14 +113,19 @@ class _Listener:
         code = EXIT_CODE
         try:
             print_stderr(resume_message(save()))
-            for hook in self.exit_hooks:
-                hook()
         except UserError as error:
             print_stderr(f"error: {error}")
             code = 2
         except Exception:
             print_stderr(traceback.format_exc())
             code = 1
+        # The newest first: other processes end last.
+        for hook in reversed(self.exit_hooks):
+            try:
+                hook()
+            except Exception:
+                print_stderr(traceback.format_exc())
+                code = 1
         _exit_now(code)
 
 

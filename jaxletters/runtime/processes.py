@@ -4,9 +4,10 @@ The first process runs the experiment. The others execute the programs that it s
 write nothing.
 """
 
+import atexit
 import contextlib
 import dataclasses
-import importlib.metadata
+import json
 import os
 import re
 import sys
@@ -19,8 +20,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxletters.core.errors import UserError, printable
-from jaxletters.runtime import coordination, preemption
-from jaxletters.runtime.coordination import Store
+from jaxletters.runtime import coordination, environment, preemption, stderr_filter, watch
+from jaxletters.runtime.coordination import Gone, Store
 from jaxletters.runtime.watch import Watch
 
 AUTO = "auto"
@@ -29,6 +30,8 @@ _FORM = re.compile(r"(\d+)/(\d+)@(.+:\d+)")
 _HEARTBEAT_TIMEOUT = 100
 # Seconds that a process waits for the others: at the start, and at the first connection of their devices.
 _START_TIMEOUT = 300
+# Seconds that a process waits for the others at the end, when all have nothing more to do.
+_PARTING = 20
 _PACKAGES = ("jax", "jaxlib", "jaxletters")
 
 
@@ -50,6 +53,8 @@ class Team:
 
 
 _team: Team | None = None
+# How this process has joined, or tried to: JAX connects once.
+_spec: str | None = None
 
 
 def team() -> Team | None:
@@ -62,34 +67,46 @@ def is_first() -> bool:
     return _team is None or _team.index == 0
 
 
-def join(spec: str) -> None:
+def join(spec: str, filter_stderr: bool = False) -> None:
     """Connects this process with the others of its run; call it before JAX's devices are used.
 
     Args:
         spec: "auto" where JAX detects the cluster, or "2/4@HOST:PORT" for the second of four processes,
             where the first listens at HOST:PORT.
+        filter_stderr: whether to hide what C++ code prints in the processes that follow.
 
     Raises:
         UserError: the text has another form, there is no cluster, or the processes do not come together.
     """
-    global _team
+    global _spec
     arguments = parse(spec)
-    if _team is not None:
+    if _spec is not None:
+        if spec != _spec or _team is None:
+            raise UserError(
+                f"--processes {spec}: expected one way for the life of a process, found that it has tried "
+                f"{_spec}; start another process"
+            )
         return
+    _spec = spec
     try:
-        store = coordination.connect(
-            **arguments,
-            initialization_timeout=_START_TIMEOUT,
-            heartbeat_timeout_seconds=_HEARTBEAT_TIMEOUT,
-        )
-    except (RuntimeError, ValueError) as error:
-        reason = printable(str(error).splitlines()[0])
+        _join(arguments, filter_stderr)
+    except (RuntimeError, ValueError, TimeoutError, Gone) as error:
+        reason = printable(next(iter(str(error).splitlines()), type(error).__name__))
         if spec == AUTO and "should be defined" in reason:
             reason = "no cluster that JAX detects"
         raise UserError(
             f"--processes {spec}: expected the processes of one run, found: {reason:.200}; start the same "
             "command in every process, or name them: --processes 1/2@HOST:PORT and so on"
         ) from error
+
+
+def _join(arguments: dict[str, Any], filter_stderr: bool) -> None:
+    global _team
+    store = coordination.connect(
+        **arguments,
+        initialization_timeout=_START_TIMEOUT,
+        heartbeat_timeout_seconds=_HEARTBEAT_TIMEOUT,
+    )
     if _is_alone_on_node(os.environ):
         # JAX gives a process of SLURM or Open MPI one GPU, even if it is the only process of its node.
         for name in ("jax_cuda_visible_devices", "jax_rocm_visible_devices"):
@@ -97,25 +114,34 @@ def join(spec: str) -> None:
     index, count = jax.process_index(), jax.process_count()
     if count == 1:
         return
-    watch = Watch(store, index, count)
-    _team = Team(index, count, store, watch)
-    if index:
-        preemption.forward_to(watch.ask_to_stop)
-    else:
-        preemption.add_exit_hook(lambda: watch.end_all(preemption.EXIT_CODE))
-    _check_versions(_team)
-    store.barrier("start", _START_TIMEOUT)
-    watch.start()
+    if index and filter_stderr:
+        stderr_filter.install(watch.loss(0, count))
+    _check_versions(store, index)
     _connect_devices()
+    team = Team(index, count, store, Watch(store, index, count))
+    if index:
+        preemption.forward_to(team.watch.ask_to_stop)
+    else:
+        preemption.add_exit_hook(lambda: team.watch.end_all(preemption.EXIT_CODE))
+    store.barrier("start", _START_TIMEOUT)
+    team.watch.start()
+    _team = team
+    # Before JAX's own function, which ends the store while it is read.
+    atexit.register(part)
 
 
 def part() -> None:
-    """Disconnects this process from the others, which do the same; nothing can be run together after it."""
+    """Disconnects this process from the others, which do the same; the process must end after it."""
     global _team
-    if _team is not None:
-        _team.watch.close()
-        jax.distributed.shutdown()
-        _team = None
+    if _team is None:
+        return
+    _team.watch.close()
+    # JAX waits for minutes for a process that has died in the meantime.
+    with contextlib.suppress(TimeoutError, Gone):
+        if not _team.watch.has_ended():
+            _team.store.barrier("part", _PARTING)
+            jax.distributed.shutdown()
+    _team = None
 
 
 def parse(spec: str) -> dict[str, Any]:
@@ -147,19 +173,19 @@ def _is_alone_on_node(environment: Mapping[str, str]) -> bool:
     return environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") == "1" or {*counts} == {"1"}
 
 
-def _check_versions(team: Team) -> None:
-    """Raises a UserError in the first process if another has other versions."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES)
-    team.store.set(f"versions/{team.index}", versions.encode())
-    if team.index:
-        return
-    for i in range(1, team.count):
-        other = team.store.get(f"versions/{i}").decode()
-        if other != versions:
-            raise UserError(
-                f"--processes: expected the same versions in all processes, found {versions} in the first "
-                f"and {other} in process {i + 1}; install the same"
-            )
+def _check_versions(store: Store, index: int) -> None:
+    """Raises a UserError in every process if one has other versions than the first."""
+    versions = environment.versions(_PACKAGES)
+    store.set(f"versions/{index}", json.dumps(versions).encode())
+    store.barrier("versions", _START_TIMEOUT)
+    found = {int(i): json.loads(value) for i, value in store.folder("versions").items()}
+    for i, others in sorted(found.items()):
+        for name, version in others.items():
+            if version != found[0][name]:
+                raise UserError(
+                    f"--processes: expected {name} {found[0][name]} in all processes as in the first, found "
+                    f"{version} in process {i + 1}; install the same"
+                )
 
 
 def _connect_devices() -> None:

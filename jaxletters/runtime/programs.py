@@ -2,7 +2,7 @@
 
 Only the first process runs the Python code of the experiment. It sends every program once, as StableHLO,
 every array that the others lack, and every call. The others execute the calls in the same order, so all
-devices take part, and nothing is decided twice; config, data and the user's code are not needed there.
+devices take part, and nothing is decided twice; neither data nor the run folder are needed there.
 
 The idea of one controlling process is that of Pathways (Barham et al., 2022).
 """
@@ -13,10 +13,10 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 import jax
 from jax import export
 
-from jaxletters.core.errors import UserError
-from jaxletters.runtime import processes, sharding, xla
+from jaxletters.core.errors import UserError, printable
+from jaxletters.runtime import files, preemption, processes, sharding, xla
 from jaxletters.runtime.coordination import Gone, RuntimeFailure
-from jaxletters.runtime.preemption import Interrupted
+from jaxletters.runtime.preemption import EXIT_CODE, Interrupted
 from jaxletters.runtime.processes import Team
 from jaxletters.runtime.transport import Follower, Sender, Shared
 
@@ -27,7 +27,7 @@ _LOST = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED")
 
 
 class Lost(Interrupted):
-    """A process of the run has ended without a word, or cannot be reached."""
+    """A process of the run has ended unexpectedly, or cannot be reached."""
 
 
 class Program(Generic[P, R]):
@@ -126,20 +126,31 @@ def run(experiment: Callable[[], R]) -> R:
     team = processes.team()
     if team is None:
         return experiment()
+    if team.watch.has_ended():
+        raise UserError(
+            "processes: expected all processes of the run, found that one has failed; restart all of them"
+        )
     try:
-        return _follow(team) if team.index else _lead(experiment, team)
-    except Gone as error:
-        raise Lost(f"Process 1 of {team.count} ended or cannot be reached") from error
-    except RuntimeFailure as error:
-        reason = str(error).splitlines()[0]
-        if not (reason.startswith(_LOST) or "Gloo" in reason):
+        return _follow(team) if team.index else _lead(experiment)
+    except (UserError, Interrupted):
+        # All processes raise the same.
+        raise
+    except BaseException as error:
+        reason = next(iter(str(error).splitlines()), "")
+        lost = isinstance(error, Gone) or (
+            isinstance(error, RuntimeFailure) and (reason.startswith(_LOST) or "Gloo" in reason)
+        )
+        if not lost:
+            failure = f"Process {team.index + 1} of {team.count} failed: {type(error).__name__}"
+            team.watch.end_all(1, f"error: {failure}: {printable(reason):.200}")
             raise
-        raise Lost(
-            f"A process of {team.count} ended or cannot be reached ({reason:.100})"
-        ) from error
+        others = f"A process of {team.count} ended or cannot be reached"
+        loss = Lost("Process 1 ended or cannot be reached" if isinstance(error, Gone) else others)
+        team.watch.end_all(EXIT_CODE, preemption.resume_message(str(loss)))
+        raise loss from error
 
 
-def _lead(experiment: Callable[[], R], team: Team) -> R:
+def _lead(experiment: Callable[[], R]) -> R:
     try:
         result = experiment()
     except UserError as error:
@@ -148,9 +159,11 @@ def _lead(experiment: Callable[[], R], team: Team) -> R:
     except Interrupted as interruption:
         _sender().end("interrupted", str(interruption))
         raise
-    except BaseException:
-        team.watch.end_all(1)
-        raise
+    except OSError as error:
+        if (reason := files.disk_error(error)) is None:
+            raise
+        _sender().end("error", f"{error.filename or 'a file'}: {reason}")
+        raise UserError(f"{error.filename or 'a file'}: {reason}; correct that") from error
     _sender().end("result", result)
     return result
 

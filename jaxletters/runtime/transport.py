@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import export
 
@@ -65,6 +66,8 @@ class Sender:
 
     def call(self, shared: Shared, arrays: list[jax.Array]) -> list[jax.Array]:
         """Calls a program in all processes; arrays that the others lack are sent."""
+        # Not after the call was sent: the others execute it, and wait in it for this process.
+        self._delete_old()
         arguments = [self._number_of(array) for array in arrays]
         # Results are numbered before they exist, so that the others can begin at once.
         results = [next(self._numbers) for _ in range(shared.results)]
@@ -83,7 +86,8 @@ class Sender:
         if (known := self._known.get(id(array))) is not None:
             return known[0]
         number, value = next(self._numbers), np.asarray(array)
-        self._send(NewArray(number, value.dtype.str, list(value.shape)), value.tobytes())
+        # Not `dtype.str`, which NumPy lacks for bfloat16 and others.
+        self._send(NewArray(number, value.dtype.name, list(value.shape)), value.tobytes())
         self._remember(number, array)
         return number
 
@@ -102,15 +106,17 @@ class Sender:
         self._store.set_large(_key(number), content)
         self._undeleted.append(number)
         self._bytes += len(content)
-        # After the end nobody waits for the next message.
-        if isinstance(message, Sync | End):
+
+    def _delete_old(self) -> None:
+        """Deletes the messages that all have read, if there are many."""
+        if len(self._undeleted) < _MOST_MESSAGES and self._bytes < _MOST_BYTES:
             return
-        if len(self._undeleted) >= _MOST_MESSAGES or self._bytes >= _MOST_BYTES:
-            self._send(Sync(number))
-            self._store.barrier(f"sync/{number}", _PATIENCE)
-            for i in self._undeleted:
-                self._store.delete(_key(i))
-            self._undeleted, self._bytes = [], 0
+        number = self._undeleted[-1]
+        self._send(Sync(number))
+        self._store.barrier(f"sync/{number}", _PATIENCE)
+        for i in self._undeleted:
+            self._store.delete(_key(i))
+        self._undeleted, self._bytes = [], 0
 
 
 class Follower:
@@ -118,15 +124,15 @@ class Follower:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._messages = itertools.count()
+        self._next = 0
         self._programs: dict[int, Executable] = {}
         self._arrays: dict[int, jax.Array] = {}
 
     def follow(self) -> End:
         """Returns the message that ends the experiment."""
         while True:
-            content = self._store.get_large(_key(next(self._messages)))
-            message, data = messages.decode(content)
+            message, data = messages.decode(self._store.get_large(_key(self._next)))
+            self._next += 1
             if isinstance(message, End):
                 return message
             self._execute(message, data)
@@ -137,12 +143,15 @@ class Follower:
                 self._programs[number] = _compile(export.deserialize(bytearray(data)), donated)
                 self._store.barrier(f"compiled/{number}", _PATIENCE)
             case NewArray(number, dtype, shape):
-                value = cast(jax.Array, np.frombuffer(data, dtype).reshape(shape))
+                array = np.frombuffer(data, cast(Any, jnp.dtype(dtype))).reshape(shape)
+                value = cast(jax.Array, array)
                 self._arrays[number] = sharding.replicate(value, sharding.data_mesh())
             case Call(program, arguments, results, forget):
                 for i in forget:
                     del self._arrays[i]
                 computed = self._programs[program](*(self._arrays[i] for i in arguments))
+                # An error would otherwise stay in the results, and the first process wait for this one.
+                jax.block_until_ready(computed)
                 self._arrays.update(zip(results, computed, strict=True))
             case Sync(number):
                 self._store.barrier(f"sync/{number}", _PATIENCE)

@@ -4,6 +4,7 @@ Each process writes its status to the shared store and reads the others', in a t
 main thread may compile or wait for the others for minutes.
 """
 
+import contextlib
 import dataclasses
 import json
 import threading
@@ -22,6 +23,12 @@ _LEAVING, _LAST = 5.0, 0.2
 _FOLDER = "status"
 
 
+def loss(index: int, count: int) -> str:
+    """Returns the line about the loss of a process, numbered from 0, of `count`."""
+    lost = f"Process {index + 1} of {count} ended or cannot be reached"
+    return preemption.resume_message(lost)
+
+
 @dataclasses.dataclass
 class _Status:
     """The status of a process.
@@ -29,13 +36,15 @@ class _Status:
     Attributes:
         beat: grows with every update.
         stop: why the process asks the first one to stop, such as "SIGTERM"; "" if it does not.
-        exit_code: with which all shall end; None to continue. Only the first process sets it.
+        exit_code: with which all shall end; None to continue.
+        reason: what the others print when they end; "" for nothing.
         left: whether the process has ended, or is about to.
     """
 
     beat: int = 0
     stop: str = ""
     exit_code: int | None = None
+    reason: str = ""
     left: bool = False
 
 
@@ -57,6 +66,7 @@ class Watch:
         # The newest beat of each other process, and when it was new.
         self._beats: dict[int, tuple[int, float]] = {}
         self._closed = threading.Event()
+        self._ended = False
         self._thread = threading.Thread(target=self._work, daemon=True, name="watch")
 
     def start(self) -> None:
@@ -68,23 +78,41 @@ class Watch:
     def close(self) -> None:
         """Ends watching, because the processes part."""
         self._closed.set()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def has_ended(self) -> bool:
+        """Returns whether this process has ended the run of all."""
+        return self._ended
 
     def ask_to_stop(self, reason: str) -> None:
         """Asks the first process to save and to end all, such as after a signal."""
-        self._publish(stop=reason)
+        with contextlib.suppress(Gone):
+            self._publish(stop=reason)
 
-    def end_all(self, code: int) -> None:
-        """In the first process, which is about to end: ends the others with this exit code."""
-        self._publish(exit_code=code)
+    def end_all(self, code: int, reason: str = "") -> None:
+        """Ends the other processes with an exit code, before this one ends.
+
+        Args:
+            code: the exit code.
+            reason: a line for them to print; "" for no line.
+        """
+        self._ended = True
+        with contextlib.suppress(Gone):
+            self._publish(exit_code=code, reason=reason)
+            # The others learn from the first, and JAX aborts a process that still reads the store when the
+            # first has ended.
+            if not self._index:
+                self._wait_for_others()
+                time.sleep(_LAST)
+
+    def _wait_for_others(self) -> None:
         deadline = time.monotonic() + _LEAVING
         while time.monotonic() < deadline:
             others = [status for i, status in self._statuses().items() if i != self._index]
             if len(others) == self._count - 1 and all(status.left for status in others):
-                break
+                return
             time.sleep(_PERIOD / 10)
-        # The store ends with this process. JAX aborts a process that still reads it.
-        time.sleep(_LAST)
 
     def _work(self) -> None:
         while not self._closed.wait(_PERIOD):
@@ -96,15 +124,13 @@ class Watch:
                     self._lost(0)
 
     def _act(self, statuses: dict[int, _Status]) -> None:
-        if self._index:
-            code = statuses[0].exit_code if 0 in statuses else None
-            if code is not None:
-                self._publish(left=True)
-                preemption.exit_now(code)
-        else:
-            for i, status in statuses.items():
-                if status.stop:
-                    preemption.request(f"{status.stop} to process {i + 1}")
+        for i, status in statuses.items():
+            if i == self._index or (self._index and i):
+                continue
+            if status.exit_code is not None:
+                self._end(status.exit_code, status.reason)
+            if status.stop:
+                preemption.request(f"{status.stop} to process {i + 1}")
         now = time.monotonic()
         for i, (beat, since) in self._beats.items():
             newest = statuses.get(i, _Status())
@@ -114,11 +140,18 @@ class Watch:
                 self._lost(i)
 
     def _lost(self, index: int) -> NoReturn:
-        loss = f"Process {index + 1} of {self._count} ended or cannot be reached"
-        stderr_filter.print_loss(preemption.resume_message(loss))
-        if not self._index:
-            self.end_all(EXIT_CODE)
-        preemption.exit_now(EXIT_CODE)
+        self._end(EXIT_CODE, loss(index, self._count))
+
+    def _end(self, code: int, reason: str) -> NoReturn:
+        """Ends this process, and if it is the first, the others."""
+        if reason:
+            stderr_filter.print_loss(reason)
+        if self._index:
+            with contextlib.suppress(Gone):
+                self._publish(left=True)
+        else:
+            self.end_all(code, reason)
+        preemption.exit_now(code)
 
     def _publish(self, **changes: object) -> None:
         with self._lock:

@@ -96,8 +96,7 @@ def batch_indices_on_host(seed: int, step: int, batch_size: int, n: int) -> NDAr
 
 @functools.lru_cache(maxsize=4)
 def _round_keys_on_host(seed: int, epoch: int) -> NDArray[np.uint32]:
-    with jax.default_device(cast(Any, jax.local_devices(backend="cpu")[0])):
-        return np.asarray(_round_keys(seed, epoch))
+    return np.asarray(_round_keys(seed, epoch))
 
 
 def _permute_on_host(
