@@ -142,3 +142,61 @@ def test_fit_returns_the_same_in_all(tmp_path):
     accuracy = float(lines[0][0].split()[0])
     result = json.loads((tmp_path / "run" / "report" / "result.json").read_text())
     assert accuracy == result["test_accuracy"]
+
+
+ALONE = """
+import sys
+import jaxletters as jl
+from jaxletters.runtime import processes
+processes.join(sys.argv[1])
+processes.join(sys.argv[1])
+assert processes.team() is None
+try:
+    processes.join("auto")
+except jl.UserError as error:
+    print(error)
+"""
+
+
+def test_a_process_joins_once_and_may_be_alone():
+    with socket.create_server(("localhost", 0)) as free:
+        spec = f"1/1@localhost:{free.getsockname()[1]}"
+    command = [sys.executable, "-c", ALONE, spec]
+    done = subprocess.run(command, cwd=runs.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--processes auto" in done.stdout
+    assert spec in done.stdout
+
+
+FAILING = """
+import sys
+from jaxletters.runtime import processes, programs
+processes.join(sys.argv[1])
+first = processes.is_first()
+def experiment():
+    raise ZeroDivisionError("by nothing")
+try:
+    programs.run(experiment)
+except ZeroDivisionError:
+    print("raised")
+"""
+
+
+def test_an_error_of_the_program_ends_all_with_a_line():
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"localhost:{free.getsockname()[1]}"
+    team = [
+        subprocess.Popen(
+            [sys.executable, "-c", FAILING, f"{i}/3@{address}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=runs.ROOT,
+        )
+        for i in (1, 2, 3)
+    ]
+    ends = runs.end_team(team)
+    assert ends[0][:2] == (1, "raised\n"), ends
+    for code, output, errors in ends[1:]:
+        assert (code, output) == (1, "")
+        assert "Process 1 of 3 failed: ZeroDivisionError: by nothing" in errors

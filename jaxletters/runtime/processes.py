@@ -53,8 +53,9 @@ class Team:
 
 
 _team: Team | None = None
-# How this process has joined, or tried to: JAX connects once.
+# How this process has joined, and whether it failed to: JAX connects once.
 _spec: str | None = None
+_failed = False
 
 
 def team() -> Team | None:
@@ -78,19 +79,20 @@ def join(spec: str, filter_stderr: bool = False) -> None:
     Raises:
         UserError: the text has another form, there is no cluster, or the processes do not come together.
     """
-    global _spec
+    global _spec, _failed
     arguments = parse(spec)
+    if _failed or _spec not in (None, spec):
+        before = "tried in vain" if _failed else f"joined with {_spec}"
+        raise UserError(
+            f"--processes {spec}: expected a process that has not joined others before, found that it has "
+            f"{before}; start another process"
+        )
     if _spec is not None:
-        if spec != _spec or _team is None:
-            raise UserError(
-                f"--processes {spec}: expected one way for the life of a process, found that it has tried "
-                f"{_spec}; start another process"
-            )
         return
-    _spec = spec
     try:
         _join(arguments, filter_stderr)
     except (RuntimeError, ValueError, TimeoutError, Gone) as error:
+        _failed = True
         reason = printable(next(iter(str(error).splitlines()), type(error).__name__))
         if spec == AUTO and "should be defined" in reason:
             reason = "no cluster that JAX detects"
@@ -98,6 +100,7 @@ def join(spec: str, filter_stderr: bool = False) -> None:
             f"--processes {spec}: expected the processes of one run, found: {reason:.200}; start the same "
             "command in every process, or name them: --processes 1/2@HOST:PORT and so on"
         ) from error
+    _spec = spec
 
 
 def _join(arguments: dict[str, Any], filter_stderr: bool) -> None:
@@ -127,7 +130,7 @@ def _join(arguments: dict[str, Any], filter_stderr: bool) -> None:
     team.watch.start()
     _team = team
     # Before JAX's own function, which ends the store while it is read.
-    atexit.register(part)
+    atexit.register(_part_at_exit)
 
 
 def part() -> None:
@@ -142,6 +145,13 @@ def part() -> None:
             _team.store.barrier("part", _PARTING)
             jax.distributed.shutdown()
     _team = None
+
+
+def _part_at_exit() -> None:
+    if _team is not None and _team.watch.has_ended():
+        # JAX would wait for the others, which have ended, and abort.
+        preemption.exit_now(1)
+    part()
 
 
 def parse(spec: str) -> dict[str, Any]:
