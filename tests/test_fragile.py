@@ -62,6 +62,24 @@ def xla_knows_the_option_since_jax_0_10() -> None:
     assert (YNN_OPTION in (xla.compiler_options() or {})) == (jax.__version_info__ >= (0, 10))
 
 
+def the_coordination_service_keeps_values() -> None:
+    from jax._src import distributed
+    from jaxlib import _jax
+
+    from jaxletters.runtime import coordination
+
+    assert "client" in vars(type(distributed.global_state))
+    for name in (
+        "key_value_set_bytes",
+        "blocking_key_value_get_bytes",
+        "key_value_dir_get_bytes",
+        "key_value_delete",
+        "wait_at_barrier",
+    ):
+        assert callable(getattr(_jax.DistributedRuntimeClient, name))
+    assert issubclass(coordination.RuntimeFailure, RuntimeError)
+
+
 class Place(NamedTuple):
     """Where this project reaches into JAX, past what JAX promises to keep."""
 
@@ -81,6 +99,11 @@ PLACES = {
         "Results stay right, but training on CPUs gets slower. Return `_identity(x)` from `stored` "
         "without the metadata, measure with benchmarks/train_speed.py, and look for another way to keep "
         "XLA from inlining a call.",
+    ),
+    "jax._src": Place(
+        the_coordination_service_keeps_values,
+        "Without it there are no runs of several processes. Look in JAX's change log for public access to "
+        "the key-value store of `jax.distributed`, and use it in `runtime.coordination`.",
     ),
     "jax.config.values": Place(
         the_settings_of_jax_are_read_by_name,

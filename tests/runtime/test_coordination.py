@@ -1,13 +1,9 @@
-"""The store that processes share, and what it needs of JAX's private interface."""
+"""The store that processes share."""
 
 import socket
 import subprocess
 import sys
 from pathlib import Path
-
-import jax
-from jax._src import distributed
-from jaxlib import _jax
 
 from jaxletters.runtime import coordination
 
@@ -44,21 +40,6 @@ if index == 0:
         print("late")
 store.barrier("third", 60)
 """
-
-
-def test_jax_has_what_the_store_needs():
-    """If this fails, JAX has changed what it keeps private: see `coordination.connect`."""
-    assert "client" in vars(type(distributed.global_state))
-    for name in (
-        "key_value_set_bytes",
-        "blocking_key_value_get_bytes",
-        "key_value_dir_get_bytes",
-        "key_value_delete",
-        "wait_at_barrier",
-    ):
-        assert callable(getattr(_jax.DistributedRuntimeClient, name))
-    assert issubclass(coordination.RuntimeFailure, RuntimeError)
-    assert not jax.distributed.is_initialized()
 
 
 def test_two_processes_share_values():
