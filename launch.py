@@ -5,11 +5,8 @@ that the user can correct, one line each; 75 for a run that was interrupted and 
 """
 
 import sys
-import traceback
-from typing import NoReturn
 
 from jaxletters.cli import command_line
-from jaxletters.cli.command_line import Command
 from jaxletters.config import serialization
 from jaxletters.runtime import log_filter, preemption
 
@@ -28,6 +25,7 @@ def _run() -> None:
 
     # Before the other imports, which may start threads.
     xla.configure()
+    from jaxletters.cli import several_processes
     from jaxletters.experiments import dispatch
     from jaxletters.runtime import processes
 
@@ -39,28 +37,7 @@ def _run() -> None:
     if processes.team() is None:
         dispatch.run(command.config, command.workdir)
     else:
-        _run_with_others(command)
-
-
-def _run_with_others(command: Command) -> NoReturn:
-    """Runs the experiment in several processes, and ends this one."""
-    from jaxletters.experiments import dispatch
-    from jaxletters.runtime import processes, programs, stderr_filter
-
-    def run() -> None:
-        try:
-            dispatch.run(command.config, command.workdir)
-        except programs.Lost as loss:
-            stderr_filter.print_loss(preemption.resume_message(str(loss)))
-            preemption.exit_now(preemption.EXIT_CODE)
-
-    try:
-        code = command_line.exit_code(run, quiet=not processes.is_first())
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    processes.part()
-    preemption.exit_now(code)
+        several_processes.run(command)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import UInt8
 
+LARGE = 2**28
+"""Bytes from which images stay in their file; smaller ones are copied to memory."""
+
 
 class Rows:
     """Some images of a memory-mapped array, read when they are indexed.
@@ -47,5 +50,6 @@ def is_mapped(images: np.ndarray | Rows) -> bool:
 
 
 def take(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Returns some images: a copy, or `Rows` of a mapped array, which behave like one."""
-    return cast(np.ndarray, Rows(images, indices)) if is_mapped(images) else images[indices]
+    """Returns some images: a copy, or `Rows` of a large mapped array, which behave like one."""
+    stay = isinstance(images, Rows) or (is_mapped(images) and images.nbytes >= LARGE)
+    return cast(np.ndarray, Rows(images, indices)) if stay else images[indices]

@@ -13,6 +13,7 @@ from jaxtyping import Float, Shaped, UInt8
 
 from jaxletters.core.arrays import Images, Logits
 from jaxletters.core.types import Model, Variables
+from jaxletters.data.mapped import Rows
 from jaxletters.runtime import sharding, xla
 from jaxletters.runtime.programs import Program
 
@@ -45,7 +46,7 @@ _FORWARD_SHARDED = Program(_forward_sharded, static_argnums=(0, 1))
 def logits(
     model: Model,
     variables: Variables,
-    images: Images,
+    images: Images | Rows,
     mesh: Mesh,
     batch_size: int = BATCH_SIZE,
 ) -> Logits:
@@ -69,7 +70,7 @@ def logits(
 
 
 def in_batches(
-    call: Callable[[np.ndarray], jax.Array], images: Images, batch_size: int
+    call: Callable[[np.ndarray], jax.Array], images: Images | Rows, batch_size: int
 ) -> Shaped[np.ndarray, "n ..."]:
     """Applies a function to images in batches of equal size and returns its results on the host.
 

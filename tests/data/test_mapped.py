@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from jaxletters.config.sources import Arrays
 from jaxletters.data import datasets, mapped
-from jaxletters.data.formats import array_files
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 5, 6)).astype(np.uint8)
 
@@ -33,7 +32,8 @@ def test_rows_are_the_images_that_indexing_gives(chosen, then, part):
     np.testing.assert_array_equal(mapped.take(rows, picked), expected[picked])
 
 
-def test_a_view_of_a_mapped_file_is_mapped(tmp_path):
+def test_a_view_of_a_mapped_file_is_mapped(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped, "LARGE", 0)
     np.save(tmp_path / "images.npy", IMAGES)
     images = np.load(tmp_path / "images.npy", mmap_mode="r")
     view = np.asarray(images).reshape(40, 30)[::2]
@@ -46,7 +46,7 @@ def test_a_view_of_a_mapped_file_is_mapped(tmp_path):
 
 @pytest.mark.parametrize("least", [0, 2**28])
 def test_a_large_file_is_mapped_and_has_the_same_images(tmp_path, monkeypatch, least):
-    monkeypatch.setattr(array_files, "_MAPPED_BYTES", least)
+    monkeypatch.setattr(mapped, "LARGE", least)
     images = np.random.default_rng(1).integers(0, 256, (52, 28, 28)).astype(np.uint8)
     np.save(tmp_path / "images.npy", images)
     np.save(tmp_path / "labels.npy", np.arange(52) % 26)

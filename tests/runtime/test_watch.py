@@ -97,7 +97,7 @@ def test_a_process_that_is_silent_for_half_a_minute_ends_all(team, clock, ends):
     assert code == preemption.EXIT_CODE
     with pytest.raises(Ended):
         turn(watches[1])
-    assert ends[2:] == [preemption.EXIT_CODE]
+    assert ends[2:] == [line, preemption.EXIT_CODE]
     assert json.loads(store.values["status/1"])["left"]
 
 

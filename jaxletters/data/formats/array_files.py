@@ -9,13 +9,13 @@ from typing import IO, cast
 import numpy as np
 
 from jaxletters.core.errors import UserError, one_line, printable
+from jaxletters.data import mapped
 from jaxletters.data.formats import alphabets, csv_table, emnist_mat, idx, npz
 from jaxletters.data.formats.contents import Contents, NamedArray, OpenFile
 
 # As float64, EMNIST Letters takes 0.8 GB. A file that inflates to more than this and to more than 20 times
 # its size is hostile.
 _MOST_BYTES, _MOST_INFLATED = 2**30, 20
-_MAPPED_BYTES = 2**28
 
 
 def read(path: Path) -> Contents:
@@ -94,7 +94,7 @@ def _open(path: Path) -> Generator[tuple[OpenFile, str]]:
 
 def _is_mapped(stream: IO[bytes], path: Path) -> bool:
     """Returns whether a file may be larger than the memory, so that its pages are read when needed."""
-    return not isinstance(stream, gzip.GzipFile) and path.stat().st_size >= _MAPPED_BYTES
+    return not isinstance(stream, gzip.GzipFile) and path.stat().st_size >= mapped.LARGE
 
 
 def _format(head: bytes) -> str:
