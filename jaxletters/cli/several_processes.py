@@ -1,4 +1,4 @@
-"""The end of `launch.py` in a run of several processes: one line, one exit code, and no process left waiting."""
+"""The end of `launch.py` in a run of several processes: one line, one exit code, nobody kept waiting."""
 
 import traceback
 from typing import NoReturn
