@@ -82,7 +82,7 @@ def join(spec: str, filter_stderr: bool = False) -> None:
     global _spec, _failed
     arguments = parse(spec)
     if _failed or _spec not in (None, spec):
-        before = "tried in vain" if _failed else f"joined with {_spec}"
+        before = "failed to" if _failed else f"joined with {_spec}"
         raise UserError(
             f"--processes {spec}: expected a process that has not joined others before, found that it has "
             f"{before}; start another process"

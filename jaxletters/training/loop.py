@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +20,8 @@ from jaxletters.runs.saving import Saver
 from jaxletters.runs.snapshot import Snapshot
 from jaxletters.runtime import preemption, sharding
 from jaxletters.runtime.console import Console
-from jaxletters.runtime.coordination import RuntimeFailure
 from jaxletters.runtime.preemption import Interrupted
-from jaxletters.training import early_stopping, rollback, start, train_step
+from jaxletters.training import early_stopping, residency, rollback, start, train_step
 from jaxletters.training.device_examples import Examples
 from jaxletters.training.host_examples import HostExamples
 from jaxletters.training.plan import Plan
@@ -73,27 +71,13 @@ def fit(
         with _open_journal(workdir, snapshot, disk) as journal:
             checkpoints.records = journal
             recorder = Recorder.of(config, plan, workdir, journal, console)
-            examples = _examples(config, task, train)
+            examples = residency.place(config, task, train)
             run = _Run(
                 config, task, plan, examples, validation, make_initial, disk, checkpoints, recorder
             )
             snapshot = run.train(snapshot)
             checkpoints.wait_until_finished()
             return snapshot
-
-
-def _examples(config: Config, task: Task, train: Dataset) -> Examples | HostExamples:
-    if config.training.residency == "host":
-        return HostExamples(train.images, train.labels, task.seed, task.batch_size)
-    try:
-        return Examples.on_devices(np.asarray(train.images), train.labels, task.mesh)
-    except (MemoryError, RuntimeFailure) as error:
-        size = math.prod(train.images.shape) / 2**30
-        raise UserError(
-            f"config.training.residency: expected {size:.1f} GiB of training images to fit on every device "
-            "and in memory, found too little of it; leave them in their file: "
-            "--config.training.residency=host"
-        ) from error
 
 
 def _open_checkpoints(config: Config, workdir: Path, console: Console, disk: Disk) -> Saver:

@@ -266,7 +266,11 @@ def difference(
     """Returns how a finished run differs from the uninterrupted one, "" if it does not."""
     if process is not None and process.returncode:
         return f"exit code {process.returncode}: {errors[-600:]}"
-    reference = place.reference(subject, program)
+    return difference_to(place.reference(subject, program), workdir)
+
+
+def difference_to(reference: Path, workdir: Path) -> str:
+    """Returns how a finished run differs from another, "" if it does not."""
     expected, found = outcomes.outcome(reference), outcomes.outcome(workdir)
     if differing := [key for key in expected if found.get(key) != expected[key]]:
         return f"other than uninterrupted: {', '.join(differing)} in {workdir}"

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import interruptions
-import outcomes
 import subjects
 from interruptions import Reader, Trial
 from subjects import Place, Subject
@@ -106,9 +105,4 @@ def _difference(place: Place, subject: Subject, workdir: Path) -> str:
         if not (reference / "report" / "result.json").exists():
             for process in _start(place, subject, reference):
                 process.communicate()
-    expected, found = outcomes.outcome(reference), outcomes.outcome(workdir)
-    if differing := [key for key in expected if found.get(key) != expected[key]]:
-        return f"other than uninterrupted: {', '.join(differing)} in {workdir}"
-    if litter := subjects.files(workdir) - subjects.files(reference):
-        return f"left behind: {', '.join(sorted(litter)[:5])}"
-    return ""
+    return interruptions.difference_to(reference, workdir)
