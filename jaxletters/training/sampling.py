@@ -11,7 +11,7 @@ size of the dataset, and may straddle two epochs.
 """
 
 import functools
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -80,17 +80,21 @@ def batch_indices(seed: int, step: int | jax.Array, batch_size: int, n: int) -> 
     return jnp.where(position < n, current, following).astype(jnp.int32)
 
 
-def batch_indices_on_host(seed: int, step: int, batch_size: int, n: int) -> NDArray[np.int32]:
-    """Returns what `batch_indices` does, computed by NumPy."""
-    start = (step * batch_size) % 2**32
-    epoch, offset = divmod(start, n)
-    position = np.uint32(offset) + np.arange(batch_size, dtype=np.uint32)
-    is_current = position < n
-    indices = np.empty(batch_size, np.uint32)
-    for chosen, number in ((is_current, epoch), (~is_current, epoch + 1)):
-        if chosen.any():
-            keys = _round_keys_on_host(seed, number)
-            indices[chosen] = _permute_on_host(keys, n, position[chosen] % np.uint32(n))
+def batch_indices_on_host(seed: int, steps: range, batch_size: int, n: int) -> NDArray[np.int32]:
+    """Returns what `batch_indices` does for each of some consecutive steps, computed by NumPy.
+
+    Many steps at once cost little more than one, because most of the time passes between NumPy's operations.
+
+    Returns:
+        int32 `[steps, batch_size]`.
+    """
+    starts = np.arange(steps.start, steps.stop, dtype=np.uint64) * batch_size % 2**32
+    epochs, offsets = np.divmod(starts[:, None] + np.arange(batch_size, dtype=np.uint64), n)
+    indices = np.empty(epochs.shape, np.uint32)
+    for epoch in np.unique(epochs):
+        chosen = epochs == epoch
+        keys = _round_keys_on_host(seed, int(epoch))
+        indices[chosen] = _permute_on_host(keys, n, offsets[chosen].astype(np.uint32))
     return indices.astype(np.int32)
 
 
@@ -104,6 +108,6 @@ def _permute_on_host(
 ) -> NDArray[np.uint32]:
     encrypt: Any = functools.partial(_encrypt, round_keys, _half_bits(n))
     y: NDArray[np.uint32] = encrypt(x)
-    while (outside := y >= n).any():
-        y = np.where(outside, cast(NDArray[np.uint32], encrypt(y)), y)
+    while len(outside := np.flatnonzero(y >= n)):
+        y[outside] = encrypt(y[outside])
     return y

@@ -17,9 +17,10 @@ from jaxletters.evaluation import metrics
 from jaxletters.models.params import stop_frozen_gradients
 from jaxletters.runtime import sharding, xla
 from jaxletters.runtime.programs import Program
-from jaxletters.training import augment, sampling
+from jaxletters.training import augment, packing, sampling
 from jaxletters.training.device_examples import Examples
 from jaxletters.training.host_examples import HostExamples
+from jaxletters.training.packing import Packed
 
 
 class Task(NamedTuple):
@@ -175,7 +176,7 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
         skipped=state.skipped + running,
         in_a_row=state.in_a_row + running,
     )
-    accepted = running & jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
+    accepted = running & jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(packing.pack(gradient)))
 
     def where_accepted(new: Tree, otherwise: Tree) -> Tree:
         return jax.tree.map(functools.partial(jnp.where, accepted), new, otherwise)
@@ -211,11 +212,16 @@ def loop(
     task: Task, state: TrainState, counts: Counts, examples: Examples, stop: jax.Array
 ) -> tuple[TrainState, Counts]:
     """Repeats the step on the device; arguments and result as for `run_until`."""
-    return jax.lax.while_loop(
-        lambda carry: (carry[0].step < stop) & (carry[0].in_a_row < task.max_skips),
-        lambda carry: _step(task, *carry, examples),
-        (state, counts),
-    )
+    unpack = packing.unpacking((state, counts))
+
+    def is_running(packed: Packed) -> jax.Array:
+        state, _ = unpack(packed)
+        return (state.step < stop) & (state.in_a_row < task.max_skips)
+
+    def step(packed: Packed) -> Packed:
+        return packing.pack(_step(task, *unpack(packed), examples))
+
+    return unpack(jax.lax.while_loop(is_running, step, packing.pack((state, counts))))
 
 
 # The results of the two differ in the last bits.
