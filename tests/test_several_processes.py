@@ -1,12 +1,14 @@
 """One run in several processes: the bits of one process with as many devices, and no process alone."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import messages
 import pytest
 import runs
 
@@ -166,6 +168,31 @@ def test_a_process_joins_once_and_may_be_alone():
     assert done.returncode == 0, done.stderr
     assert "--processes auto" in done.stdout
     assert spec in done.stdout
+
+
+# As SLURM sets them for a job of two nodes that has started one task.
+SLURM_TASK = {
+    "SLURM_JOB_ID": "7",
+    "SLURM_STEP_NODELIST": "localhost",
+    "SLURM_STEP_NUM_NODES": "1",
+    "SLURM_NTASKS": "1",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+}
+
+
+def test_a_cluster_with_one_process_is_not_used_silently():
+    command = [
+        sys.executable,
+        "-c",
+        "from jaxletters.runtime import processes as p; p.join('auto')",
+    ]
+    done = subprocess.run(
+        command, cwd=runs.ROOT, env=os.environ | SLURM_TASK, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    messages.assert_names(line, "One process")
 
 
 FAILING = """

@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxletters.core.errors import UserError, printable
-from jaxletters.runtime import coordination, environment, preemption, stderr_filter, watch
+from jaxletters.runtime import console, coordination, environment, preemption, stderr_filter, watch
 from jaxletters.runtime.coordination import Gone, Store
 from jaxletters.runtime.watch import Watch
 
@@ -116,6 +116,8 @@ def _join(arguments: dict[str, Any], filter_stderr: bool) -> None:
             jax.config.update(name, "all")
     index, count = jax.process_index(), jax.process_count()
     if count == 1:
+        if not arguments:
+            console.notice("One process: JAX detects no other in this job")
         return
     if index and filter_stderr:
         stderr_filter.install(watch.loss(0, count))
