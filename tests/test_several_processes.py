@@ -170,6 +170,39 @@ def test_a_process_joins_once_and_may_be_alone():
     assert spec in done.stdout
 
 
+# The second is lost after the first contact; the connection of the devices then fails in the first.
+LOST_WHILE_JOINING = """
+import os, sys
+from jaxletters.cli import command_line
+from jaxletters.runtime import processes
+def connect():
+    if sys.argv[1].startswith("2"):
+        os.kill(os.getpid(), 9)
+    raise RuntimeError("timed out")
+processes._connect_devices = connect
+sys.exit(command_line.exit_code(lambda: processes.join(sys.argv[1])))
+"""
+
+
+def test_a_process_lost_while_joining_is_one_line_for_the_others():
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"localhost:{free.getsockname()[1]}"
+    team = [
+        subprocess.Popen(
+            [sys.executable, "-c", LOST_WHILE_JOINING, f"{i}/2@{address}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=runs.ROOT,
+        )
+        for i in (1, 2)
+    ]
+    (code, output, errors), (killed, _, _) = runs.end_team(team)
+    assert (code, output, killed) == (2, "", -signal.SIGKILL), errors
+    (line,) = errors.splitlines()
+    messages.assert_names(line, "error: ", "--processes", "timed out")
+
+
 # As SLURM sets them for a job of two nodes that has started one task.
 SLURM_TASK = {
     "SLURM_JOB_ID": "7",

@@ -93,6 +93,9 @@ def join(spec: str, filter_stderr: bool = False) -> None:
         _join(arguments, filter_stderr)
     except (RuntimeError, ValueError, TimeoutError, Gone) as error:
         _failed = True
+        if jax.distributed.is_initialized():
+            # JAX would wait at the exit for the others, one of which may be lost, and abort.
+            atexit.register(preemption.exit_now, 2)
         reason = printable(next(iter(str(error).splitlines()), type(error).__name__))
         if spec == AUTO and "should be defined" in reason:
             reason = "no cluster that JAX detects"
