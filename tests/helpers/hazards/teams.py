@@ -36,6 +36,8 @@ def interrupted_teams(draw: random.Random, place: Place) -> Iterator[Trial]:
     when, wait = interruptions.moment(draw, earliest=3.0)
     number, victim = draw.choice((signal.SIGTERM, signal.SIGKILL)), draw.randrange(2)
     scenario = f"two processes: {number.name} {when}"
+    # Before the other, so that data are prepared already, which prints a line.
+    reference = _reference(place, subject)
     workdir = place.folder / "victims" / uuid.uuid4().hex / "run"
     team = _start(place, subject, workdir)
     readers = [Reader(process) for process in team]
@@ -54,7 +56,7 @@ def interrupted_teams(draw: random.Random, place: Place) -> Iterator[Trial]:
             break
     else:
         why = why or f"does not continue: {errors}"
-    why = why or _difference(place, subject, workdir)
+    why = why or interruptions.difference_to(reference, workdir)
     yield Trial(scenario, why and f"{subject.name}, process {victim + 1}: {why}", seconds=seconds)
     if not why:
         shutil.rmtree(workdir.parent)
@@ -99,10 +101,11 @@ def _why(
     return ""
 
 
-def _difference(place: Place, subject: Subject, workdir: Path) -> str:
+def _reference(place: Place, subject: Subject) -> Path:
+    """Returns the folder of a run of two processes that nothing happened to."""
     reference = place.folder / "references" / f"two_{subject.name}" / "run"
     with place.lock(("two", subject)):
         if not (reference / "report" / "result.json").exists():
             for process in _start(place, subject, reference):
                 process.communicate()
-    return interruptions.difference_to(reference, workdir)
+    return reference
