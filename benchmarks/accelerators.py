@@ -6,7 +6,8 @@
 compiles the real programs ahead of time for several TPUs and a GPU, in one process each, and writes
 benchmarks/results/accelerators.md. Takes about 20 minutes on two CPU cores. `--program NAME TOPOLOGY` prints
 one row as JSON. Cycles are the compiler's estimates, which count no gather of rows, and which exist for TPUs
-alone; nothing is run.
+alone. Nothing is run, unless the machine has a GPU or a TPU: then training steps are timed there, too.
+`--measure NAME` prints their microseconds.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +25,10 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     import jax
+    from jax.sharding import Mesh
+
+    from jaxletters.core.types import Dataset
+    from jaxletters.training.train_step import Task
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "accelerators.md"
@@ -32,6 +38,8 @@ TRAINING = "v5e:1x1", "v5e:2x4", "v5e:4x4", "v6e:1x1", H100
 PREDICTION = ("v5e:1x1",)
 # EMNIST Letters: images of training, their edge, classes.
 EXAMPLES, EDGE, CLASSES = 124_800, 28, 27
+# Steps that are timed, after as many others.
+STEPS = 1000
 # Cycles per microsecond of a v5e.
 V5E_MEGAHERTZ = 1500
 # Microseconds of a training step on one v5e by the compiler's estimate, at most.
@@ -80,6 +88,43 @@ def use_libtpu() -> None:
     }
 
 
+def task_and_data(name: str, mesh: "Mesh") -> "tuple[Task, Dataset]":
+    """Returns the training of a config on the devices of a mesh, and data of EMNIST Letters' size."""
+    import numpy as np
+
+    from jaxletters.config import configfile
+    from jaxletters.core.types import Dataset
+    from jaxletters.experiments import fitting
+    from jaxletters.training.plan import Plan
+
+    config = configfile.load(ROOT / "configs" / f"{name}.py")
+    labels = np.arange(EXAMPLES, dtype=np.int32) % (CLASSES - 1) + 1
+    names = tuple(map(str, range(CLASSES)))
+    data = Dataset(np.zeros((EXAMPLES, EDGE, EDGE), np.uint8), labels, names)
+    plan, stage = Plan.of(config, EXAMPLES), fitting.stages_of(config)[0]
+    return fitting.make_task(config, stage, 0, plan, mesh, data), data
+
+
+def measured(name: str, steps: int = STEPS) -> tuple[str, float]:
+    """Returns the model of this machine's devices, and the microseconds of a training step on them."""
+    import jax
+
+    from jaxletters.evaluation import metrics
+    from jaxletters.runtime import sharding
+    from jaxletters.training import train_step
+    from jaxletters.training.device_examples import Examples
+
+    task, data = task_and_data(name, sharding.data_mesh())
+    examples = Examples.on_devices(data.images, data.labels, task.mesh)
+    counts = sharding.replicate(metrics.zero(), task.mesh)
+    # The first steps compile the program.
+    state = train_step.run_until(task, train_step.init_state(task), counts, examples, steps)
+    jax.block_until_ready(state)
+    began = time.perf_counter()
+    jax.block_until_ready(train_step.run_until(task, *state, examples, 2 * steps))
+    return jax.devices()[0].device_kind, 1e6 * (time.perf_counter() - began) / steps
+
+
 def compiled(name: str, topology: str, training: bool) -> "jax.stages.Compiled":
     """Compiles a program of a config for a TPU: the loop over training steps, or prediction."""
     import jax
@@ -87,15 +132,10 @@ def compiled(name: str, topology: str, training: bool) -> "jax.stages.Compiled":
     from jax.experimental import topologies
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-    from jaxletters.config import configfile
-    from jaxletters.core.types import Dataset
     from jaxletters.evaluation import inference, metrics
-    from jaxletters.experiments import fitting
     from jaxletters.training import augment, train_step
     from jaxletters.training.device_examples import Examples
-    from jaxletters.training.plan import Plan
 
-    config = configfile.load(ROOT / "configs" / f"{name}.py")
     if topology == H100_PRODUCTS:
         augment._resample = augment.resample_by_products
     if topology.startswith(H100):
@@ -114,11 +154,7 @@ def compiled(name: str, topology: str, training: bool) -> "jax.stages.Compiled":
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere), tree
         )
 
-    labels = np.arange(EXAMPLES, dtype=np.int32) % (CLASSES - 1) + 1
-    names = tuple(map(str, range(CLASSES)))
-    data = Dataset(np.zeros((EXAMPLES, EDGE, EDGE), np.uint8), labels, names)
-    plan, stage = Plan.of(config, EXAMPLES), fitting.stages_of(config)[0]
-    task = fitting.make_task(config, stage, 0, plan, mesh, data)
+    task, data = task_and_data(name, mesh)
     state = on_mesh(jax.eval_shape(lambda: train_step.create_state(task)))
     if not training:
         images = jax.ShapeDtypeStruct(
@@ -128,7 +164,7 @@ def compiled(name: str, topology: str, training: bool) -> "jax.stages.Compiled":
         )
         program = jax.jit(inference.forward, static_argnums=0)
         return program.lower(task.model, state.variables, images).compile()
-    examples = jax.eval_shape(lambda: Examples.on_devices(data.images, labels, mesh))
+    examples = jax.eval_shape(lambda: Examples.on_devices(data.images, data.labels, mesh))
     program = jax.jit(train_step.loop, static_argnums=0, donate_argnums=(1, 2))
     counts, stop = jax.eval_shape(metrics.zero), jax.ShapeDtypeStruct((), np.int32)
     return program.lower(task, state, *map(on_mesh, (counts, examples, stop))).compile()
@@ -207,12 +243,35 @@ def line(name: str, topology: str, found: Row, training: bool) -> list[str]:
     return [name, kind, topology, cycles, time, share, *sizes, *map(str, counts)]
 
 
+def steps_timed() -> str:
+    """Returns how long training steps take on this machine's GPU or TPU, or that there is none."""
+    if _last_line("-c", "import jax; print(jax.default_backend())") == "cpu":
+        return "Nothing was run on a TPU or a GPU."
+    times: list[str] = []
+    for name in CONFIGS:
+        kind, micros = json.loads(_last_line(__file__, "--measure", name))
+        times.append(f"{name} {micros:,.0f} us on {kind}")
+    return f"Training steps, measured: {', '.join(times)}."
+
+
+def _last_line(*arguments: str) -> str:
+    """Returns the last line that a Python process prints."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
 def main() -> None:
     """Compiles one program, or all of them in processes of their own, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--program", nargs=2, metavar=("NAME", "TOPOLOGY"))
     parser.add_argument("--prediction", action="store_true")
+    parser.add_argument("--measure", metavar="NAME")
     arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measured(arguments.measure)))
+        return
+    timed = steps_timed()
     use_libtpu()
     if arguments.program:
         name, topology = arguments.program
@@ -224,10 +283,9 @@ def main() -> None:
     wanted += [(name, t, False) for name in CONFIGS for t in PREDICTION]
     rows: list[list[str]] = []
     for name, topology, training in wanted:
-        command = [sys.executable, __file__, "--program", name, topology]
-        command += [] if training else ["--prediction"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        rows.append(line(name, topology, json.loads(done.stdout.splitlines()[-1]), training))
+        kind = [] if training else ["--prediction"]
+        found = json.loads(_last_line(__file__, "--program", name, topology, *kind))
+        rows.append(line(name, topology, found, training))
         print(*rows[-1], sep=" | ", flush=True)
     text = [
         "| program | | for | compiler's estimate, cycles | at 1.5 GHz | forward and backward | accessed "
@@ -236,7 +294,7 @@ def main() -> None:
         f"|{'---|' * len(rows[0])}",
         *(f"| {' | '.join(cells)} |" for cells in rows),
         "",
-        "Compiler's estimates for one device; nothing was run on a TPU or a GPU. A gather of rows has no "
+        f"Compiler's estimates for one device. {timed} A gather of rows has no "
         "estimate and is not counted. GPUs resample images by a gather of pixels. "
         f"jax {version('jax')}, libtpu {version('libtpu')}, {date.today()}; "
         "`python benchmarks/accelerators.py`.",

@@ -68,6 +68,13 @@ def test_the_operations_of_a_step_are_counted():
 
 
 @pytest.mark.slow
+def test_steps_are_timed_on_the_devices_that_are_here():
+    kind, micros = runpy.run_path(str(SCRIPT))["measured"]("emnist_mlp", steps=2)
+    assert kind == jax.devices()[0].device_kind
+    assert micros > 0
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("libtpu") is None,
     reason="needs the compiler for TPUs: pip install 'jaxletters[aot]'",

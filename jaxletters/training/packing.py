@@ -5,13 +5,15 @@ compiler's estimate.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from jaxletters.core.types import Tree
+
+T = TypeVar("T")
 
 
 class Packed(NamedTuple):
@@ -32,12 +34,12 @@ def pack(tree: Tree) -> Packed:
     return Packed(vectors.astype(jnp.float32), [x for x in arrays if not _is_vector(x)])
 
 
-def unpacking(tree: Tree) -> Callable[[Packed], Tree]:
+def unpacking(tree: T) -> Callable[[Packed], T]:
     """Returns the inverse of `pack` for trees of the structure, shapes and dtypes of `tree`."""
-    arrays, structure = jax.tree.flatten(tree)
+    arrays, structure = cast(tuple[list[jax.Array], Any], jax.tree.flatten(tree))
     _, split = ravel_pytree([x for x in arrays if _is_vector(x)])
 
-    def unpack(packed: Packed) -> Tree:
+    def unpack(packed: Packed) -> T:
         vectors, others = iter(split(packed.vectors)), iter(packed.others)
         return structure.unflatten(next(vectors if _is_vector(x) else others) for x in arrays)
 
