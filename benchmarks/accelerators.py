@@ -71,11 +71,7 @@ class Row(TypedDict):
 
 
 def use_libtpu() -> None:
-    """Makes JAX find the compiler for TPUs; before JAX is imported.
-
-    Raises:
-        SystemExit: libtpu is not installed.
-    """
+    """Makes JAX find the compiler for TPUs, or exits; before JAX is imported."""
     spec = importlib.util.find_spec("libtpu")
     if spec is None or not spec.submodule_search_locations:
         sys.exit("libtpu, the compiler for TPUs, is not installed; pip install -e '.[aot]'")
@@ -99,8 +95,8 @@ def task_and_data(name: str, mesh: "Mesh") -> "tuple[Task, Dataset]":
 
     config = configfile.load(ROOT / "configs" / f"{name}.py")
     labels = np.arange(EXAMPLES, dtype=np.int32) % (CLASSES - 1) + 1
-    names = tuple(map(str, range(CLASSES)))
-    data = Dataset(np.zeros((EXAMPLES, EDGE, EDGE), np.uint8), labels, names)
+    images = np.zeros((EXAMPLES, EDGE, EDGE), np.uint8)
+    data = Dataset(images, labels, tuple(map(str, range(CLASSES))))
     plan, stage = Plan.of(config, EXAMPLES), fitting.stages_of(config)[0]
     return fitting.make_task(config, stage, 0, plan, mesh, data), data
 
@@ -247,11 +243,9 @@ def steps_timed() -> str:
     """Returns how long training steps take on this machine's GPU or TPU, or that there is none."""
     if _last_line("-c", "import jax; print(jax.default_backend())") == "cpu":
         return "Nothing was run on a TPU or a GPU."
-    times: list[str] = []
-    for name in CONFIGS:
-        kind, micros = json.loads(_last_line(__file__, "--measure", name))
-        times.append(f"{name} {micros:,.0f} us on {kind}")
-    return f"Training steps, measured: {', '.join(times)}."
+    times = [(name, *json.loads(_last_line(__file__, "--measure", name))) for name in CONFIGS]
+    text = (f"{name} {micros:,.0f} us on {kind}" for name, kind, micros in times)
+    return f"Training steps, measured: {', '.join(text)}."
 
 
 def _last_line(*arguments: str) -> str:
