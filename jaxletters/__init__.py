@@ -31,6 +31,7 @@ from jaxletters.config.schema import BaseConfig as BaseConfig
 from jaxletters.config.schema import Config as Config
 from jaxletters.config.schema import CrossvalConfig as CrossvalConfig
 from jaxletters.config.schema import EntryConfig as EntryConfig
+from jaxletters.config.schema import SeedsConfig as SeedsConfig
 from jaxletters.config.schema import Split as Split
 from jaxletters.config.schema import StageConfig as StageConfig
 from jaxletters.config.schema import StudyConfig as StudyConfig
@@ -39,6 +40,7 @@ from jaxletters.config.schema import VariationConfig as VariationConfig
 from jaxletters.config.schema import ZeroShotConfig as ZeroShotConfig
 from jaxletters.config.schema import cross_validated as cross_validated
 from jaxletters.config.schema import grid as grid
+from jaxletters.config.schema import over_seeds as over_seeds
 from jaxletters.config.schema import plain as plain
 from jaxletters.config.slots import Augmentation as Augmentation
 from jaxletters.config.slots import DatasetInfo as DatasetInfo

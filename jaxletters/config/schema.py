@@ -45,12 +45,14 @@ class Split(Part):
         test_share: share of each class held out for the test, for a dataset without a test split.
         test_on: one of TEST_ON: "validation" tests on the validation examples, so that settings can be
             chosen without reading the test split.
+        seed: decides which examples are chosen; -1 for the seed of the run.
     """
 
     limit: int = setting(0, low=0, high=10**9)
     validation_per_class: int = setting(800, low=0, high=10**9)
     test_share: float = setting(0.0, low=0, high=0.9)
     test_on: str = setting("test", choices=TEST_ON)
+    seed: int = setting(-1, low=-1, high=2**32 - 1)
 
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""
@@ -179,6 +181,19 @@ class CrossvalConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
+class SeedsConfig(Config):
+    """The run of a Config under several seeds, and the ensemble of the networks.
+
+    All use the same examples to train, to validate and to test.
+
+    Attributes:
+        seeds: how many; the first is `seed`, the others follow it.
+    """
+
+    seeds: int = setting(3, low=2, high=1000)
+
+
+@dataclasses.dataclass(frozen=True)
 class VariationConfig(Part):
     """One row of a sweep.
 
@@ -256,7 +271,7 @@ class StudyConfig(Part):
 
 
 Experiment = Config | ZeroShotConfig | StudyConfig
-"""What a config file may describe; a CrossvalConfig and a SweepConfig are Configs, too."""
+"""What a config file may describe; a CrossvalConfig, a SeedsConfig and a SweepConfig are Configs, too."""
 
 
 def cross_validated(config: Config, folds: int) -> CrossvalConfig:
@@ -265,8 +280,13 @@ def cross_validated(config: Config, folds: int) -> CrossvalConfig:
     return CrossvalConfig(**vars(dataclasses.replace(config, split=split)), folds=folds)
 
 
+def over_seeds(config: Config, seeds: int) -> SeedsConfig:
+    """Returns the experiment of a run under several seeds."""
+    return SeedsConfig(**vars(config), seeds=seeds)
+
+
 def plain(config: Config) -> Config:
-    """Returns the Config of the single run in a CrossvalConfig or SweepConfig."""
+    """Returns the Config of the single run in a CrossvalConfig, SeedsConfig or SweepConfig."""
     return Config(**{f.name: getattr(config, f.name) for f in dataclasses.fields(Config)})
 
 

@@ -14,6 +14,7 @@ from jaxletters.config.schema import (
     Config,
     CrossvalConfig,
     Experiment,
+    SeedsConfig,
     StudyConfig,
     SweepConfig,
     ZeroShotConfig,
@@ -25,7 +26,8 @@ T = TypeVar("T", bound=Experiment)
 
 def is_experiment(value: object) -> TypeGuard[Experiment]:
     """Returns whether a value is a config that can be run; a subclass by a user is not."""
-    return type(value) in (Config, CrossvalConfig, SweepConfig, ZeroShotConfig, StudyConfig)
+    kinds = (Config, CrossvalConfig, SeedsConfig, SweepConfig, ZeroShotConfig, StudyConfig)
+    return type(value) in kinds
 
 
 def coerce(config: T) -> T:

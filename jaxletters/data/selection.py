@@ -32,9 +32,14 @@ def check_test(dataset: str, names: Collection[str], split: Split) -> None:
         )
 
 
+def seed_of(split: Split, seed: int) -> int:
+    """Returns the seed that chooses the examples of a run with a seed of its own."""
+    return seed if split.seed < 0 else split.seed
+
+
 def training_pool(splits: DatasetSplits, split: Split, seed: int) -> Subset:
     """Returns the examples for training and validation: the training split, or `limit` of them."""
-    labels = splits.raw("train").labels
+    labels, seed = splits.raw("train").labels, seed_of(split, seed)
     indices = np.arange(len(labels))
     if split.test_share:
         indices = stratified.hold_out_test(labels, split.test_share, seed)[0]
@@ -50,7 +55,7 @@ def train_and_validation(splits: DatasetSplits, split: Split, seed: int) -> tupl
     if per_class and "validation" in splits.names:
         return pool, splits.whole("validation")
     labels = splits.raw("train").labels[pool.indices]
-    kept, held_out = stratified.hold_out(labels, per_class, seed)
+    kept, held_out = stratified.hold_out(labels, per_class, seed_of(split, seed))
     return Subset("train", pool.indices[kept]), Subset("train", pool.indices[held_out])
 
 
@@ -64,7 +69,9 @@ def test(splits: DatasetSplits, split: Split, seed: int) -> Subset:
     if not split.test_share:
         return splits.whole("test")
     labels = splits.raw("train").labels
-    return Subset("train", stratified.hold_out_test(labels, split.test_share, seed)[1])
+    return Subset(
+        "train", stratified.hold_out_test(labels, split.test_share, seed_of(split, seed))[1]
+    )
 
 
 def zero_shot_test(splits: DatasetSplits) -> Subset:

@@ -3,6 +3,8 @@
 Sums are merged; a mean is taken once, at the end.
 """
 
+import itertools
+import statistics
 from collections.abc import Sequence
 
 import jax
@@ -104,6 +106,12 @@ def correct(logits: Float[np.ndarray, "n classes"], labels: Labels) -> Bool[np.n
 def accuracy(logits: Float[np.ndarray, "n classes"], labels: Labels) -> float:
     """Returns the share of examples for which the largest logit, or probability, is the label's."""
     return float(correct(logits, labels).mean())
+
+
+def agreement(predicted: Sequence[Int64[np.ndarray, " n"]]) -> float:
+    """Returns the share of examples that two of several networks predict alike, averaged over all pairs."""
+    pairs = itertools.combinations(predicted, 2)
+    return statistics.mean(float((first == second).mean()) for first, second in pairs)
 
 
 def log_probabilities(logits: Logits) -> Float64[np.ndarray, "n classes"]:

@@ -134,6 +134,51 @@ class TrainFacts(TrainingFacts):
     coverage: NotRequired[list[Coverage]]
 
 
+class Spread(TypedDict):
+    """A score under every seed, with its mean and its standard deviation (n - 1)."""
+
+    values: list[float]
+    mean: float
+    deviation: float
+
+
+class SeedsFacts(TypedDict):
+    """What a run under several seeds reports in addition to the evaluation of the ensemble.
+
+    Attributes:
+        experiment: the kind of experiment.
+        runs: the names of their folders.
+        spread: by key, each score that all runs have.
+        agreement: the share of the test examples that two of the networks predict alike, on average.
+        train_examples, validation_examples: of every run.
+        parameters, steps, skipped_steps, training_seconds: sums over the runs.
+        epochs: their mean.
+        test_split_reads: how often the ensemble has read the test split.
+        non_letter, unused, accuracy_over_shifts, accuracy_of_letters, refused, temperature, coverage: as in
+            `TrainFacts`, of the ensemble.
+    """
+
+    experiment: Literal["seeds"]
+    runs: list[str]
+    spread: dict[str, Spread]
+    agreement: NotRequired[float]
+    train_examples: int
+    validation_examples: int
+    parameters: int
+    epochs: float
+    steps: int
+    skipped_steps: int
+    training_seconds: float
+    test_split_reads: int
+    non_letter: NotRequired[int | None]
+    unused: NotRequired[list[int]]
+    accuracy_over_shifts: NotRequired[float]
+    accuracy_of_letters: NotRequired[float]
+    refused: NotRequired[float]
+    temperature: NotRequired[float]
+    coverage: NotRequired[list[Coverage]]
+
+
 class CrossvalFacts(FoldScores):
     """What a cross-validation reports: sums over its folds, the mean of their epochs."""
 
@@ -155,7 +200,7 @@ class ZeroShotFacts(FoldScores):
     test_split_reads: int
 
 
-Facts = TrainFacts | CrossvalFacts | ZeroShotFacts
+Facts = TrainFacts | SeedsFacts | CrossvalFacts | ZeroShotFacts
 
 
 class _Tested(Evaluation):
@@ -181,6 +226,11 @@ class TrainResult(_Tested, TrainFacts):
 
 
 @final
+class SeedsResult(_Tested, SeedsFacts):
+    """The result of a run under several seeds: that of the ensemble, and the spread."""
+
+
+@final
 class CrossvalResult(_Tested, CrossvalFacts):
     """The result of a cross-validation."""
 
@@ -190,7 +240,7 @@ class ZeroShotResult(_Tested, ZeroShotFacts):
     """The result of a zero-shot test."""
 
 
-SingleResult = TrainResult | CrossvalResult | ZeroShotResult
+SingleResult = TrainResult | SeedsResult | CrossvalResult | ZeroShotResult
 """The result of an experiment on one dataset, and a row of a comparison."""
 
 

@@ -48,7 +48,8 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
     transfer = fitting.load_base(config, splits.info, folder)
     pool = selection.training_pool(splits, config.split, config.seed)
     dataset = splits.take(pool)
-    fold_of = stratified.folds(dataset.labels, config.folds, config.seed)
+    seed = selection.seed_of(config.split, config.seed)
+    fold_of = stratified.folds(dataset.labels, config.folds, seed)
     origin = transfer.base if transfer else None
     if origin:
         base.check_unseen(origin, "test", splits.hashes(pool))
@@ -99,9 +100,8 @@ def _run_fold(
             )
         return np.load(logits_file), load_json(facts_file)
     others = datasets.take(dataset, np.flatnonzero(~is_tested))
-    training, held_out = stratified.hold_out(
-        others.labels, config.split.validation_per_class, config.seed
-    )
+    seed = selection.seed_of(config.split, config.seed)
+    training, held_out = stratified.hold_out(others.labels, config.split.validation_per_class, seed)
     train, validation = datasets.take(others, training), datasets.take(others, held_out)
     fitted = fitting.fit(config, transfer, train, validation, folder, mesh, brief=True)
     logits, facts = _test(fitted, datasets.take(dataset, np.flatnonzero(is_tested)), folder)

@@ -11,6 +11,7 @@ from jaxletters.config.schema import (
     Config,
     CrossvalConfig,
     Experiment,
+    SeedsConfig,
     StudyConfig,
     SweepConfig,
     ZeroShotConfig,
@@ -18,7 +19,7 @@ from jaxletters.config.schema import (
 from jaxletters.config.training import CheckpointConfig
 from jaxletters.data import datasets
 from jaxletters.evaluation.result import Result
-from jaxletters.experiments import crossval, fitting, study, sweep, train, zero_shot
+from jaxletters.experiments import crossval, fitting, seeds, study, sweep, train, zero_shot
 from jaxletters.runs import lock, mirror, workdir
 from jaxletters.runs.disk import Disk
 from jaxletters.runtime import console, programs, sharding
@@ -26,6 +27,7 @@ from jaxletters.runtime import console, programs, sharding
 _RUN: dict[type[Experiment], Callable[[Any, Path], Result]] = {
     Config: train.run,
     CrossvalConfig: crossval.run,
+    SeedsConfig: seeds.run,
     SweepConfig: sweep.run,
     ZeroShotConfig: zero_shot.run,
 }

@@ -3,13 +3,12 @@
 import functools
 import re
 from pathlib import Path
-from typing import cast
 
 from jaxletters.config import fingerprints, overrides, schema, validation
 from jaxletters.config.schema import Config, SweepConfig, VariationConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets, selection
-from jaxletters.evaluation.result import Result, TrainResult
+from jaxletters.evaluation.result import Result
 from jaxletters.experiments import base, results, terminal, train
 from jaxletters.report import reports
 from jaxletters.report.comparison import Row
@@ -83,12 +82,7 @@ def _run_all(planned: list[Trial], folder: Path) -> list[Row]:
         name = _folder_name(variation)
         trial_folder = folder / name
         title = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
-        if result := cast(TrainResult | None, workdir.matching_result(trial_folder, trial)):
-            consistency.check_finished(trial_folder, trial, base.current(trial.base), describe_data)
-            console.notice(f"{title}: finished earlier")
-        else:
-            console.notice(title)
-            result = train.run(trial, trial_folder, brief=True)
+        result = train.run_unless_finished(title, trial, trial_folder, describe_data)
         page = f"../{name}/report/index.html"
         rows.append(Row(variation.name, variation.technique, result, page=page))
     return rows

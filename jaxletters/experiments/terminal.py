@@ -43,6 +43,14 @@ def _figures(result: SingleResult) -> dict[str, str]:
             "best validation": best_validation(result),
             "training time": console.format_duration(result["training_seconds"]),
         }
+    if result["experiment"] == "seeds":
+        several = result["spread"]["test_accuracy"]
+        return {
+            "test accuracy": f"{several['mean']:.2%} on average over {len(several['values'])} seeds "
+            f"(standard deviation {several['deviation']:.2%})",
+            "ensemble": accuracy,
+            "training time": console.format_duration(result["training_seconds"]),
+        }
     if result["experiment"] == "zero-shot":
         return {"network": result["base"]["folder"], "accuracy": f"{accuracy} of {images}"}
     return {

@@ -1,23 +1,25 @@
 """Training on one dataset, one test, one report: the experiment that all others are composed of."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
 from jaxletters.config.schema import Config
-from jaxletters.config.slots import DatasetInfo
+from jaxletters.config.slots import DatasetInfo, Source
 from jaxletters.core.types import Dataset
 from jaxletters.data import selection
 from jaxletters.data.datasets import DatasetSplits, Subset
 from jaxletters.evaluation import conformal, inference, metrics
 from jaxletters.evaluation.conformal import Calibration
-from jaxletters.evaluation.result import TrainFacts, TrainResult
+from jaxletters.evaluation.result import SeedsFacts, SingleResult, TrainFacts, TrainResult
 from jaxletters.experiments import base, claims, fitting, results, terminal
 from jaxletters.experiments.base import Base
 from jaxletters.experiments.fitting import Fitted, Transfer
 from jaxletters.models import summary
-from jaxletters.runs import calibrations, seen_images, workdir
+from jaxletters.runs import calibrations, consistency, seen_images, workdir
+from jaxletters.runs.data_description import DataDescription
 from jaxletters.runs.manifest import TrainedOn
 from jaxletters.runtime import console, sharding
 
@@ -53,17 +55,41 @@ def run(
     parts = selection.train_and_validation(splits, config.split, config.seed)
     train, held_out = map(splits.take, parts)
     fitting.check_lengths(config, len(train.labels))
-    _claim_folder(config, transfer.base if transfer else None, splits, parts, folder)
+    claim_folder(config, transfer.base if transfer else None, splits, parts, folder)
     if not brief:
         console.print_table_with_total(*summary.table(layers))
     fitted = fitting.fit(config, transfer, train, held_out, folder, mesh, brief)
-    calibration = _calibration(fitted, train, held_out)
-    result = _test_and_report(config, fitted, calibration, splits, train, folder)
+    facts: TrainFacts = {"experiment": "train", **fitted.facts, "test_split_reads": 0}
+    result = cast(
+        TrainResult, evaluate_and_report(config, fitted, facts, splits, train, held_out, folder)
+    )
     if brief:
         console.notice(_brief_summary(config, result))
     else:
         terminal.show(result, folder)
     return result
+
+
+def run_unless_finished(
+    title: str,
+    config: Config,
+    folder: Path,
+    describe_data: Callable[[Source, tuple[str, ...]], DataDescription | None],
+) -> TrainResult:
+    """Runs one of several experiments and prints its title; a finished one is checked and not repeated.
+
+    Args:
+        title: of the experiment.
+        config: the experiment.
+        folder: the run folder.
+        describe_data: `data_description.describe_current`, perhaps cached.
+    """
+    if result := cast(TrainResult | None, workdir.matching_result(folder, config)):
+        consistency.check_finished(folder, config, base.current(config.base), describe_data)
+        console.notice(f"{title}: finished earlier")
+        return result
+    console.notice(title)
+    return run(config, folder, brief=True)
 
 
 def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
@@ -77,7 +103,7 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
     return layers
 
 
-def _claim_folder(
+def claim_folder(
     config: Config,
     origin: Base | None,
     splits: DatasetSplits,
@@ -124,24 +150,41 @@ def _calibration(fitted: Fitted, train: Dataset, held_out: Dataset) -> Calibrati
     return conformal.calibrate(logits, held_out.labels, known)
 
 
-def _test_and_report(
+def evaluate_and_report(
     config: Config,
     fitted: Fitted,
-    calibration: Calibration | None,
+    facts: TrainFacts | SeedsFacts,
     splits: DatasetSplits,
     train: Dataset,
+    held_out: Dataset,
     folder: Path,
-) -> TrainResult:
-    """Predicts the test examples, which no other function does, and writes the report."""
-    reads = workdir.count_test_read(folder) if config.split.test_on == "test" else 0
+    members: Sequence[Fitted] = (),
+) -> SingleResult:
+    """Predicts the test examples, which no other function does, and writes the report.
+
+    Args:
+        config: the experiment.
+        fitted: the network, or the ensemble.
+        facts: the part of the result that describes the training; what is measured is added.
+        splits: the dataset.
+        train: the training examples.
+        held_out: the validation examples; may be empty.
+        folder: the run folder.
+        members: the networks of an ensemble.
+    """
+    calibration = _calibration(fitted, train, held_out)
+    on_test = config.split.test_on == "test"
+    facts["test_split_reads"] = workdir.count_test_read(folder) if on_test else 0
     test = splits.take(selection.test(splits, config.split, config.seed))
     logits = _predict(fitted, test.images)
-    facts: TrainFacts = {"experiment": "train", **fitted.facts, "test_split_reads": reads}
     if config.test_shift:
         facts["accuracy_over_shifts"] = _accuracy_over_shifts(
             fitted, test, logits, config.test_shift
         )
-    if (non_letter := fitted.facts.get("non_letter")) is not None:
+    if members and facts["experiment"] == "seeds":
+        predicted = [metrics.predicted_labels(_predict(one, test.images)) for one in members]
+        facts["agreement"] = metrics.agreement(predicted)
+    if (non_letter := facts.get("non_letter")) is not None:
         letters = logits.copy()
         letters[:, non_letter] = -np.inf
         facts["accuracy_of_letters"] = metrics.accuracy(letters, test.labels)
@@ -150,16 +193,15 @@ def _test_and_report(
         facts["temperature"] = calibration.temperature
         calibrations.save(folder, calibration)
     # The validation examples, which the thresholds come from, would measure nothing.
-    if calibration and config.split.test_on == "test":
+    if calibration and on_test:
         probabilities = conformal.probabilities(logits, calibration)
         facts["coverage"] = [
             conformal.measure(probabilities, test.labels, calibration, asked)
             for asked in _COVERAGES
         ]
-    result = results.write(
+    return results.write(
         config, folder, facts, fitted.history, train, test, logits, fitted.variables
     )
-    return cast(TrainResult, result)
 
 
 def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:

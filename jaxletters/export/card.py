@@ -81,6 +81,8 @@ def describe(
     if "accuracy_of_letters" in result and "refused" in result:
         card["accuracy_of_letters"] = result["accuracy_of_letters"]
         card["refused"] = result["refused"]
+    if run.members > 1:
+        card["members"] = run.members
     if PROGRAM in contents:
         card["program"] = _program(
             contents[PROGRAM], run.network.defined_by is None, GRAPH in contents

@@ -70,7 +70,11 @@ def write(run: TrainedRun, target: Path, compact: bool = False) -> Card:
     probe_logits = forms.classifier.logits(bundle.probe_images(classifier.image_shape))
     settings = serialization.to_dict(run.network)
     spec = NetworkSpec(
-        classifier.image_shape, len(classifier.class_names), settings, jax.__version__
+        classifier.image_shape,
+        len(classifier.class_names),
+        settings,
+        jax.__version__,
+        run.members,
     )
     try:
         with files.atomic_folder(target) as folder:

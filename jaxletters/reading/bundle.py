@@ -99,7 +99,11 @@ def _load_file(path: Path, card: Card) -> Classifier:
     """
     shape = tuple(card["images"]["shape"])
     spec = NetworkSpec(
-        shape, len(card["class_names"]), card["network"], str(card["exported_with"]["jax"])
+        shape,
+        len(card["class_names"]),
+        card["network"],
+        str(card["exported_with"]["jax"]),
+        card.get("members", 1),
     )
     names = tuple(card["class_names"])
     classifier = Classifier(

@@ -99,8 +99,8 @@ class Card(TypedDict):
     Cards of format 1 have neither `program` nor `probe`; `program` is also missing where the bundle has no
     program. `non_letter` and `unused`, labels that are no answer, are there since format 5,
     `accuracy_of_letters` and `refused` where the network knows non-letters. Earlier cards lack `held_out`.
-    `calibration` is missing for runs without validation examples. `load` validates the keys that loading a
-    network needs; the others are information for people.
+    `members` is the number of networks of an ensemble. `calibration` is missing for runs without validation
+    examples. `load` validates the keys that loading a network needs; the others are information for people.
     """
 
     format: int
@@ -110,6 +110,7 @@ class Card(TypedDict):
     unused: NotRequired[Sequence[int]]
     images: Images
     network: Mapping[str, Json]
+    members: NotRequired[int]
     parameters: int
     dataset: str
     dataset_note: str
@@ -195,6 +196,9 @@ def _problem(card: dict[str, Json]) -> str | None:
             pass
         case _:
             return f"unused, some of the labels below {len(names)}"
+    members = card.get("members", 1)
+    if type(members) is not int or members < 1:
+        return "members, a number of networks"
     if "held_out" in card and not _has_split(card["held_out"]):
         return "held_out, with the split and the seed of a config and training_images"
     if card["format"] != 1 and not _has_logits(card, len(names)):

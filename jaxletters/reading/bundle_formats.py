@@ -39,12 +39,14 @@ class NetworkSpec(NamedTuple):
         num_classes: the length of its logits.
         settings: its config as a nested mapping.
         jax_version: of the JAX that exported its program.
+        members: the number of networks of an ensemble; 1 for a single network.
     """
 
     image_shape: tuple[int, ...]
     num_classes: int
     settings: Mapping[str, Json]
     jax_version: str
+    members: int = 1
 
 
 def load(path: Path, spec: NetworkSpec) -> LogitsFn:
@@ -92,10 +94,12 @@ def _load_program(path: Path, spec: NetworkSpec) -> LogitsFn:
 
 def _load_weights(path: Path, spec: NetworkSpec) -> LogitsFn:
     try:
-        from jaxletters.models import networks
+        from jaxletters.models import ensembles, networks
 
         config = user_code.load_part(spec.settings, ModelConfig, None)
         model = networks.build(config, spec.num_classes, spec.image_shape)
+        if spec.members > 1:
+            model = ensembles.build(model, spec.members)
         template = jax.eval_shape(model.init, jax.random.key(0))
         variables = safetensors.deserialize(path.read_bytes(), template)
     except ModuleNotFoundError as error:

@@ -14,7 +14,7 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def load(folder: Path | str) -> Classifier:
-    """Returns the classifier of a finished run, or of a bundle that `jaxletters export` wrote.
+    """Returns the classifier of a finished run or ensemble, or of a bundle that `jaxletters export` wrote.
 
     If the network of a run is a user's, this runs the code in the run folder. A bundle contains no code.
 
@@ -27,7 +27,7 @@ def load(folder: Path | str) -> Classifier:
     # Imports Flax and Orbax, which a bundle does not need.
     from jaxletters.runs import restore
 
-    return from_run(restore.load(folder))
+    return from_run(restore.load_any(folder))
 
 
 def pretrained() -> Classifier:

@@ -12,6 +12,28 @@ HEADING = (
 """The columns of the table. "training" is a duration (m:ss); accuracies are percentages."""
 
 
+class Repeats(NamedTuple):
+    """The accuracies of several networks of one experiment, in [0, 1]; `unit` is what they differ in."""
+
+    values: list[float]
+    mean: float
+    deviation: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"sd {100 * self.deviation:.2f} over {len(self.values)} {self.unit}"
+
+
+def repeats(result: SingleResult) -> Repeats | None:
+    """Returns the accuracies under several seeds, or of several folds; None of a single network."""
+    if "spread" in result:
+        return Repeats(**result["spread"]["test_accuracy"], unit="seeds")
+    if "fold_mean" in result:
+        mean, deviation = result["fold_mean"], result["fold_deviation"]
+        return Repeats(result["fold_accuracies"], mean, deviation, "folds")
+    return None
+
+
 class Row(NamedTuple):
     """One experiment.
 
@@ -56,9 +78,9 @@ def _trial_name(row: SingleResult) -> str:
 
 
 def accuracy(row: Row) -> float:
-    """Returns the test accuracy in [0, 1]; of an experiment with folds, the mean over folds."""
-    result = row.result
-    return result["fold_mean"] if "fold_mean" in result else result["test_accuracy"]
+    """Returns the test accuracy in [0, 1]; of an experiment with folds or seeds, the mean over them."""
+    several = repeats(row.result)
+    return several.mean if several else row.result["test_accuracy"]
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -66,9 +88,8 @@ def cells(row: Row) -> tuple[str, ...]:
     result = row.result
     low, high = result["test_accuracy_interval"]
     spread = f"{100 * low:.2f} to {100 * high:.2f}"
-    if "fold_deviation" in result:
-        count = len(result["fold_accuracies"])
-        spread = f"sd {100 * result['fold_deviation']:.2f} over {count} folds"
+    if several := repeats(result):
+        spread = str(several)
     validated = result.get("validation_accuracy")
     difference = 100 * accuracy(row) - row.reference
     return (

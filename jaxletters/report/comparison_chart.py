@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxletters.report import style
-from jaxletters.report.comparison import Row, accuracy
+from jaxletters.report.comparison import Row, accuracy, repeats
 
 
 def draw(rows: Sequence[Row], baseline: Row | None) -> Figure:
-    """Draws each row's accuracy with its 95% interval or its folds, and a line at the baseline's accuracy.
+    """Draws each row's accuracy, its 95% interval or its folds or seeds, and a line at the baseline's.
 
     Args:
         rows: from top to bottom.
@@ -22,9 +22,9 @@ def draw(rows: Sequence[Row], baseline: Row | None) -> Figure:
     axes = figure.subplots()
     heights = np.arange(len(rows))[::-1]
     for y, row in zip(heights, rows, strict=True):
-        folds = [100 * share for share in row.result.get("fold_accuracies", ())]
-        if folds:
-            axes.plot(folds, [y] * len(folds), "|", color=colour, alpha=0.5)
+        if several := repeats(row.result):
+            values = [100 * share for share in several.values]
+            axes.plot(values, [y] * len(values), "|", color=colour, alpha=0.5)
         else:
             low, high = row.result["test_accuracy_interval"]
             axes.plot([100 * low, 100 * high], [y, y], "-", color=colour, linewidth=1.2)
@@ -45,10 +45,11 @@ def draw(rows: Sequence[Row], baseline: Row | None) -> Figure:
 
 def _key(rows: Sequence[Row], baseline: Row | None) -> list[str]:
     """Returns the meaning of each sign that occurs in the chart."""
-    has_folds = ["fold_accuracies" in row.result for row in rows]
+    several = [repeats(row.result) for row in rows]
+    units = {one.unit for one in several if one}
     occurs = {
-        "line: 95% interval": not all(has_folds),
-        "ticks: folds": any(has_folds),
+        "line: 95% interval": None in several,
+        f"ticks: {' or '.join(sorted(units))}": bool(units),
         "diamond: reference": any(row.reference for row in rows),
         "dashed: baseline": baseline is not None,
     }

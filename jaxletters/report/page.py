@@ -10,8 +10,9 @@ import jinja2
 
 from jaxletters.config import serialization
 from jaxletters.evaluation.result import SingleResult
-from jaxletters.report import comparison
+from jaxletters.report import comparison, paired
 from jaxletters.report.comparison import Row
+from jaxletters.report.paired import Pair
 from jaxletters.runtime.console import format_duration
 from jaxletters.runtime.environment import Environment
 
@@ -94,6 +95,8 @@ def of_run(
 def _run_folder_content(result: SingleResult, config: Mapping[str, object]) -> str:
     """Returns a description of what the run folder contains besides the report."""
     kept = "metrics.jsonl, timings.jsonl, checkpoints"
+    if "spread" in result:
+        return "for each seed a run folder"
     if "fold_accuracies" in result:
         return f"for each fold a folder with {kept}" if "training_seconds" in result else ""
     return f"for each stage a folder with {kept}" if config.get("stages") else kept
@@ -108,7 +111,13 @@ def _test_split_reads(result: SingleResult) -> str:
     return f"; the test split {times.get(reads, f'was read {reads} times')}"
 
 
-def of_several(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[Picture]) -> str:
+def of_several(
+    title: str,
+    remark: str,
+    rows: Sequence[Row],
+    pictures: Sequence[Picture],
+    pairs: Sequence[Pair] = (),
+) -> str:
     """Returns a page with the table of all rows, and pictures below.
 
     Args:
@@ -116,6 +125,7 @@ def of_several(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[
         remark: a sentence about how the numbers were measured.
         rows: of the table, in order; each change of group or dataset starts with a separate line.
         pictures: below the table.
+        pairs: paired tests of some of the rows.
     """
     table = [comparison.cells(row) for row in rows]
     # The line above each group names its dataset, so the table has no column for it. Columns that are empty
@@ -144,7 +154,13 @@ def of_several(title: str, remark: str, rows: Sequence[Row], pictures: Sequence[
     ]
     heading = [comparison.HEADING[i] for i in columns]
     return _template("comparison.html").render(
-        title=title, remark=remark, heading=heading, groups=groups, pictures=pictures
+        title=title,
+        remark=remark,
+        heading=heading,
+        groups=groups,
+        pictures=pictures,
+        pairs_heading=paired.HEADING,
+        pairs=[paired.cells(pair) for pair in pairs],
     )
 
 
@@ -152,17 +168,20 @@ def _facts(result: SingleResult) -> list[Fact]:
     low, high = result["test_accuracy_interval"]
     interval = f"95% interval {100 * low:.2f} to {100 * high:.2f}"
     facts = [
-        Fact("test accuracy", f"{result['test_accuracy']:.2%}", interval),
+        Fact(
+            "ensemble" if "spread" in result else "test accuracy",
+            f"{result['test_accuracy']:.2%}",
+            interval,
+        ),
         Fact("misread", f"{result['test_errors']:,}", f"of {result['test_examples']:,} images"),
     ]
     for name, value in result.get("metrics", {}).items():
         text = "not a number" if value is None or math.isnan(value) else f"{value:.4g}"
         facts.append(Fact(f"test {name.replace('_', ' ')}", text))
-    if "fold_mean" in result:
-        spread = (
-            f"sd {100 * result['fold_deviation']:.2f} over {len(result['fold_accuracies'])} folds"
-        )
-        facts.append(Fact("mean over folds", f"{result['fold_mean']:.2%}", spread))
+    if several := comparison.repeats(result):
+        facts.append(Fact(f"mean over {several.unit}", f"{several.mean:.2%}", str(several)))
+    if "agreement" in result:
+        facts.append(Fact("agreement", f"{result['agreement']:.2%}", "of two networks, on average"))
     validated = result.get("validation_accuracy")
     if validated is not None and "best_step" in result:
         chosen = f"best, at step {result['best_step']:,}"

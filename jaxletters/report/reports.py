@@ -1,7 +1,7 @@
 """The report of a finished run: a page with pictures, and the result as JSON and as text."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from jaxletters.core.types import Dataset
 from jaxletters.evaluation import metrics
 from jaxletters.evaluation.result import Coverage, SingleResult
 from jaxletters.report import comparison, page, text
+from jaxletters.report.paired import Pair
 from jaxletters.runs.journal import Record
 from jaxletters.runtime.environment import Environment
 from jaxletters.runtime.files import encode_utf8, to_json, write_bytes
@@ -188,6 +189,7 @@ class Comparison(NamedTuple):
         sheets: some examples of each dataset by title, for contact sheets.
         result: further keys of `result.json`.
         histories: the records of `metrics.jsonl` by run, for learning curves; None for no curves.
+        pairs: paired tests of some of the rows.
     """
 
     title: str
@@ -197,6 +199,7 @@ class Comparison(NamedTuple):
     sheets: dict[str, Dataset]
     result: Mapping[str, object]
     histories: dict[str, list[Record]] | None = None
+    pairs: Sequence[Pair] = ()
 
 
 _ACCURACY = "Accuracy in the test"
@@ -221,7 +224,7 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         page.Picture(f"{name}.png", style.css_width(figure), caption)
         for name, (figure, caption) in drawn.items()
     ]
-    html = page.of_several(compared.title, compared.remark, compared.rows, pictures)
+    html = page.of_several(compared.title, compared.remark, compared.rows, pictures, compared.pairs)
     files["index.html"] = encode_utf8(html)
     rows = [
         {

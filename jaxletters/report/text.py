@@ -2,13 +2,18 @@
 
 from typing import cast
 
-from jaxletters.evaluation.result import Confusion, Coverage, MostConfused, SingleResult
+from jaxletters.evaluation.result import Confusion, Coverage, MostConfused, SingleResult, Spread
 
 _CLASSES_PER_LINE = 6
+# Values that are shown in percent have keys with these endings.
+_SHARES = (
+    *("accuracy", "accuracy_over_shifts", "accuracy_of_letters", "calibration_error", "refused"),
+    "agreement",
+)
 # The keys of a result that have a line or a table of another form.
 _NOT_FACTS = (
     *("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions"),
-    *("base", "most_confused", "metrics", "coverage"),
+    *("base", "most_confused", "metrics", "coverage", "spread", "runs"),
 )
 
 
@@ -26,6 +31,7 @@ def lines(result: SingleResult) -> list[str]:
         "",
         *(f"{key.replace('_', ' '):{width}}  {text}" for key, text in facts.items()),
         "",
+        *_spread(result.get("spread")),
         *_coverage(result.get("coverage")),
         "accuracy by class",
         *_class_lines(result["class_accuracy"]),
@@ -41,15 +47,26 @@ def _value(key: str, value: object) -> str:
         return "unknown"
     if key == "fold_accuracies":
         return "  ".join(f"{share:.2%}" for share in cast(list[float], value))
-    if key.endswith(("accuracy", "accuracy_over_shifts", "calibration_error")) or key.startswith(
-        "fold_"
-    ):
+    if key.endswith(_SHARES) or key.startswith("fold_"):
         return f"{cast(float, value):.2%}"
     if key.endswith("seconds"):
         return f"{cast(float, value):,.1f}"
     if isinstance(value, float):
         return f"{value:,.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _spread(spread: dict[str, Spread] | None) -> list[str]:
+    """Returns lines about the scores under several seeds, or no lines."""
+    if not spread:
+        return []
+    width = max(map(len, spread))
+    rows = [
+        f"  {key.replace('_', ' '):{width}}  {_value(key, one['mean'])} ± {_value(key, one['deviation'])}  ("
+        f"{', '.join(_value(key, value) for value in one['values'])})"
+        for key, one in spread.items()
+    ]
+    return ["seeds: mean ± standard deviation (each)", *rows, ""]
 
 
 def _coverage(measured: list[Coverage] | None) -> list[str]:

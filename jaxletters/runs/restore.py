@@ -13,8 +13,8 @@ from jaxletters.core.errors import UserError
 from jaxletters.core.types import Model, Variables
 from jaxletters.data.formats import alphabets
 from jaxletters.evaluation.conformal import Calibration
-from jaxletters.evaluation.result import TrainResult
-from jaxletters.models import networks
+from jaxletters.evaluation.result import SeedsResult, TrainResult
+from jaxletters.models import ensembles, networks
 from jaxletters.runs import calibrations, consistency, manifest, snapshot, workdir
 from jaxletters.runs.manifest import Manifest
 from jaxletters.runtime import console, files
@@ -22,7 +22,7 @@ from jaxletters.runtime.files import load_json
 
 
 class TrainedRun(NamedTuple):
-    """A finished run.
+    """A finished run, or several that differ in their seeds, with their networks as one.
 
     Attributes:
         folder: the run folder.
@@ -40,10 +40,11 @@ class TrainedRun(NamedTuple):
         split: which examples of its dataset were held out.
         seed: of its config, which decides which of them.
         training_images: SHA-256 of the images of its training split, in hex.
+        members: the number of networks.
     """
 
     folder: Path
-    result: TrainResult
+    result: TrainResult | SeedsResult
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
     fit: str
@@ -57,6 +58,30 @@ class TrainedRun(NamedTuple):
     split: Split = Split()
     seed: int = 0
     training_images: str = ""
+    members: int = 1
+
+
+def load_any(folder: Path) -> TrainedRun:
+    """Returns the network of a finished run, or the ensemble of a run under several seeds.
+
+    Raises:
+        UserError: as for `load`.
+    """
+    files.check_encoding(folder)
+    result = workdir.require_result(folder)
+    if result.get("experiment") != "seeds":
+        return load(folder)
+    result = cast(SeedsResult, result)
+    members = [load(folder / name) for name in result["runs"]]
+    first = members[0]
+    return first._replace(
+        folder=folder,
+        result=result,
+        model=ensembles.build(first.model, len(members)),
+        variables=ensembles.join([member.variables for member in members]),
+        calibration=calibrations.load(folder, len(first.class_names)),
+        members=len(members),
+    )
 
 
 def load(folder: Path) -> TrainedRun:

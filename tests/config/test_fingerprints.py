@@ -16,7 +16,7 @@ from jaxletters.config.schema import (
 from jaxletters.config.sources import Arrays, ImageFolder, Joined, Tfds
 from jaxletters.config.training import CheckpointConfig, OptimizerConfig, TrainingConfig
 
-FINGERPRINT = "bc542d3743ee63b2c497d4570023a9243b2cf8f2f0cb6ac296cc6034e74e3209"
+FINGERPRINT = "e9b1aa70d9fd2813a527e28cc4497ecc2eafd732d3bb6b092d1655e535677f4c"
 
 
 def settings_of(config):

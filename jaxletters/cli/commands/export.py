@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     # Resolves links, because the bundle replaces the folder.
     target = args.to.resolve()
     writer.check(target)
-    card = writer.write(restore.load(args.run), target, args.compact)
+    card = writer.write(restore.load_any(args.run), target, args.compact)
     console.print_table(
         ("file", "bytes", "largest difference", "same class"),
         [

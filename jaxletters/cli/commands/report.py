@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         UserError: a run is not finished, or the page cannot be written.
     """
-    from jaxletters.report import comparison, reports
+    from jaxletters.report import comparison, paired, reports
     from jaxletters.runs import consistency, journal, manifest, workdir
 
     target = args.to.absolute()
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     rows: list[Row] = []
     histories: dict[str, list[journal.Record]] = {}
     manifests: list[Manifest] = []
+    tests: list[paired.Tested] = []
     folders: list[Path] = args.runs
     for name, folder in zip(_names(folders), folders, strict=True):
         result = workdir.require_result(folder)
@@ -51,8 +52,11 @@ def run(args: argparse.Namespace) -> None:
         consistency.check_config(folder, manifests[-1], files.load_json(folder / "config.json"))
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
+        if test := paired.load(name, folder, manifests[-1].data):
+            tests.append(test)
         if history := journal.load(folder):
             histories[name] = history
+    pairs = paired.with_first(tests)
     compared = reports.Comparison(
         title=target.name,
         remark="Accuracy on the test examples of each run; a difference that is smaller than the intervals "
@@ -61,10 +65,13 @@ def run(args: argparse.Namespace) -> None:
         baseline=None,
         sheets={},
         histories=histories,
-        result={},
+        result={"pairs": pairs},
+        pairs=pairs,
     )
     reports.write(target, reports.of_several(compared))
     console.notice(str(target / "index.html"))
+    if pairs:
+        console.print_table(paired.HEADING, [paired.cells(pair) for pair in pairs], left=1)
 
 
 def _check_target(target: Path) -> None:

@@ -15,8 +15,10 @@ Params = Mapping[str, Any]
 _ELEMENTWISE = {
     "add": "Add",
     "div": "Div",
+    "exp": "Exp",
     "ge": "GreaterOrEqual",
     "gt": "Greater",
+    "log": "Log",
     "logistic": "Sigmoid",
     "max": "Max",
     "mul": "Mul",
@@ -93,6 +95,14 @@ def _sum(graph: Graph, x: Value, params: Params) -> Value:
     return graph.add("ReduceSum", x, np.array(params["axes"], np.int64), keepdims=0)
 
 
+def _max(graph: Graph, x: Value, params: Params) -> Value:
+    return graph.add("ReduceMax", x, axes=list(params["axes"]), keepdims=0)
+
+
+def _same(graph: Graph, x: Value, params: Params) -> Value:  # noqa: ARG001, one signature
+    return x
+
+
 def _matmul(graph: Graph, x: Value, y: Value, params: Params) -> Value:
     dimensions = params["dimension_numbers"]
     _require(dimensions == (((1,), (0,)), ((), ())), f"a product over {dimensions}")
@@ -165,12 +175,14 @@ _TRANSLATORS: dict[str, Callable[..., Value]] = {
     "dot_general": _matmul,
     "expm1": _expm1,
     "integer_pow": _integer_power,
+    "reduce_max": _max,
     "reduce_sum": _sum,
     "reduce_window_max": _max_pool,
     "reduce_window_sum": _sum_pool,
     "reshape": _reshape,
     "select_n": _select,
     "slice": _slice,
+    "stop_gradient": _same,
 }
 
 
