@@ -65,6 +65,14 @@ CONFIGS = {
             training=TrainingConfig(batch_size=20, epochs=1),
             variations=grid("rate", {"optimizer.learning_rate": (0.01, 0.1)}),
         )""",
+    "seeds": """
+        SeedsConfig(
+            dataset=SketchLetters(size=260),
+            split=Split(validation_per_class=1),
+            model=MLPConfig(hidden=(8,)),
+            training=TrainingConfig(batch_size=20, epochs=1),
+            seeds=2,
+        )""",
     "study": """
         StudyConfig(
             experiments=(
@@ -73,6 +81,7 @@ CONFIGS = {
                 EntryConfig(str(HERE / "transfer.py")),
                 EntryConfig(str(HERE / "zero_shot.py")),
                 EntryConfig(str(HERE / "sweep.py")),
+                EntryConfig(str(HERE / "seeds.py")),
             )
         )""",
 }
@@ -170,7 +179,7 @@ def test_two_processes_run_every_kind_as_one_with_two_devices(configs, tmp_path)
 def test_a_base_that_is_missing_is_trained_first_and_once(uninterrupted):
     _, output = uninterrupted
     order = [Path(line).stem for line in output.splitlines() if line.endswith(".py")]
-    assert order == ["letters", "crossval", "transfer", "zero_shot", "sweep"]
+    assert order == ["letters", "crossval", "transfer", "zero_shot", "sweep", "seeds"]
 
 
 @pytest.mark.slow
@@ -179,7 +188,7 @@ def test_the_table_has_a_row_for_everything(uninterrupted):
     result = json.loads((root / "study" / "report" / "result.json").read_text())
     names = ["crossval", "letters", "transfer", "zero_shot"]
     rates = ["rate: 0.01", "rate: 0.1"]
-    assert [row["name"] for row in result["rows"]] == [*names, "baseline", *rates]
+    assert [row["name"] for row in result["rows"]] == [*names, "baseline", *rates, "seeds"]
     page = (root / "study" / "report" / "index.html").read_text()
     for row in result["rows"]:
         assert row["name"] in page
