@@ -1,6 +1,6 @@
 """Several finished experiments side by side, as the cells of a table."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from jaxletters.evaluation.result import Result, SingleResult
 from jaxletters.runtime.console import format_duration
@@ -55,6 +55,8 @@ class Row(NamedTuple):
 def rows(name: str, page: str, result: Result, reference: float = 0.0) -> list[Row]:
     """Returns the row of an experiment, or the rows of all its trials if it is a sweep or a study.
 
+    A run under several seeds has a second row, for the ensemble.
+
     Args:
         name: of the experiment.
         page: the experiment's page; the pages of trials are relative to its folder.
@@ -62,7 +64,12 @@ def rows(name: str, page: str, result: Result, reference: float = 0.0) -> list[R
         reference: of a single experiment; each trial has its own reference.
     """
     if "rows" not in result:
-        return [Row(name, result["dataset"], result, reference, page)]
+        row = Row(name, result["dataset"], result, reference, page)
+        if "spread" not in result:
+            return [row]
+        ensemble = {key: value for key, value in result.items() if key != "spread"}
+        alone = cast(SingleResult, ensemble)
+        return [row, row._replace(name=ensemble_name(name), result=alone)]
     folder = page.rpartition("/")[0]
     trials: list[Row] = []
     for row in result["rows"]:
@@ -70,6 +77,11 @@ def rows(name: str, page: str, result: Result, reference: float = 0.0) -> list[R
         trial_page = f"{folder}/{row_page}" if row_page else ""
         trials.append(Row(_trial_name(row), name, row, row.get("reference", 0.0), trial_page))
     return trials
+
+
+def ensemble_name(name: str) -> str:
+    """Returns the name of the ensemble of a run under several seeds."""
+    return f"{name}, ensemble"
 
 
 def _trial_name(row: SingleResult) -> str:
@@ -87,6 +99,7 @@ def cells(row: Row) -> tuple[str, ...]:
     """Returns the cells of a row, one for each column of HEADING; an unknown value is an empty cell."""
     result = row.result
     low, high = result["test_accuracy_interval"]
+    networks = len(result["runs"]) if "spread" in result else 1
     spread = f"{100 * low:.2f} to {100 * high:.2f}"
     if several := repeats(result):
         spread = str(several)
@@ -95,7 +108,7 @@ def cells(row: Row) -> tuple[str, ...]:
     return (
         row.name,
         result["dataset"] + (f", {result['dataset_note']}" if result["dataset_note"] else ""),
-        f"{result['parameters']:,}",
+        f"{result['parameters'] // networks:,}",
         f"{result['epochs']:.3g}" if "epochs" in result else "",
         format_duration(result["training_seconds"]) if "training_seconds" in result else "",
         "" if validated is None else f"{100 * validated:.2f}",

@@ -169,3 +169,20 @@ def test_an_ensemble_of_equal_networks_is_the_network():
     joined = ensembles.join([variables] * 3)
     found, _ = ensembles.build(model, 3).apply(joined, images, train=False)
     np.testing.assert_allclose(found, jax.nn.log_softmax(alone), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_comparison_shows_the_mean_and_the_ensemble_and_tests_it(folder, result, tmp_path):
+    done = runs.jaxletters("report", folder, folder / "seed7", "--to", tmp_path / "compared")
+    assert done.returncode == 0, done.stderr
+    compared = json.loads((tmp_path / "compared" / "result.json").read_text())
+    assert [row["name"] for row in compared["rows"]] == ["seeds", "seeds, ensemble", "seed7"]
+    page = (tmp_path / "compared" / "index.html").read_text()
+    assert f"{100 * result['spread']['test_accuracy']['mean']:.2f}" in page
+    assert f"{100 * result['test_accuracy']:.2f}" in page
+    (pair,) = compared["pairs"]
+    files = [np.load(f / "report" / "predictions.npz") for f in (folder, folder / "seed7")]
+    first, second = (file["logits"].argmax(axis=1) == file["labels"] for file in files)
+    assert pair["only_first"] == (first & ~second).sum()
+    assert pair["only_second"] == (second & ~first).sum()
+    assert pair["examples"] == len(first)

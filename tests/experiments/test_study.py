@@ -188,7 +188,13 @@ def test_the_table_has_a_row_for_everything(uninterrupted):
     result = json.loads((root / "study" / "report" / "result.json").read_text())
     names = ["crossval", "letters", "transfer", "zero_shot"]
     rates = ["rate: 0.01", "rate: 0.1"]
-    assert [row["name"] for row in result["rows"]] == [*names, "baseline", *rates, "seeds"]
+    assert [row["name"] for row in result["rows"]] == [
+        *names,
+        "baseline",
+        *rates,
+        "seeds",
+        "seeds, ensemble",
+    ]
     page = (root / "study" / "report" / "index.html").read_text()
     for row in result["rows"]:
         assert row["name"] in page

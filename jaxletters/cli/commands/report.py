@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> None:
         consistency.check_config(folder, manifests[-1], files.load_json(folder / "config.json"))
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
-        if test := paired.load(name, folder, manifests[-1].data):
+        tested = comparison.ensemble_name(name) if "spread" in result else name
+        if test := paired.load(tested, folder, manifests[-1].data):
             tests.append(test)
         if history := journal.load(folder):
             histories[name] = history
