@@ -30,7 +30,7 @@ def _run() -> None:
     from jaxletters.runtime import processes
 
     if command.processes:
-        processes.join(command.processes, filter_stderr=True)
+        processes.join(command.processes, owns_process=True)
     time_limit = getattr(command.config, "time_limit", "")
     if processes.is_first() and (limit := serialization.parse_duration(time_limit)):
         preemption.set_time_limit(limit)

@@ -265,7 +265,7 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(measured(arguments.measure)))
         return
-    timed = steps_timed()
+    timed = "" if arguments.program else steps_timed()
     use_libtpu()
     if arguments.program:
         name, topology = arguments.program

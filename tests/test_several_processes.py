@@ -178,9 +178,10 @@ from jaxletters.runtime import processes
 def connect():
     if sys.argv[1].startswith("2"):
         os.kill(os.getpid(), 9)
+    sys.stdin.read()
     raise RuntimeError("timed out")
 processes._connect_devices = connect
-sys.exit(command_line.exit_code(lambda: processes.join(sys.argv[1])))
+sys.exit(command_line.exit_code(lambda: processes.join(sys.argv[1], owns_process=True)))
 """
 
 
@@ -190,6 +191,7 @@ def test_a_process_lost_while_joining_is_one_line_for_the_others():
     team = [
         subprocess.Popen(
             [sys.executable, "-c", LOST_WHILE_JOINING, f"{i}/2@{address}"],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -197,8 +199,12 @@ def test_a_process_lost_while_joining_is_one_line_for_the_others():
         )
         for i in (1, 2)
     ]
-    (code, output, errors), (killed, _, _) = runs.end_team(team)
-    assert (code, output, killed) == (2, "", -signal.SIGKILL), errors
+    first, second = team
+    second.communicate()
+    # Ends its standard input, for which it waits.
+    output, errors = first.communicate()
+    ends = first.returncode, output, second.returncode
+    assert ends == (2, "", -signal.SIGKILL), errors
     (line,) = errors.splitlines()
     messages.assert_names(line, "error: ", "--processes", "timed out")
 

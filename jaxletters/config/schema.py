@@ -1,4 +1,4 @@
-"""The schema of an experiment: a run, a cross-validation, a sweep, a zero-shot test or a study."""
+"""The schema of an experiment: a run, a cross-validation, seeds, a sweep, a zero-shot test or a study."""
 
 import dataclasses
 import itertools
@@ -24,7 +24,7 @@ from jaxletters.config.training import (
     OptimizerConfig,
     TrainingConfig,
 )
-from jaxletters.core.errors import did_you_mean
+from jaxletters.core.errors import UserError, did_you_mean
 
 BUDGETS = ("full", "quick")
 TEST_ON = ("test", "validation")
@@ -45,7 +45,7 @@ class Split(Part):
         test_share: share of each class held out for the test, for a dataset without a test split.
         test_on: one of TEST_ON: "validation" tests on the validation examples, so that settings can be
             chosen without reading the test split.
-        seed: decides which examples are chosen; -1 for the seed of the run.
+        seed: decides which examples are chosen, and the folds of a CrossvalConfig; -1 for that of the run.
     """
 
     limit: int = setting(0, low=0, high=10**9)
@@ -192,6 +192,13 @@ class SeedsConfig(Config):
 
     seeds: int = setting(3, low=2, high=1000)
 
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        if self.seed + self.seeds > 2**32:
+            most = 2**32 - self.seeds
+            yield f"seed: expected at most {most}, for {self.seeds} seeds from there, found {self.seed}"
+        yield from super().problems()
+
 
 @dataclasses.dataclass(frozen=True)
 class VariationConfig(Part):
@@ -275,14 +282,31 @@ Experiment = Config | ZeroShotConfig | StudyConfig
 
 
 def cross_validated(config: Config, folds: int) -> CrossvalConfig:
-    """Returns the cross-validation of a run on its whole dataset."""
+    """Returns the cross-validation of a run on its whole dataset.
+
+    Raises:
+        UserError: the config is of another kind of experiment.
+    """
+    _check_single(config)
     split = dataclasses.replace(config.split, test_share=0.0)
     return CrossvalConfig(**vars(dataclasses.replace(config, split=split)), folds=folds)
 
 
 def over_seeds(config: Config, seeds: int) -> SeedsConfig:
-    """Returns the experiment of a run under several seeds."""
+    """Returns the experiment of a run under several seeds.
+
+    Raises:
+        UserError: the config is of another kind of experiment.
+    """
+    _check_single(config)
     return SeedsConfig(**vars(config), seeds=seeds)
+
+
+def _check_single(config: Config) -> None:
+    if type(config) is not Config:
+        raise UserError(
+            f"expected the Config of a single run, found a {type(config).__name__}; jl.plain returns it"
+        )
 
 
 def plain(config: Config) -> Config:

@@ -142,7 +142,10 @@ def _page(
         class_names=names,
         folder=None if folder is None else str(folder),
         keep=_command("demo", reader, "--corrections", folder or _FOLDER),
-        teach=_command("teach", reader, "--from", folder or _FOLDER),
+        # An ensemble is taught by teaching one of its networks.
+        teach=_command("teach", reader, "--from", folder or _FOLDER)
+        if classifier.members == 1
+        else "",
     )
 
 

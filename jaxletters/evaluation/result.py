@@ -153,7 +153,8 @@ class SeedsFacts(TypedDict):
         train_examples, validation_examples: of every run.
         parameters, steps, skipped_steps, training_seconds: sums over the runs.
         epochs: their mean.
-        test_split_reads: how often the ensemble has read the test split.
+        test_split_reads: how often the runs and the ensemble have read the test split, together.
+        weights: SHA-256 of all networks' weights.
         non_letter, unused, accuracy_over_shifts, accuracy_of_letters, refused, temperature, coverage: as in
             `TrainFacts`, of the ensemble.
     """
@@ -170,6 +171,7 @@ class SeedsFacts(TypedDict):
     skipped_steps: int
     training_seconds: float
     test_split_reads: int
+    weights: str
     non_letter: NotRequired[int | None]
     unused: NotRequired[list[int]]
     accuracy_over_shifts: NotRequired[float]

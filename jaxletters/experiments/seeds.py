@@ -14,7 +14,7 @@ from jaxletters.evaluation.result import Result, SeedsFacts, Spread, TrainResult
 from jaxletters.experiments import base, claims, terminal, train
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.models import ensembles
-from jaxletters.runs import consistency, data_description, restore, workdir
+from jaxletters.runs import consistency, data_description, restore, snapshot, workdir
 from jaxletters.runtime import sharding
 
 SCORES = (
@@ -61,7 +61,8 @@ def run(config: SeedsConfig, folder: Path) -> Result:
     ]
     joined = ensembles.join([member.variables for member in members])
     model = ensembles.build(members[0].model, len(members))
-    ensemble, facts = Fitted(model, joined, mesh, [], results[0]), _facts(results)
+    ensemble = Fitted(model, joined, mesh, [], results[0])
+    facts = _facts(results, snapshot.digest(joined))
     training, held_out = map(splits.take, parts)
     result = train.evaluate_and_report(
         config, ensemble, facts, splits, training, held_out, folder, networks
@@ -89,8 +90,8 @@ def _check_members(config: SeedsConfig, folder: Path) -> None:
             consistency.check_finished(folder / name, one, base.current(one.base), describe_data)
 
 
-def _facts(runs: list[TrainResult]) -> SeedsFacts:
-    """Returns the experiment's part of the result, from the results of its runs."""
+def _facts(runs: list[TrainResult], weights: str) -> SeedsFacts:
+    """Returns the experiment's part of the result, from the results of its runs and their digest."""
     first = runs[0]
     facts: SeedsFacts = {
         "experiment": "seeds",
@@ -103,7 +104,9 @@ def _facts(runs: list[TrainResult]) -> SeedsFacts:
         "steps": sum(run["steps"] for run in runs),
         "skipped_steps": sum(run["skipped_steps"] for run in runs),
         "training_seconds": sum(run["training_seconds"] for run in runs),
-        "test_split_reads": 0,
+        # The ensemble's are added to them.
+        "test_split_reads": sum(run["test_split_reads"] for run in runs),
+        "weights": weights,
     }
     if "non_letter" in first:
         facts["non_letter"] = first["non_letter"]

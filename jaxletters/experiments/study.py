@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from jaxletters.config import configfile, fingerprints, validation
-from jaxletters.config.schema import Config, CrossvalConfig, Split, StudyConfig, ZeroShotConfig
+from jaxletters.config.schema import (
+    Config,
+    CrossvalConfig,
+    SeedsConfig,
+    Split,
+    StudyConfig,
+    ZeroShotConfig,
+)
 from jaxletters.config.slots import Source
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
@@ -24,6 +31,7 @@ _QUICK_EXAMPLES = 8_000
 _QUICK_EPOCHS = 2
 _QUICK_STAGE_EPOCHS = 8
 _QUICK_FOLDS = 3
+_QUICK_SEEDS = 2
 
 _REMARKS = {
     "full": "Every figure was measured by the experiment that its row names.",
@@ -155,6 +163,11 @@ def _load_all(config: StudyConfig, root: Path) -> dict[str, Single]:
         if file in experiments:
             return
         experiment = _load(file, config, root)
+        if dependents and type(experiment) is not Config:
+            raise UserError(
+                f"{file}: expected the run of one network as the base of {dependents[-1]}, found a "
+                f"{type(experiment).__name__}; change base.config there"
+            )
         if experiment.base.config:
             add(experiment.base.config, (*dependents, file))
         experiments[file] = experiment
@@ -196,6 +209,8 @@ def _shorten(experiment: Single) -> Single:
     shorter = dataclasses.replace(experiment, training=training, stages=stages, split=split)
     if isinstance(shorter, CrossvalConfig):
         return dataclasses.replace(shorter, folds=min(shorter.folds, _QUICK_FOLDS))
+    if isinstance(shorter, SeedsConfig):
+        return dataclasses.replace(shorter, seeds=min(shorter.seeds, _QUICK_SEEDS))
     return shorter
 
 

@@ -174,7 +174,8 @@ def evaluate_and_report(
     """
     calibration = _calibration(fitted, train, held_out)
     on_test = config.split.test_on == "test"
-    facts["test_split_reads"] = workdir.count_test_read(folder) if on_test else 0
+    if on_test:
+        facts["test_split_reads"] += workdir.count_test_read(folder)
     test = splits.take(selection.test(splits, config.split, config.seed))
     logits = _predict(fitted, test.images)
     if config.test_shift:

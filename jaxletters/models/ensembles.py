@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxletters.core.types import Model, Tree, Variables
 
@@ -39,7 +40,9 @@ def build(model: Model, count: int) -> Model:
         logits = (model.apply(member, images, train=False)[0] for member in members)
         logs = [jax.nn.log_softmax(each) for each in logits]
         # Not `logsumexp` of an array of all, because few operations have a translation to ONNX.
-        largest = functools.reduce(jnp.maximum, logs)
+        # Finite, for a class that all networks exclude.
+        lowest = float(np.finfo(np.float32).min)
+        largest = jnp.maximum(functools.reduce(jnp.maximum, logs), lowest)
         total = sum(jnp.exp(each - largest) for each in logs)
         return largest + jnp.log(total) - math.log(count), variables.batch_stats
 

@@ -117,6 +117,7 @@ def _load_file(path: Path, card: Card) -> Classifier:
         unused=tuple(card["unused"]) if "unused" in card else alphabets.unused(names),
         calibration=conformal.parse(card.get("calibration"), len(card["class_names"])),
         logits_fn=bundle_formats.load(path, spec),
+        members=spec.members,
     )
     if path.name == PROGRAM and spec.jax_version == jax.__version__:
         return classifier

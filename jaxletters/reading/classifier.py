@@ -82,6 +82,7 @@ class Classifier:
             no such class.
         unused: labels without training examples. Neither they nor `non_letter` are an answer.
         calibration: of its probabilities, from validation examples; None without one.
+        members: the number of networks, more than 1 of an ensemble.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Classifier:
     non_letter: int | None = None
     unused: tuple[int, ...] = ()
     calibration: Calibration | None = None
+    members: int = 1
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the logits of images, or of a single image: float32 `[n, classes]`.

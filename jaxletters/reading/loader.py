@@ -47,4 +47,5 @@ def from_run(run: "TrainedRun") -> Classifier:
         unused=run.unused,
         calibration=run.calibration,
         logits_fn=compile_network(run.model, run.variables),
+        members=run.members,
     )

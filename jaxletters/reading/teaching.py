@@ -169,6 +169,11 @@ def _bundled(folder: Path) -> _Reader:
             f"{folder}: expected a bundle with {WEIGHTS}, found one without; export the run again, or "
             "name the run"
         )
+    if (members := card.get("members", 1)) > 1:
+        raise UserError(
+            f"{folder}: expected a bundle of one network, found an ensemble of {members}; teach one "
+            "of its runs"
+        )
     classifier = bundle.load(folder)
     network = user_code.load_part(card["network"], ModelConfig, None)
     model = networks.build(network, len(classifier.class_names), classifier.image_shape)

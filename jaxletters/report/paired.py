@@ -1,5 +1,7 @@
 """Two experiments on the same test examples: how often only one of them is right, and whether by chance."""
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypedDict
@@ -7,7 +9,7 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxletters.core.errors import UserError
+from jaxletters.core.errors import UserError, one_line
 from jaxletters.evaluation import metrics
 from jaxletters.runs.data_description import DataDescription
 
@@ -60,12 +62,13 @@ def load(name: str, folder: Path, data: DataDescription | None) -> Tested | None
     if data is None or not file.exists():
         return None
     try:
-        with np.load(file) as predictions:
+        with file.open("rb") as opened, np.load(opened) as predictions:
             labels, logits = predictions["labels"], predictions["logits"]
-    except (OSError, ValueError, KeyError) as error:
+    # What NumPy raises depends on where the file is damaged.
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
-            f"{file}: expected the predictions of a finished run, found {error}; remove the file, or restore "
-            "it from a backup"
+            f"{file}: expected the predictions of a finished run, found {one_line(error)}; remove the file, "
+            "or restore it from a backup"
         ) from error
     splits = data["splits"]
     # The division of the examples matters only where the test examples come from another split.
@@ -73,9 +76,14 @@ def load(name: str, folder: Path, data: DataDescription | None) -> Tested | None
     return Tested(name, (identity, labels.tobytes()), metrics.correct(logits, labels))
 
 
-def with_first(tests: Sequence[Tested]) -> list[Pair]:
+def with_first(tests: Sequence[Tested | None]) -> list[Pair]:
     """Returns the paired tests of the first run with each other that has the same test examples."""
-    return [_pair(tests[0], other) for other in tests[1:] if tests[0].examples == other.examples]
+    first, *others = tests
+    return [
+        _pair(first, other)
+        for other in others
+        if first and other and first.examples == other.examples
+    ]
 
 
 def _pair(first: Tested, second: Tested) -> Pair:

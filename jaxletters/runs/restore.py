@@ -72,13 +72,20 @@ def load_any(folder: Path) -> TrainedRun:
     if result.get("experiment") != "seeds":
         return load(folder)
     result = cast(SeedsResult, result)
+    consistency.check_config(folder, manifest.load(folder), load_json(folder / "config.json"))
     members = [load(folder / name) for name in result["runs"]]
-    first = members[0]
+    first, variables = members[0], ensembles.join([member.variables for member in members])
+    if (actual := snapshot.digest(variables)) != (expected := str(result.get("weights"))):
+        raise UserError(
+            f"{folder}: expected the weights that this ensemble was measured with (SHA-256 {expected[:12]}), "
+            f"found others ({actual[:12]}) in {', '.join(result['runs'])}; restore these folders from a "
+            "backup, or train again in another"
+        )
     return first._replace(
         folder=folder,
         result=result,
         model=ensembles.build(first.model, len(members)),
-        variables=ensembles.join([member.variables for member in members]),
+        variables=variables,
         calibration=calibrations.load(folder, len(first.class_names)),
         members=len(members),
     )

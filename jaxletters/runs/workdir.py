@@ -120,7 +120,11 @@ def has_checkpoints(folder: Path) -> bool:
 def _differences(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     old, new = identifying_settings(stored), identifying_settings(current)
     return [
-        f"config.{key} is {old.get(key)!r} there, {new.get(key)!r} here"
+        f"config.{key} is {_shown(old, key)} there, {_shown(new, key)} here"
         for key in dict.fromkeys([*old, *new])
         if old.get(key) != new.get(key)
     ]
+
+
+def _shown(settings: Mapping[str, Any], key: str) -> str:
+    return repr(settings[key]) if key in settings else "not a setting"

@@ -68,13 +68,14 @@ def is_first() -> bool:
     return _team is None or _team.index == 0
 
 
-def join(spec: str, filter_stderr: bool = False) -> None:
+def join(spec: str, owns_process: bool = False) -> None:
     """Connects this process with the others of its run; call it before JAX's devices are used.
 
     Args:
         spec: "auto" where JAX detects the cluster, or "2/4@HOST:PORT" for the second of four processes,
             where the first listens at HOST:PORT.
-        filter_stderr: whether to hide what C++ code prints in the processes that follow.
+        owns_process: whether the process has no other purpose. Then what C++ code prints in those that
+            follow is hidden, and one that fails to join ends at its exit with code 2, without the others.
 
     Raises:
         UserError: the text has another form, there is no cluster, or the processes do not come together.
@@ -90,10 +91,10 @@ def join(spec: str, filter_stderr: bool = False) -> None:
     if _spec is not None:
         return
     try:
-        _join(arguments, filter_stderr)
+        _join(arguments, owns_process)
     except (RuntimeError, ValueError, TimeoutError, Gone) as error:
         _failed = True
-        if jax.distributed.is_initialized():
+        if owns_process and jax.distributed.is_initialized():
             # JAX would wait at the exit for the others, one of which may be lost, and abort.
             atexit.register(preemption.exit_now, 2)
         reason = printable(next(iter(str(error).splitlines()), type(error).__name__))
@@ -106,7 +107,7 @@ def join(spec: str, filter_stderr: bool = False) -> None:
     _spec = spec
 
 
-def _join(arguments: dict[str, Any], filter_stderr: bool) -> None:
+def _join(arguments: dict[str, Any], owns_process: bool) -> None:
     global _team
     store = coordination.connect(
         **arguments,
@@ -122,7 +123,7 @@ def _join(arguments: dict[str, Any], filter_stderr: bool) -> None:
         if not arguments:
             console.notice("One process: JAX detects no other in this job")
         return
-    if index and filter_stderr:
+    if index and owns_process:
         stderr_filter.install(watch.loss(0, count))
     _check_versions(store, index)
     _connect_devices()

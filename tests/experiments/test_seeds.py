@@ -3,11 +3,13 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import processes
 import pytest
@@ -15,8 +17,11 @@ import runs
 import scipy.special
 
 import jaxletters as jl
+from jaxletters.config import validation
 from jaxletters.core.errors import UserError
+from jaxletters.core.types import Model, Variables
 from jaxletters.data import datasets
+from jaxletters.experiments import dispatch
 from jaxletters.models import ensembles, networks
 from jaxletters.reading import loader
 from jaxletters.runs import restore, workdir
@@ -156,9 +161,53 @@ def test_the_ensemble_reads_and_is_exported(folder, logits, tmp_path):
 
 
 @pytest.mark.slow
-def test_an_ensemble_is_no_base(folder):
+def test_an_ensemble_is_neither_a_base_nor_taught(folder, tmp_path):
     with pytest.raises(UserError, match="one network"):
         restore.load(folder)
+    done = runs.jaxletters("export", folder, "--to", tmp_path / "bundle")
+    assert done.returncode == 0, done.stderr
+    for name, found in ((folder, "seeds"), (tmp_path / "bundle", "an ensemble of 3")):
+        done = runs.jaxletters("teach", name, "--from", tmp_path)
+        runs.assert_user_error(done, "one network", found)
+
+
+@pytest.mark.slow
+def test_the_networks_must_be_those_that_were_measured(folder, tmp_path):
+    copy = tmp_path / "seeds"
+    shutil.copytree(folder, copy)
+    shutil.rmtree(copy / "seed8")
+    shutil.copytree(copy / "seed9", copy / "seed8")
+    with pytest.raises(UserError, match="seed8"):
+        loader.load(copy)
+
+
+def test_what_cannot_run_under_seeds_is_refused_before_it_starts(tmp_path):
+    with pytest.raises(UserError, match=r"config\.seed: expected at most 4294967293"):
+        validation.check(jl.over_seeds(jl.Config(seed=2**32 - 1), 3), 1)
+    validation.check(jl.over_seeds(jl.Config(seed=2**32 - 3), 3), 1)
+    for other in (jl.cross_validated(jl.Config(), 3), jl.over_seeds(jl.Config(), 3)):
+        with pytest.raises(UserError, match=type(other).__name__):
+            jl.over_seeds(other, 2)
+    (tmp_path / "seeds.py").write_text(CONFIG)
+    base = f"jl.BaseConfig(config={str(tmp_path / 'seeds.py')!r})"
+    (tmp_path / "based.py").write_text(
+        f'"""With a base."""\nimport jaxletters as jl\ndef get_config(): return jl.Config(base={base})\n'
+    )
+    entries = (jl.EntryConfig(str(tmp_path / "based.py")),)
+    with pytest.raises(UserError, match="expected the run of one network as the base"):
+        dispatch.run(jl.StudyConfig(experiments=entries), tmp_path / "study")
+
+
+def test_a_class_that_all_networks_exclude_stays_excluded():
+    def apply(variables, *_, **__):
+        return variables.params["logits"], {}
+
+    excluding = Model(lambda _: None, apply)
+    member = Variables({"logits": jnp.float32([[0, -np.inf, 1]])}, {})
+    found, _ = ensembles.build(excluding, 2).apply(ensembles.join([member] * 2), None, train=False)
+    np.testing.assert_allclose(
+        np.exp(found), scipy.special.softmax([[0, -np.inf, 1]], axis=1), 1e-6
+    )
 
 
 def test_an_ensemble_of_equal_networks_is_the_network():

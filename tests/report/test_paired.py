@@ -33,12 +33,27 @@ def test_only_runs_with_the_test_examples_of_the_first_are_paired():
     other = of_run("c", [1, 1], ("another", b"labels"))
     (pair,) = paired.with_first([first, other, same])
     assert (pair["first"], pair["second"], pair["examples"]) == ("a", "b", 2)
-    assert paired.with_first([first]) == paired.with_first([]) == []
+    assert paired.with_first([first]) == []
+    # The first run has no predictions.
+    assert paired.with_first([None, first, same]) == []
 
 
-def test_damaged_predictions_are_named(tmp_path):
+def flip(content):
+    middle = len(content) // 3
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [flip, lambda content: content[:-40], lambda _: b"", lambda _: b"PK", lambda _: b"other"],
+)
+def test_damaged_predictions_are_named(tmp_path, damage):
     (tmp_path / "report").mkdir()
     file = tmp_path / "report" / "predictions.npz"
-    file.write_bytes(b"PK damaged")
+    labels = np.arange(50, dtype=np.int32)
+    np.savez(file, labels=labels, logits=np.eye(50, dtype=np.float32))
+    data = {"splits": {}, "division": "of examples"}
+    assert paired.load("a", tmp_path, data).correct.all()
+    file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(UserError, match=r"predictions\.npz"):
-        paired.load("a", tmp_path, {"splits": {}, "division": ""})
+        paired.load("a", tmp_path, data)

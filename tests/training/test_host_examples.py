@@ -65,7 +65,8 @@ def test_training_ends_with_the_bits_of_examples_on_the_device(augment):
     tiny.assert_same_bits(trained(task, on_host(task), 2, 3, STEPS), expected)
 
 
-@pytest.mark.parametrize("side", [8, 256], ids=["small images", "large images"])
+# Many batches a block, two, and one that is larger than a block.
+@pytest.mark.parametrize("side", [8, 256, 512])
 def test_a_step_can_be_repeated_and_left_out(side):
     n, batch_size, seed = 40, 16, 3
     numbers = np.arange(n, dtype=np.int32)

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     rows: list[Row] = []
     histories: dict[str, list[journal.Record]] = {}
     manifests: list[Manifest] = []
-    tests: list[paired.Tested] = []
+    tests: list[paired.Tested | None] = []
     folders: list[Path] = args.runs
     for name, folder in zip(_names(folders), folders, strict=True):
         result = workdir.require_result(folder)
@@ -53,8 +53,7 @@ def run(args: argparse.Namespace) -> None:
         page = os.path.relpath(folder.absolute() / "report" / "index.html", target)
         rows.extend(comparison.rows(name, page, result))
         tested = comparison.ensemble_name(name) if "spread" in result else name
-        if test := paired.load(tested, folder, manifests[-1].data):
-            tests.append(test)
+        tests.append(paired.load(tested, folder, manifests[-1].data))
         if history := journal.load(folder):
             histories[name] = history
     pairs = paired.with_first(tests)
