@@ -4,10 +4,10 @@
     python benchmarks/accelerators.py
 
 compiles the real programs ahead of time for several TPUs and a GPU, in one process each, and writes
-benchmarks/results/accelerators.md. Takes about 20 minutes on two CPU cores. `--program NAME TOPOLOGY` prints
-one row as JSON. Cycles are the compiler's estimates, which count no gather of rows, and which exist for TPUs
-alone. Nothing is run, unless the machine has a GPU or a TPU: then training steps are timed there, too.
-`--measure NAME` prints their microseconds.
+benchmarks/results/accelerators.md. Takes about half an hour on two CPU cores. `--program NAME TOPOLOGY`
+prints one row as JSON. Cycles are the compiler's estimates, which count no gather of rows, and which exist
+for TPUs alone. Nothing is run, unless the machine has a GPU or a TPU: then training steps are timed there,
+too. `--measure NAME` prints their microseconds.
 """
 
 import argparse
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "accelerators.md"
-CONFIGS = "emnist_deeper", "emnist_letternet_s", "emnist_letternet_m", "emnist_vgg5"
+NETWORKS = "deeper", "deeper_tpu", "letternet_s", "letternet_m", "vgg5"
+CONFIGS = tuple(f"emnist_{network}" for network in NETWORKS)
 H100, H100_PRODUCTS = "H100", "H100, resampling by products"
 TRAINING = "v5e:1x1", "v5e:2x4", "v5e:4x4", "v6e:1x1", H100
 PREDICTION = ("v5e:1x1",)
