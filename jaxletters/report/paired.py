@@ -104,7 +104,7 @@ def _pair(first: Tested, second: Tested) -> Pair:
     }
 
 
-HEADING = ("paired tests", "test examples", "only first right", "only second right", "p")
+HEADING = ("right in only one", "examples", "the first", "the second", "p")
 """The columns of a table of pairs."""
 
 
