@@ -61,6 +61,14 @@ def test_a_whole_number_is_no_other_config(tmp_path):
     workdir.check_available(begun(tmp_path, one), other)
 
 
+@pytest.mark.parametrize("inside", [".", "stage1", "fold01/stage1", "seeds/seed0/stage1"])
+def test_a_checkpoint_of_any_part_is_one_of_the_run(tmp_path, inside):
+    (tmp_path / inside / "report").mkdir(parents=True)
+    assert not workdir.has_checkpoints(tmp_path)
+    (tmp_path / inside / "steps" / "7").mkdir(parents=True)
+    assert workdir.has_checkpoints(tmp_path)
+
+
 def test_a_run_without_a_checkpoint_has_nothing_to_lose(tmp_path):
     workdir.write_config(tmp_path, CONFIG)
     other = dataclasses.replace(CONFIG, seed=4)
