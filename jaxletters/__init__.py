@@ -20,6 +20,10 @@ from jaxletters.config.builtin_sources import AlphaDigits as AlphaDigits
 from jaxletters.config.builtin_sources import Emnist as Emnist
 from jaxletters.config.builtin_sources import Mnist as Mnist
 from jaxletters.config.builtin_sources import SketchLetters as SketchLetters
+from jaxletters.config.composition import cross_validated as cross_validated
+from jaxletters.config.composition import grid as grid
+from jaxletters.config.composition import over_seeds as over_seeds
+from jaxletters.config.composition import plain as plain
 from jaxletters.config.hand import Hand as Hand
 from jaxletters.config.models import ConvNetConfig as ConvNetConfig
 from jaxletters.config.models import DeeperConfig as DeeperConfig
@@ -38,10 +42,6 @@ from jaxletters.config.schema import StudyConfig as StudyConfig
 from jaxletters.config.schema import SweepConfig as SweepConfig
 from jaxletters.config.schema import VariationConfig as VariationConfig
 from jaxletters.config.schema import ZeroShotConfig as ZeroShotConfig
-from jaxletters.config.schema import cross_validated as cross_validated
-from jaxletters.config.schema import grid as grid
-from jaxletters.config.schema import over_seeds as over_seeds
-from jaxletters.config.schema import plain as plain
 from jaxletters.config.slots import Augmentation as Augmentation
 from jaxletters.config.slots import DatasetInfo as DatasetInfo
 from jaxletters.config.slots import Loss as Loss

@@ -1,8 +1,7 @@
 """The schema of an experiment: a run, a cross-validation, seeds, a sweep, a zero-shot test or a study."""
 
 import dataclasses
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import SketchLetters
@@ -24,7 +23,7 @@ from jaxletters.config.training import (
     OptimizerConfig,
     TrainingConfig,
 )
-from jaxletters.core.errors import UserError, did_you_mean
+from jaxletters.core.errors import did_you_mean
 
 BUDGETS = ("full", "quick")
 TEST_ON = ("test", "validation")
@@ -227,7 +226,7 @@ class ZeroShotConfig(Part):
     """A test of a finished run's network on another dataset, without training.
 
     Attributes:
-        seed: the seed of the folds, as in a CrossvalConfig.
+        seed: the seed of the folds, made as those of a CrossvalConfig with this seed.
         folds: the number of folds, made as in cross-validation, with an accuracy for each.
         dataset: the dataset; its test split is used, or all of it if it has no test split.
         base: the finished run.
@@ -279,55 +278,3 @@ class StudyConfig(Part):
 
 Experiment = Config | ZeroShotConfig | StudyConfig
 """What a config file may describe; a CrossvalConfig, a SeedsConfig and a SweepConfig are Configs, too."""
-
-
-def cross_validated(config: Config, folds: int) -> CrossvalConfig:
-    """Returns the cross-validation of a run on its whole dataset.
-
-    Raises:
-        UserError: the config is of another kind of experiment.
-    """
-    _check_single(config)
-    split = dataclasses.replace(config.split, test_share=0.0)
-    return CrossvalConfig(**vars(dataclasses.replace(config, split=split)), folds=folds)
-
-
-def over_seeds(config: Config, seeds: int) -> SeedsConfig:
-    """Returns the experiment of a run under several seeds.
-
-    Raises:
-        UserError: the config is of another kind of experiment.
-    """
-    _check_single(config)
-    return SeedsConfig(**vars(config), seeds=seeds)
-
-
-def _check_single(config: Config) -> None:
-    if type(config) is not Config:
-        raise UserError(
-            f"expected the Config of a single run, found a {type(config).__name__}; jl.plain returns it"
-        )
-
-
-def plain(config: Config) -> Config:
-    """Returns the Config of the single run in a CrossvalConfig, SeedsConfig or SweepConfig."""
-    return Config(**{f.name: getattr(config, f.name) for f in dataclasses.fields(Config)})
-
-
-def grid(technique: str, settings: Mapping[str, Sequence[object]]) -> tuple[VariationConfig, ...]:
-    """Returns the variations of a grid: every combination of one value for each of the settings.
-
-    The variations of a single setting are named by their values alone.
-    """
-    pairs = [[(key, value) for value in values] for key, values in settings.items()]
-    return tuple(
-        VariationConfig(
-            technique=technique,
-            name=" ".join(
-                f"{key.rpartition('.')[2]}={value}" if len(settings) > 1 else str(value)
-                for key, value in combination
-            ),
-            overrides=tuple(f"{key}={value}" for key, value in combination),
-        )
-        for combination in itertools.product(*pairs)
-    )

@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import cast
 
-from jaxletters.config import schema
+from jaxletters.config import composition
 from jaxletters.config.schema import Config, SeedsConfig
 from jaxletters.data import selection
 from jaxletters.data.datasets import DatasetSplits
@@ -76,7 +76,7 @@ def runs_of(config: SeedsConfig) -> dict[str, Config]:
     # All use the examples of the first, or an example that one is trained on could test another.
     seed = selection.seed_of(config.split, config.seed)
     one = dataclasses.replace(
-        schema.plain(config), split=dataclasses.replace(config.split, seed=seed)
+        composition.plain(config), split=dataclasses.replace(config.split, seed=seed)
     )
     numbers = range(config.seed, config.seed + config.seeds)
     return {f"seed{n}": dataclasses.replace(one, seed=n) for n in numbers}

@@ -4,7 +4,7 @@ import functools
 import re
 from pathlib import Path
 
-from jaxletters.config import fingerprints, overrides, schema, validation
+from jaxletters.config import composition, fingerprints, overrides, validation
 from jaxletters.config.schema import Config, SweepConfig, VariationConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets, selection
@@ -107,7 +107,7 @@ def trials(config: SweepConfig, check: bool = True) -> list[Trial]:
     Raises:
         UserError: a problem of any of the configs.
     """
-    baseline = schema.plain(config)
+    baseline = composition.plain(config)
     mesh = sharding.data_mesh()
     planned: list[Trial] = []
     for i, variation in enumerate((_BASELINE, *config.variations)):

@@ -4,7 +4,6 @@ import json
 import pytest
 import tiny
 
-from jaxletters.config import schema as schema
 from jaxletters.config import serialization as configured
 from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import Mnist
@@ -60,22 +59,6 @@ def test_stages_have_keys_of_their_own():
     assert (
         configured.from_dict(json.loads(json.dumps(configured.to_dict(config))), config) == config
     )
-
-
-def test_a_grid_has_every_combination():
-    found = schema.grid("both", {"seed": (0, 1), "optimizer.learning_rate": (0.1, 0.2)})
-    assert [v.overrides for v in found] == [
-        (f"seed={seed}", f"optimizer.learning_rate={rate}")
-        for seed in (0, 1)
-        for rate in (0.1, 0.2)
-    ]
-    assert found[1].name == "seed=0 learning_rate=0.2"
-
-
-def test_a_grid_of_one_setting_is_named_by_its_values():
-    found = schema.grid("dropout", {"model.dropout": (0.25, 0.5)})
-    assert [v.name for v in found] == ["0.25", "0.5"]
-    assert [v.overrides for v in found] == [("model.dropout=0.25",), ("model.dropout=0.5",)]
 
 
 def test_configs_cannot_be_changed_in_place():
