@@ -26,6 +26,23 @@ def finish(workdir: Path, *overrides: str, **options: int) -> list[tuple[int, st
     return ends
 
 
+def start_scripts(text: str, count: int) -> list[subprocess.Popen[str]]:
+    """Starts a Python program in several processes, each with its description as the argument."""
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"localhost:{free.getsockname()[1]}"
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", text, f"{i}/{count}@{address}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=runs.ROOT,
+        )
+        for i in range(1, count + 1)
+    ]
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The run folder of one process with two devices."""
@@ -186,20 +203,7 @@ sys.exit(command_line.exit_code(lambda: processes.join(sys.argv[1], owns_process
 
 
 def test_a_process_lost_while_joining_is_one_line_for_the_others():
-    with socket.create_server(("localhost", 0)) as free:
-        address = f"localhost:{free.getsockname()[1]}"
-    team = [
-        subprocess.Popen(
-            [sys.executable, "-c", LOST_WHILE_JOINING, f"{i}/2@{address}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=runs.ROOT,
-        )
-        for i in (1, 2)
-    ]
-    first, second = team
+    first, second = start_scripts(LOST_WHILE_JOINING, 2)
     second.communicate()
     # Ends its standard input, for which it waits.
     output, errors = first.communicate()
@@ -249,19 +253,7 @@ except ZeroDivisionError:
 
 
 def test_an_error_of_the_program_ends_all_with_a_line():
-    with socket.create_server(("localhost", 0)) as free:
-        address = f"localhost:{free.getsockname()[1]}"
-    team = [
-        subprocess.Popen(
-            [sys.executable, "-c", FAILING, f"{i}/3@{address}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=runs.ROOT,
-        )
-        for i in (1, 2, 3)
-    ]
-    ends = runs.end_team(team)
+    ends = runs.end_team(start_scripts(FAILING, 3))
     assert ends[0][:2] == (1, "raised\n"), ends
     for code, output, errors in ends[1:]:
         assert (code, output) == (1, "")

@@ -14,7 +14,7 @@ from jaxletters.evaluation.result import Result, SeedsFacts, Spread, TrainResult
 from jaxletters.experiments import base, claims, terminal, train
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.models import ensembles
-from jaxletters.runs import consistency, data_description, restore, snapshot, workdir
+from jaxletters.runs import data_description, restore, snapshot
 from jaxletters.runtime import sharding
 
 SCORES = (
@@ -41,7 +41,7 @@ def run(config: SeedsConfig, folder: Path) -> Result:
     mesh = sharding.data_mesh()
     folder = folder.absolute()
     if (result := claims.earlier_result(config, folder, mesh.size)) is not None:
-        _check_members(config, folder)
+        train.check_finished({folder / name: one for name, one in runs_of(config).items()})
         return result
     splits = DatasetSplits(config.dataset)
     train.check(config, splits.info)
@@ -80,14 +80,6 @@ def runs_of(config: SeedsConfig) -> dict[str, Config]:
     )
     numbers = range(config.seed, config.seed + config.seeds)
     return {f"seed{n}": dataclasses.replace(one, seed=n) for n in numbers}
-
-
-def _check_members(config: SeedsConfig, folder: Path) -> None:
-    """Raises a UserError if a config, the data or a base changed since a run finished."""
-    describe_data = functools.cache(data_description.describe_current)
-    for name, one in runs_of(config).items():
-        if workdir.result(folder / name) is not None:
-            consistency.check_finished(folder / name, one, base.current(one.base), describe_data)
 
 
 def _facts(runs: list[TrainResult], weights: str) -> SeedsFacts:

@@ -9,7 +9,7 @@ from jaxletters.config.schema import Config, SweepConfig, VariationConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets, selection
 from jaxletters.evaluation.result import Result
-from jaxletters.experiments import base, results, terminal, train
+from jaxletters.experiments import results, terminal, train
 from jaxletters.report import reports
 from jaxletters.report.comparison import Row
 from jaxletters.runs import consistency, data_description, manifest, workdir
@@ -67,11 +67,7 @@ def run(config: SweepConfig, folder: Path) -> Result:
 def _check_finished(config: SweepConfig, folder: Path, planned: list[Trial]) -> None:
     """Raises a UserError if a config, the data or a base changed since the sweep finished."""
     consistency.check_finished(folder, config)
-    describe_data = functools.cache(data_description.describe_current)
-    for variation, trial in planned:
-        trial_folder = folder / _folder_name(variation)
-        if workdir.result(trial_folder) is not None:
-            consistency.check_finished(trial_folder, trial, base.current(trial.base), describe_data)
+    train.check_finished({folder / _folder_name(variation): trial for variation, trial in planned})
 
 
 def _run_all(planned: list[Trial], folder: Path) -> list[Row]:

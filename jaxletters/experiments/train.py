@@ -1,6 +1,7 @@
 """Training on one dataset, one test, one report: the experiment that all others are composed of."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +19,7 @@ from jaxletters.experiments import base, claims, fitting, results, terminal
 from jaxletters.experiments.base import Base
 from jaxletters.experiments.fitting import Fitted, Transfer
 from jaxletters.models import summary
-from jaxletters.runs import calibrations, consistency, seen_images, workdir
+from jaxletters.runs import calibrations, consistency, data_description, seen_images, workdir
 from jaxletters.runs.data_description import DataDescription
 from jaxletters.runs.manifest import TrainedOn
 from jaxletters.runtime import console, sharding
@@ -68,6 +69,21 @@ def run(
     else:
         terminal.show(result, folder)
     return result
+
+
+def check_finished(runs: Mapping[Path, Config]) -> None:
+    """Compares those of several runs that are finished with their configs, data and bases as they are now.
+
+    Args:
+        runs: the configs by run folder.
+
+    Raises:
+        UserError: something changed since a run finished.
+    """
+    describe_data = functools.cache(data_description.describe_current)
+    for folder, config in runs.items():
+        if workdir.result(folder) is not None:
+            consistency.check_finished(folder, config, base.current(config.base), describe_data)
 
 
 def run_unless_finished(
