@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jax.sharding import Mesh
 
     from jaxletters.core.types import Dataset
-    from jaxletters.training.train_step import Task
+    from jaxletters.training.task import Task
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "accelerators.md"

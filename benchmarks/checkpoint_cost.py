@@ -34,6 +34,7 @@ from jaxletters.runs.snapshot import Snapshot  # noqa: E402
 from jaxletters.runtime import sharding  # noqa: E402
 from jaxletters.training import optimizers, train_step  # noqa: E402
 from jaxletters.training.device_examples import Examples  # noqa: E402
+from jaxletters.training.task import Task  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "checkpoint_cost.md"
@@ -41,11 +42,11 @@ _ROUNDS = 12
 _STEPS = 24
 
 
-def task_of(config: Config) -> train_step.Task:
+def task_of(config: Config) -> Task:
     """Returns the training task of a config."""
     info = config.dataset.info()
     classes, shape = len(info.class_names), info.image_shape
-    return train_step.Task(
+    return Task(
         model=networks.build(config.model, classes, shape),
         optimizer=optimizers.build(config.optimizer, 10**6),
         loss=config.loss,
@@ -57,7 +58,7 @@ def task_of(config: Config) -> train_step.Task:
     )
 
 
-def snapshot(task: train_step.Task) -> Snapshot:
+def snapshot(task: Task) -> Snapshot:
     """Returns the state before the first step."""
     state = train_step.init_state(task)
     best = jax.tree.map(jax.numpy.copy, train_step.eval_variables(state))
@@ -65,7 +66,7 @@ def snapshot(task: train_step.Task) -> Snapshot:
 
 
 def train(
-    task: train_step.Task, begin: Snapshot, examples: Examples, checkpoints: Checkpoints | None
+    task: Task, begin: Snapshot, examples: Examples, checkpoints: Checkpoints | None
 ) -> tuple[Snapshot, float]:
     """Takes some steps, after a save if `checkpoints` is given; returns the new state and the seconds."""
     started = time.perf_counter()

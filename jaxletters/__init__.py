@@ -56,6 +56,8 @@ from jaxletters.config.sources import ImageFolder as ImageFolder
 from jaxletters.config.sources import Joined as Joined
 from jaxletters.config.sources import Tfds as Tfds
 from jaxletters.config.training import CheckpointConfig as CheckpointConfig
+from jaxletters.config.training import Distillation as Distillation
+from jaxletters.config.training import FinishedRun as FinishedRun
 from jaxletters.config.training import LossConfig as LossConfig
 from jaxletters.config.training import OptimizerConfig as OptimizerConfig
 from jaxletters.config.training import ReturningConfig as ReturningConfig

@@ -93,7 +93,7 @@ def test_the_foot_of_a_table_names_each_stack_and_the_first_and_last_day(tmp_pat
         os.utime(result, (noon, noon))
         if name != "b/fold":
             about = {"cpus": 2, "versions": {"python": python, **versions}}
-            found = manifest.Manifest("", None, None, [], "", about, [], [])
+            found = manifest.Manifest("", None, {}, [], "", about, [], [])
             content = {"schema": 2, **found._asdict()}
             (tmp_path / name / "manifest.json").write_text(json.dumps(content))
             (tmp_path / name / "config.json").touch()

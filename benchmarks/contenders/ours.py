@@ -16,6 +16,7 @@ from jaxletters.models import networks as models
 from jaxletters.runtime import sharding, xla
 from jaxletters.training import optimizers, train_step
 from jaxletters.training.device_examples import Examples
+from jaxletters.training.task import Task
 
 
 class Jaxletters:
@@ -26,7 +27,7 @@ class Jaxletters:
         _, config = networks.NETWORKS[options.network]
         mesh = sharding.data_mesh()
         images, labels = networks.examples(options.batch)
-        self._task = train_step.Task(
+        self._task = Task(
             model=models.build(config, networks.CLASSES, (networks.EDGE, networks.EDGE)),
             optimizer=optimizers.build(
                 OptimizerConfig(name="adam", learning_rate=networks.LEARNING_RATE), total_steps=1

@@ -19,6 +19,7 @@ from jaxletters.config.slots import (
 from jaxletters.config.training import (
     MONITORS,
     CheckpointConfig,
+    FinishedRun,
     LossConfig,
     OptimizerConfig,
     TrainingConfig,
@@ -63,18 +64,14 @@ class Split(Part):
 
 
 @dataclasses.dataclass(frozen=True)
-class BaseConfig(Part):
-    """A finished run that provides the initial weights of another run.
+class BaseConfig(FinishedRun):
+    """A finished run that provides the initial weights of another run; without one they are random.
 
     Attributes:
-        config: the config file of the finished run; empty for random initial weights.
-        workdir: its run folder; empty for `checkpoints/<config's name>`.
         take: a regular expression: arrays are taken if it matches the beginning of their path, such as
             "stage1_conv1/kernel".
     """
 
-    config: str = ""
-    workdir: str = setting("", in_fingerprint=False)
     take: str = setting(".*", regex=True)
 
 

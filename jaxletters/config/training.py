@@ -48,6 +48,44 @@ class LossConfig(Loss):
 
 
 @dataclasses.dataclass(frozen=True)
+class FinishedRun(Part):
+    """A finished run that another one uses.
+
+    Attributes:
+        config: the config file of the finished run; empty for no run.
+        workdir: its run folder; empty for `checkpoints/<config's name>`.
+    """
+
+    config: str = ""
+    workdir: str = setting("", in_fingerprint=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Distillation(LossConfig):
+    """Cross-entropy with the labels and with the probabilities of a teacher.
+
+    The teacher predicts each training image as the student sees it, after augmentation. Both sides of the
+    second cross-entropy have their logits divided by a temperature, and its gradient is multiplied by the
+    square of the temperature (Hinton et al., Distilling the Knowledge in a Neural Network, 2015).
+
+    Attributes:
+        teacher: a finished run of one network, or of several under different seeds. It must read the same
+            images and classes, and must not have been trained on the student's validation or test examples.
+        temperature: above 1 to give more weight to the classes that the teacher finds improbable.
+        share: of the teacher in the loss; the label has the rest.
+    """
+
+    teacher: FinishedRun = FinishedRun()
+    temperature: float = setting(1.0, low=0.01, high=100)
+    share: float = setting(0.5, low=0, high=1)
+
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        if not self.teacher.config:
+            yield "teacher.config: expected the config file of a finished run, found no file; name one"
+
+
+@dataclasses.dataclass(frozen=True)
 class ScheduleConfig(Schedule):
     """A learning rate schedule.
 

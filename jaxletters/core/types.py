@@ -67,10 +67,17 @@ class Dataset(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The input of one training step: float32 images `[b, h, w]` in [0, 1] and int32 labels `[b]`."""
+    """The input of one training step.
+
+    Attributes:
+        images: float32 `[b, h, w]` or `[b, h, w, 3]` in [0, 1].
+        labels: int32 `[b]`.
+        teacher_logits: float32 `[b, classes]`; None without a teacher.
+    """
 
     images: jax.Array
     labels: jax.Array
+    teacher_logits: jax.Array | None = None
 
 
 class Variables(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, Int32
 
-from jaxletters.config.training import LossConfig
+from jaxletters.config.training import Distillation, LossConfig
 from jaxletters.core.arrays import Labels
 from jaxletters.core.types import Tree
 from jaxletters.models.params import is_kernel
@@ -27,6 +27,26 @@ def cross_entropy(
     """
     targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), label_smoothing)
     return optax.softmax_cross_entropy(logits, targets)
+
+
+def distillation(
+    loss: Float[jax.Array, " b"],
+    logits: Float[jax.Array, "b classes"],
+    teacher_logits: Float[jax.Array, "b classes"],
+    config: Distillation,
+) -> Float[jax.Array, " b"]:
+    """Returns each example's loss with the share of the teacher.
+
+    Args:
+        loss: of each example, from its label.
+        logits: the student's.
+        teacher_logits: the teacher's, constants; -inf excludes a class.
+        config: the temperature and the share.
+    """
+    targets = jax.nn.softmax(teacher_logits / config.temperature)
+    from_teacher = optax.softmax_cross_entropy(logits / config.temperature, targets)
+    # The square makes the gradient about equally large at every temperature.
+    return (1 - config.share) * loss + config.share * config.temperature**2 * from_teacher
 
 
 def prior(labels: Labels, classes: int) -> tuple[float, ...]:

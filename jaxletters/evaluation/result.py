@@ -67,7 +67,7 @@ class FoldScores(TypedDict):
 
 
 class BaseRun(TypedDict):
-    """Identifies the finished run that an experiment starts from."""
+    """Identifies a finished run that another depends on."""
 
     folder: str
     fingerprint: str
@@ -102,6 +102,7 @@ class TrainingFacts(TypedDict):
     non_letter: NotRequired[int | None]
     unused: NotRequired[list[int]]
     base: NotRequired[InitialWeights]
+    teacher: NotRequired[BaseRun]
 
 
 class FoldFacts(TrainingFacts):
@@ -190,6 +191,7 @@ class CrossvalFacts(FoldScores):
     steps: int
     training_seconds: float
     base: InitialWeights | None
+    teacher: BaseRun | None
     test_split_reads: int
 
 

@@ -1,4 +1,4 @@
-"""The claim of a run folder: its manifest records the config, the data and the base of an experiment."""
+"""The claim of a run folder: its manifest records the config, the data and the origins of an experiment."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,8 @@ from jaxletters.config import validation
 from jaxletters.config.schema import Config, ZeroShotConfig
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation.result import Result
-from jaxletters.experiments import base, terminal
-from jaxletters.experiments.base import Base
+from jaxletters.experiments import origins, terminal
+from jaxletters.experiments.origins import Origin
 from jaxletters.runs import consistency, data_description, workdir
 from jaxletters.runs.data_description import DataDescription
 from jaxletters.runs.manifest import TrainedOn
@@ -24,13 +24,13 @@ def earlier_result(
     """Checks the settings; returns and shows the result if the experiment finished earlier, else None.
 
     Raises:
-        UserError: a setting is wrong, the folder contains another run, or the data or the base changed since.
+        UserError: a setting is wrong, the folder contains another run, or the data or an origin changed.
     """
     validation.check(config, device_count)
     workdir.check_available(folder, config)
     result = workdir.result(folder)
     if result is not None:
-        consistency.check_finished(folder, config, base.current(config.base))
+        consistency.check_finished(folder, config, origins.current(config))
         terminal.show(result, folder, terminal.EARLIER)
     return result
 
@@ -56,7 +56,7 @@ def claim_folder(
     config: Config | ZeroShotConfig,
     folder: Path,
     data: DataDescription,
-    origin: Base | None,
+    depends_on: Sequence[Origin] = (),
     trained_on: Sequence[TrainedOn] = (),
     seen: SeenImages | None = None,
 ) -> None:
@@ -66,13 +66,16 @@ def claim_folder(
         config: the experiment.
         folder: the run folder.
         data: from `describe_data`.
-        origin: the base, if there is one.
-        trained_on: the datasets that the run trains on, besides those of its base.
+        depends_on: the finished runs that its weights depend on.
+        trained_on: the datasets that the run trains on, besides those of its origins.
         seen: the images that the weights of the run will depend on; None if it leaves no weights.
 
     Raises:
         UserError: the run started with other data.
     """
-    all_trained_on = [*(origin.trained_on if origin else ()), *trained_on]
-    identity = origin.identity if origin else None
-    consistency.start_run(folder, config, console.notice, data, identity, all_trained_on, seen)
+    learned = [one for origin in depends_on for one in origin.trained_on]
+    all_trained_on = [one for i, one in enumerate(learned) if one not in learned[:i]]
+    identities = {origin.setting: origin.identity for origin in depends_on}
+    consistency.start_run(
+        folder, config, console.notice, data, identities, [*all_trained_on, *trained_on], seen
+    )

@@ -14,8 +14,9 @@ from jaxletters.data import datasets, selection, stratified
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation import analysis, inference, metrics
 from jaxletters.evaluation.result import CrossvalFacts, FoldFacts, Result
-from jaxletters.experiments import base, claims, fitting, results, terminal
-from jaxletters.experiments.fitting import Fitted, Transfer
+from jaxletters.experiments import claims, fitting, origins, results, terminal, transfer
+from jaxletters.experiments.fitting import Fitted
+from jaxletters.experiments.transfer import Origins
 from jaxletters.models import summary
 from jaxletters.runs import workdir
 from jaxletters.runtime import console, sharding
@@ -45,25 +46,22 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
         return result
     splits = DatasetSplits(config.dataset)
     layers = fitting.check(config, splits.info)
-    transfer = fitting.load_base(config, splits.info, folder)
+    taken = transfer.load(config, splits.info, folder, mesh)
     pool = selection.training_pool(splits, config.split, config.seed)
     dataset = splits.take(pool)
     seed = selection.seed_of(config.split, config.seed)
     fold_of = stratified.folds(dataset.labels, config.folds, seed)
-    origin = transfer.base if transfer else None
-    if origin:
-        base.check_unseen(origin, "test", splits.hashes(pool))
+    for origin in taken.runs:
+        origins.check_unseen(origin, "test", splits.hashes(pool))
     data = claims.describe_data(config, splits, (splits.hashes(pool), fold_of))
-    claims.claim_folder(config, folder, data, origin)
+    claims.claim_folder(config, folder, data, taken.runs)
     console.print_table_with_total(*summary.table(layers))
     logits = np.empty((len(dataset.labels), len(dataset.class_names)), np.float32)
     folds: list[FoldFacts] = []
     for fold in range(config.folds):
         is_tested = fold_of == fold
         fold_folder = folder / f"fold{fold + 1:02}"
-        logits[is_tested], facts = _run_fold(
-            config, transfer, dataset, is_tested, fold_folder, mesh
-        )
+        logits[is_tested], facts = _run_fold(config, taken, dataset, is_tested, fold_folder, mesh)
         folds.append(facts)
     result = results.write(config, folder, _facts(folds), [], dataset, dataset, logits)
     terminal.show(result, folder)
@@ -72,7 +70,7 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
 
 def _run_fold(
     config: CrossvalConfig,
-    transfer: Transfer | None,
+    taken: Origins,
     dataset: Dataset,
     is_tested: np.ndarray,
     folder: Path,
@@ -82,7 +80,7 @@ def _run_fold(
 
     Args:
         config: the experiment.
-        transfer: the initial weights; None to draw them.
+        taken: its initial weights and its teacher, if there are any.
         dataset: the examples of all folds.
         is_tested: bool `[n]`, true for the examples of this fold.
         folder: of this fold.
@@ -103,7 +101,7 @@ def _run_fold(
     seed = selection.seed_of(config.split, config.seed)
     training, held_out = stratified.hold_out(others.labels, config.split.validation_per_class, seed)
     train, validation = datasets.take(others, training), datasets.take(others, held_out)
-    fitted = fitting.fit(config, transfer, train, validation, folder, mesh, brief=True)
+    fitted = fitting.fit(config, taken, train, validation, folder, mesh, brief=True)
     logits, facts = _test(fitted, datasets.take(dataset, np.flatnonzero(is_tested)), folder)
     content = io.BytesIO()
     np.save(content, logits)
@@ -140,6 +138,7 @@ def _facts(folds: list[FoldFacts]) -> CrossvalFacts:
         "training_seconds": sum(fold["training_seconds"] for fold in folds),
         **analysis.fold_scores([fold["right"] / fold["examples"] for fold in folds]),
         "base": folds[0].get("base"),
+        "teacher": folds[0].get("teacher"),
         # Each fold has its own test examples.
         "test_split_reads": max(fold["test_split_reads"] for fold in folds),
     }

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -16,18 +16,18 @@ from jaxletters.core import rng
 from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset, Model, Variables
 from jaxletters.evaluation import losses
-from jaxletters.evaluation.result import InitialWeights, TrainingFacts
-from jaxletters.experiments import augmentations, base, user_parts
-from jaxletters.experiments.base import Base
+from jaxletters.evaluation.result import TrainingFacts
+from jaxletters.experiments import augmentations, user_parts
+from jaxletters.experiments.transfer import Origins
 from jaxletters.models import networks, summary
 from jaxletters.models.params import trainable_mask
 from jaxletters.runs import journal
 from jaxletters.runs.journal import Record
 from jaxletters.runs.snapshot import Snapshot, digest
-from jaxletters.runtime import console, xla
-from jaxletters.training import loop, optimizers, pretrained, recorder
+from jaxletters.runtime import console
+from jaxletters.training import loop, optimizers, recorder
 from jaxletters.training.plan import Plan
-from jaxletters.training.train_step import Task
+from jaxletters.training.task import Task
 
 
 class Fitted(NamedTuple):
@@ -97,54 +97,9 @@ def _stage_config(config: Config, stage: StageConfig) -> Config:
     return dataclasses.replace(config, optimizer=stage.optimizer, training=training)
 
 
-class Transfer(NamedTuple):
-    """Initial weights that come from a finished run, or from a bundle.
-
-    Attributes:
-        variables: the initial weights.
-        base: the run that they come from; None if they come from a bundle.
-        facts: the part of the result that describes the base.
-        used: labels that the weights know from other examples than those of the run.
-    """
-
-    variables: Variables
-    base: Base | None
-    facts: InitialWeights
-    used: frozenset[int] = frozenset()
-
-
-def load_base(config: Config, info: DatasetInfo, folder: Path) -> Transfer | None:
-    """Returns the initial weights of a run that has a base; None if its weights are drawn at random.
-
-    Args:
-        config: the run.
-        info: describes its dataset.
-        folder: its run folder.
-
-    Raises:
-        UserError: the base does not exist, is not the base that the run started with, or does not fit.
-    """
-    if not config.base.config:
-        return None
-    origin = base.load(config.base, folder)
-    model = networks.build(config.model, len(info.class_names), info.image_shape)
-    init = jax.jit(model.init, compiler_options=xla.one_time_options())
-    initial = cast(Variables, init(rng.key(config.seed, rng.Stream.INIT)))
-    variables, report = pretrained.transfer(initial, origin.run.variables, config.base.take)
-    for line in pretrained.report_lines(report):
-        console.notice(line)
-    facts: InitialWeights = {
-        **origin.identity,
-        "taken": report.taken,
-        "new": report.new,
-        "left": report.left,
-    }
-    return Transfer(variables, origin, facts)
-
-
 def fit(
     config: Config,
-    transfer: Transfer | None,
+    origins: Origins,
     train: Dataset,
     held_out: Dataset,
     folder: Path,
@@ -155,7 +110,7 @@ def fit(
 
     Args:
         config: the run.
-        transfer: the initial weights; None to draw them.
+        origins: its initial weights and its teacher, if there are any.
         train: the training examples.
         held_out: the validation examples; may be empty.
         folder: the run folder; without stages, the checkpoints lie in the folder itself.
@@ -166,6 +121,7 @@ def fit(
         UserError: there are checkpoints, but all are damaged.
         Interrupted: a signal asked to stop; the same call continues the training.
     """
+    transfer = origins.transfer
     variables = transfer.variables if transfer else None
     history, stages = list[Record](), list[_StageFacts]()
     for i, stage in enumerate(stages_of(config)):
@@ -174,7 +130,7 @@ def fit(
             console.notice(f"Stage {i + 1} of {len(config.stages)}: trains {stage.trainable}")
         stage_config = _stage_config(config, stage)
         plan = Plan.of(stage_config, len(train.labels))
-        task = make_task(config, stage, i, plan, mesh, train)
+        task = make_task(config, stage, i, plan, mesh, train)._replace(teacher=origins.teacher)
         snapshot = loop.fit(
             stage_config, task, plan, train, held_out, stage_folder, variables, brief
         )
@@ -189,6 +145,8 @@ def fit(
     facts["unused"] = sorted(absent - transfer.used if transfer else absent)
     if transfer:
         facts["base"] = transfer.facts
+    if origins.teacher:
+        facts["teacher"] = origins.runs[-1].identity
     return Fitted(model, variables, mesh, history, facts)
 
 

@@ -11,7 +11,7 @@ from jaxletters.config.schema import Config, SeedsConfig
 from jaxletters.data import selection
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation.result import Result, SeedsFacts, Spread, TrainResult
-from jaxletters.experiments import base, claims, terminal, train
+from jaxletters.experiments import claims, origins, terminal, train
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.models import ensembles
 from jaxletters.runs import data_description, restore, snapshot
@@ -45,9 +45,9 @@ def run(config: SeedsConfig, folder: Path) -> Result:
         return result
     splits = DatasetSplits(config.dataset)
     train.check(config, splits.info)
-    origin = base.load(config.base, folder) if config.base.config else None
+    named = [origins.load(config, setting, folder) for setting in origins.named_in(config)]
     parts = selection.train_and_validation(splits, config.split, config.seed)
-    train.claim_folder(config, origin, splits, parts, folder)
+    train.claim_folder(config, [one for one in named if one], splits, parts, folder)
     planned = runs_of(config)
     describe_data = functools.cache(data_description.describe_current)
     for i, (name, one) in enumerate(planned.items(), 1):

@@ -1,4 +1,4 @@
-"""Study: several experiments and their bases, and one table of all results."""
+"""Study: several experiments with those they depend on, and one table of all results."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
 from jaxletters.data import selection
 from jaxletters.evaluation.result import Result
-from jaxletters.experiments import base, results, terminal
+from jaxletters.experiments import origins, results, terminal
 from jaxletters.report import comparison, reports
 from jaxletters.report.comparison import Row
 from jaxletters.runs import consistency, data_description, manifest, workdir
@@ -119,20 +119,20 @@ def _check(file: str, experiment: Single, folder: Path, check_one: Check) -> Non
 def _run_all(
     config: StudyConfig, experiments: dict[str, Single], root: Path, run_one: Run
 ) -> dict[str, Result]:
-    """Returns the results of all experiments and of their bases, by config file."""
+    """Returns the results of all experiments and of their origins, by config file."""
     result_of: dict[str, Result] = {}
     describe_data = functools.cache(data_description.describe_current)
 
-    def run_after_base(file: str) -> None:
+    def run_after_origins(file: str) -> None:
         if file in result_of:
             return
         experiment = experiments[file]
-        if experiment.base.config:
-            run_after_base(experiment.base.config)
+        for origin in origins.named_in(experiment).values():
+            run_after_origins(origin.config)
         folder = _folder_of(file, root)
         if result := workdir.matching_result(folder, experiment):
-            identity = base.current(experiment.base)
-            consistency.check_finished(folder, experiment, identity, describe_data)
+            current = origins.current(experiment)
+            consistency.check_finished(folder, experiment, current, describe_data)
             console.notice(f"{file}: finished earlier")
             result_of[file] = result
         else:
@@ -140,7 +140,7 @@ def _run_all(
             result_of[file] = run_one(experiment, folder)
 
     for entry in config.experiments:
-        run_after_base(entry.file)
+        run_after_origins(entry.file)
     return result_of
 
 
@@ -149,27 +149,28 @@ def _folder_of(file: str, root: Path) -> Path:
 
 
 def _load_all(config: StudyConfig, root: Path) -> dict[str, Single]:
-    """Returns the experiments and their bases by config file, each base before its experiments."""
+    """Returns the experiments and their origins by config file, each origin before its experiments."""
     experiments: dict[str, Single] = {}
 
-    def add(file: str, dependents: tuple[str, ...]) -> None:
+    def add(file: str, dependents: tuple[str, ...], setting: str = "") -> None:
         if file in dependents:
             members = dependents[dependents.index(file) :]
-            circle = " starts from ".join((*members, file))
+            circle = " depends on ".join((*members, file))
             raise UserError(
-                f"{file}: expected a base that can be trained first, found a circle: {circle}; "
-                "change base.config in one of them"
+                f"{file}: expected a run that can be trained first, found a circle: {circle}; change "
+                f"{setting}.config in one of them"
             )
         if file in experiments:
             return
         experiment = _load(file, config, root)
-        if dependents and type(experiment) is not Config:
-            raise UserError(
-                f"{file}: expected the run of one network as the base of {dependents[-1]}, found a "
-                f"{type(experiment).__name__}; change base.config there"
-            )
-        if experiment.base.config:
-            add(experiment.base.config, (*dependents, file))
+        for name, origin in origins.named_in(experiment).items():
+            add(origin.config, (*dependents, file), name)
+            kind = type(experiments[origin.config])
+            if kind not in origins.accepted(experiment, name):
+                raise UserError(
+                    f"{origin.config}: expected the run of one network as the {name} of {file}, found a "
+                    f"{kind.__name__}; change {name}.config there"
+                )
         experiments[file] = experiment
 
     for entry in config.experiments:
@@ -186,11 +187,7 @@ def _load(file: str, config: StudyConfig, root: Path) -> Single:
         )
     if config.budget == "quick":
         experiment = _shorten(experiment)
-    if experiment.base.config:
-        folder = _folder_of(experiment.base.config, root)
-        base_config = dataclasses.replace(experiment.base, workdir=str(folder))
-        experiment = dataclasses.replace(experiment, base=base_config)
-    return experiment
+    return origins.relocated(experiment, lambda file: _folder_of(file, root))
 
 
 def _shorten(experiment: Single) -> Single:

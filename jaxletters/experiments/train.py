@@ -15,9 +15,10 @@ from jaxletters.data.datasets import DatasetSplits, Subset
 from jaxletters.evaluation import conformal, inference, metrics
 from jaxletters.evaluation.conformal import Calibration
 from jaxletters.evaluation.result import SeedsFacts, SingleResult, TrainFacts, TrainResult
-from jaxletters.experiments import base, claims, fitting, results, terminal
-from jaxletters.experiments.base import Base
-from jaxletters.experiments.fitting import Fitted, Transfer
+from jaxletters.experiments import claims, fitting, origins, results, terminal, transfer
+from jaxletters.experiments.fitting import Fitted
+from jaxletters.experiments.origins import Origin
+from jaxletters.experiments.transfer import Transfer
 from jaxletters.models import summary
 from jaxletters.runs import calibrations, consistency, data_description, seen_images, workdir
 from jaxletters.runs.data_description import DataDescription
@@ -52,14 +53,14 @@ def run(
         return cast(TrainResult, earlier)
     splits = DatasetSplits(config.dataset)
     layers = check(config, splits.info)
-    transfer = initial or fitting.load_base(config, splits.info, folder)
+    taken = transfer.load(config, splits.info, folder, mesh, initial)
     parts = selection.train_and_validation(splits, config.split, config.seed)
     train, held_out = map(splits.take, parts)
     fitting.check_lengths(config, len(train.labels))
-    claim_folder(config, transfer.base if transfer else None, splits, parts, folder)
+    claim_folder(config, taken.runs, splits, parts, folder)
     if not brief:
         console.print_table_with_total(*summary.table(layers))
-    fitted = fitting.fit(config, transfer, train, held_out, folder, mesh, brief)
+    fitted = fitting.fit(config, taken, train, held_out, folder, mesh, brief)
     facts: TrainFacts = {"experiment": "train", **fitted.facts, "test_split_reads": 0}
     result = cast(
         TrainResult, evaluate_and_report(config, fitted, facts, splits, train, held_out, folder)
@@ -83,7 +84,7 @@ def check_finished(runs: Mapping[Path, Config]) -> None:
     describe_data = functools.cache(data_description.describe_current)
     for folder, config in runs.items():
         if workdir.result(folder) is not None:
-            consistency.check_finished(folder, config, base.current(config.base), describe_data)
+            consistency.check_finished(folder, config, origins.current(config), describe_data)
 
 
 def run_unless_finished(
@@ -101,7 +102,7 @@ def run_unless_finished(
         describe_data: `data_description.describe_current`, perhaps cached.
     """
     if result := cast(TrainResult | None, workdir.matching_result(folder, config)):
-        consistency.check_finished(folder, config, base.current(config.base), describe_data)
+        consistency.check_finished(folder, config, origins.current(config), describe_data)
         console.notice(f"{title}: finished earlier")
         return result
     console.notice(title)
@@ -121,29 +122,31 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
 
 def claim_folder(
     config: Config,
-    origin: Base | None,
+    depends_on: Sequence[Origin],
     splits: DatasetSplits,
     parts: tuple[Subset, Subset],
     folder: Path,
 ) -> None:
-    """Claims the run folder after checks of the base.
+    """Claims the run folder after checks of the finished runs that its weights depend on.
 
     Raises:
-        UserError: the base has seen examples that the run evaluates, or the run started with other data.
+        UserError: one of them has seen examples that the run evaluates, or the run started with other data.
     """
     trained, validated = map(splits.hashes, parts)
     tested = splits.hashes(selection.test(splits, config.split, config.seed))
-    if origin is not None:
-        # A test image that the run itself trains on is a duplicate in the data, not a fault of the base.
-        not_trained = tested[~np.isin(tested, trained, kind="sort")]
+    # A test image that the run itself trains on is a duplicate in the data, not a fault of an origin.
+    not_trained = tested[~np.isin(tested, trained, kind="sort")] if depends_on else tested
+    for origin in depends_on:
         also_validated = config.split.test_on != "validation"
-        base.check_unseen(origin, "test", not_trained, also_validated)
-        base.check_unseen(origin, "validation", validated, also_validated=False)
+        origins.check_unseen(origin, "test", not_trained, also_validated)
+        origins.check_unseen(origin, "validation", validated, also_validated=False)
     data = claims.describe_data(config, splits, (trained, validated, tested))
     if config.split.test_on == "validation":
         note = "tested on the validation examples"
         data["note"] = f"{data['note']}, {note}" if data["note"] else note
-    seen = origin.seen if origin else seen_images.NO_IMAGES
+    seen = seen_images.NO_IMAGES
+    for origin in depends_on:
+        seen = seen.union(origin.seen.trained, origin.seen.validated)
     trained_on: TrainedOn = {
         "dataset": data["dataset"],
         "note": data["note"],
@@ -151,7 +154,9 @@ def claim_folder(
         "examples": len(trained),
         "validation_examples": len(validated),
     }
-    claims.claim_folder(config, folder, data, origin, [trained_on], seen.union(trained, validated))
+    claims.claim_folder(
+        config, folder, data, depends_on, [trained_on], seen.union(trained, validated)
+    )
 
 
 def _calibration(fitted: Fitted, train: Dataset, held_out: Dataset) -> Calibration | None:

@@ -14,8 +14,8 @@ from jaxletters.data.datasets import DatasetSplits
 from jaxletters.data.formats import alphabets
 from jaxletters.evaluation import analysis, inference, metrics
 from jaxletters.evaluation.result import Result, ZeroShotFacts
-from jaxletters.experiments import base, claims, results, terminal
-from jaxletters.experiments.base import Base
+from jaxletters.experiments import claims, origins, results, terminal
+from jaxletters.experiments.origins import Origin
 from jaxletters.runs import workdir
 from jaxletters.runs.restore import TrainedRun
 from jaxletters.runtime import sharding
@@ -38,15 +38,16 @@ def run(config: ZeroShotConfig, folder: Path) -> Result:
     folder = folder.absolute()
     if (result := claims.earlier_result(config, folder, mesh.size)) is not None:
         return result
-    origin = base.load(config.base, folder)
+    origin = origins.load(config, origins.BASE, folder)
+    assert origin is not None, "the config was checked"
     splits = DatasetSplits(config.dataset)
     _check_fit(splits.info, origin.run)
     subset = selection.zero_shot_test(splits)
     examples = splits.take(subset)
     _check_classes(examples, origin.run)
-    base.check_unseen(origin, "test", splits.hashes(subset))
+    origins.check_unseen(origin, "test", splits.hashes(subset))
     data = claims.describe_data(config, splits, (splits.hashes(subset),))
-    claims.claim_folder(config, folder, data, origin)
+    claims.claim_folder(config, folder, data, [origin])
     examples = _relabel(examples, origin.run.class_names)
     logits, facts = _test(config, origin, examples, folder, mesh)
     result = results.write(
@@ -57,7 +58,7 @@ def run(config: ZeroShotConfig, folder: Path) -> Result:
 
 
 def _test(
-    config: ZeroShotConfig, origin: Base, examples: Dataset, folder: Path, mesh: Mesh
+    config: ZeroShotConfig, origin: Origin, examples: Dataset, folder: Path, mesh: Mesh
 ) -> tuple[np.ndarray, ZeroShotFacts]:
     """Returns the logits of all examples, and facts about the experiment."""
     reads = workdir.count_test_read(folder)

@@ -22,9 +22,9 @@ from jaxletters.data import datasets, images
 from jaxletters.data.formats.alphabets import CAPITALS
 from jaxletters.data.sources import folder_listing, hand
 from jaxletters.evaluation.result import BaseRun, InitialWeights
-from jaxletters.experiments import base, train
-from jaxletters.experiments.base import Base
-from jaxletters.experiments.fitting import Transfer
+from jaxletters.experiments import origins, train
+from jaxletters.experiments.origins import Origin
+from jaxletters.experiments.transfer import Transfer
 from jaxletters.models import networks
 from jaxletters.models.params import by_name
 from jaxletters.reading import bundle, bundle_card, loader, safetensors
@@ -79,7 +79,7 @@ class _Reader(NamedTuple):
     split: Split | None
     seed: int
     training_images: str
-    run: Base | None
+    run: Origin | None
 
 
 def teach(reader: Path, letters: Path, folder: Path) -> Taught:
@@ -145,7 +145,7 @@ def _check_free(folder: Path) -> None:
 
 def _of_run(folder: Path) -> _Reader:
     """Returns the network of a finished run."""
-    origin = base.of_run(folder)
+    origin = origins.of_run(folder)
     values = load_json(folder / "config.json")
     return _Reader(
         loader.from_run(origin.run),

@@ -1,4 +1,4 @@
-"""Compares a run with its config, data, base and machine: at every start and wherever its result is used."""
+"""Compares a run with its config, data, origins and machine: at its starts and where its result is used."""
 
 import hashlib
 import shlex
@@ -20,6 +20,8 @@ from jaxletters.runtime import environment
 from jaxletters.runtime.files import load_json
 
 _DIGITS = 12
+NO_ORIGINS: Mapping[str, BaseRun] = {}
+"""Those of a run that depends on no other run."""
 
 
 def start_run(
@@ -27,7 +29,7 @@ def start_run(
     config: Experiment,
     notice: Callable[[str], None],
     data: DataDescription | None = None,
-    base: BaseRun | None = None,
+    origins: Mapping[str, BaseRun] = NO_ORIGINS,
     trained_on: Iterable[TrainedOn] = (),
     seen: SeenImages | None = None,
 ) -> None:
@@ -38,7 +40,7 @@ def start_run(
         config: the experiment.
         notice: called with one line about what changed since the last start, and what that means.
         data: the data of the run.
-        base: the run that the weights come from.
+        origins: the finished runs that the weights depend on, by setting.
         trained_on: the datasets that the weights will have been trained on.
         seen: the images that the weights will depend on; None where the run keeps no weights.
 
@@ -49,7 +51,7 @@ def start_run(
     current = Manifest(
         fingerprint=fingerprints.fingerprint(config),
         data=data,
-        base=base,
+        origins=dict(origins),
         trained_on=list(trained_on),
         examples=hashlib.sha256(examples).hexdigest() if seen else "",
         environment=environment.describe(),
@@ -81,25 +83,25 @@ def _continue(folder: Path, current: Manifest, notice: Callable[[str], None]) ->
     return current._replace(earlier=earlier, changes=changes)
 
 
-def check_base(folder: Path, base: BaseRun) -> None:
-    """Compares the base that a run was started with, if it has a checkpoint, with the base as it is now.
+def check_origin(folder: Path, setting: str, run: BaseRun) -> None:
+    """Compares an origin that a run was started with, if it has a checkpoint, with the origin as it is now.
 
     Raises:
-        UserError: the base was trained again and has other weights.
+        UserError: the origin was trained again and has other weights.
     """
     if workdir.has_checkpoints(folder):
-        _check_base(folder, manifest.load(folder).base, base)
+        _check_origin(folder, setting, manifest.load(folder), run)
 
 
 def check_finished(
     folder: Path,
     config: Config | ZeroShotConfig | StudyConfig,
-    base: BaseRun | None = None,
+    origins: Mapping[str, BaseRun] = NO_ORIGINS,
     describe: Callable[
         [Source, tuple[str, ...]], DataDescription | None
     ] = data_description.describe_current,
 ) -> None:
-    """Compares a finished run with its config, and with the data and the base as they are now.
+    """Compares a finished run with its config, and with the data and the origins as they are now.
 
     Data that are gone are not compared, and nothing is downloaded. Where the config names archives, their
     content is compared, after it was prepared if necessary.
@@ -107,7 +109,8 @@ def check_finished(
     Args:
         folder: the run folder.
         config: the experiment.
-        base: the base as it is now; None where it is gone, or without a base.
+        origins: the finished runs that its weights depend on, as they are now and by setting, but for those
+            that are gone.
         describe: returns the description of some splits as they are now; None where they are gone.
 
     Raises:
@@ -115,8 +118,8 @@ def check_finished(
     """
     stored = manifest.load(folder)
     _check_fingerprint(folder, stored, fingerprints.fingerprint(config))
-    if base is not None:
-        _check_base(folder, stored.base, base)
+    for setting, run in origins.items():
+        _check_origin(folder, setting, stored, run)
     if stored.data is not None and not isinstance(config, StudyConfig):
         _check_data(folder, stored.data, describe(config.dataset, tuple(stored.data["splits"])))
 
@@ -137,7 +140,7 @@ def check_config(folder: Path, stored: Manifest, values: Mapping[str, Any]) -> N
 
 
 def check_same_run(copy: Path, folder: Path) -> None:
-    """Compares the data and the base of a copy of a run with those of the run, if both have manifests.
+    """Compares the data and the origins of a copy of a run with those of the run, if both have manifests.
 
     Raises:
         UserError: the copy is of another run.
@@ -146,8 +149,8 @@ def check_same_run(copy: Path, folder: Path) -> None:
         return
     stored, current = manifest.load(copy), manifest.load(folder)
     _check_data(copy, stored.data, current.data)
-    if current.base is not None:
-        _check_base(copy, stored.base, current.base)
+    for setting, run in current.origins.items():
+        _check_origin(copy, setting, stored, run)
 
 
 def comparison_warning(manifests: Iterable[Manifest]) -> str:
@@ -244,19 +247,20 @@ def _location_flags(key: str, dataset: Mapping[str, Any]) -> list[str]:
     return flags
 
 
-def _check_base(folder: Path, stored: BaseRun | None, current: BaseRun) -> None:
-    old, new = _base_digests(stored), _base_digests(current)
+def _check_origin(folder: Path, setting: str, stored: Manifest, current: BaseRun) -> None:
+    old, new = _origin_digests(stored.origins.get(setting)), _origin_digests(current)
     if old == new:
         return
     raise UserError(
-        f"{folder}: expected the base that this run began with ({_base_name(*old)}), found another in "
-        f"{current['folder']} ({_base_name(*new)}); restore that run, or choose another folder with --workdir"
+        f"{folder}: expected the run of config.{setting} that it began with ({_origin_name(*old)}), found "
+        f"another in {current['folder']} ({_origin_name(*new)}); restore that run, or choose another folder "
+        "with --workdir"
     )
 
 
-def _base_digests(base: BaseRun | None) -> tuple[str | None, str | None]:
-    return (base.get("fingerprint"), base.get("weights")) if base else (None, None)
+def _origin_digests(run: BaseRun | None) -> tuple[str | None, str | None]:
+    return (run.get("fingerprint"), run.get("weights")) if run else (None, None)
 
 
-def _base_name(fingerprint: str | None, weights: str | None) -> str:
+def _origin_name(fingerprint: str | None, weights: str | None) -> str:
     return f"config {str(fingerprint)[:_DIGITS]}, weights {str(weights)[:_DIGITS]}"

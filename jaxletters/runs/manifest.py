@@ -1,4 +1,4 @@
-"""What a run depends on besides its config, in `manifest.json`: data, base, code and machine."""
+"""What a run depends on besides its config, in `manifest.json`: data, origins, code and machine."""
 
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, cast
@@ -12,7 +12,7 @@ from jaxletters.runtime.environment import Environment
 from jaxletters.runtime.files import load_json, write_json
 
 FILE = "manifest.json"
-_SCHEMA = 2
+_SCHEMA = 3
 
 
 class TrainedOn(TypedDict):
@@ -31,8 +31,8 @@ class Manifest(NamedTuple):
     Attributes:
         fingerprint: of the config.
         data: None for an experiment of parts that have their own manifests.
-        base: the run that the weights come from; None without one.
-        trained_on: the datasets that the weights were trained on, those of the base first.
+        origins: the finished runs that the weights depend on, by the setting that names them.
+        trained_on: the datasets that the weights were trained on, those of the origins first.
         examples: SHA-256 of the content of `examples.npz`; "" without one.
         environment: of the newest start.
         earlier: the environments of earlier starts that differed.
@@ -41,7 +41,7 @@ class Manifest(NamedTuple):
 
     fingerprint: str
     data: DataDescription | None
-    base: BaseRun | None
+    origins: dict[str, BaseRun]
     trained_on: list[TrainedOn]
     examples: str
     environment: Environment
@@ -94,8 +94,8 @@ def _check(manifest: Manifest) -> None:
     texts: list[object] = [manifest.fingerprint, manifest.examples]
     for description in (manifest.environment, *manifest.earlier):
         environment.differences(description, description)
-    if manifest.base is not None:
-        manifest.base.get("fingerprint")
+    for origin in manifest.origins.values():
+        origin.get("fingerprint")
     if (data := manifest.data) is not None:
         for split in data["splits"].values():
             SplitDigest(**split)

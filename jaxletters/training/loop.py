@@ -26,7 +26,7 @@ from jaxletters.training.device_examples import Examples
 from jaxletters.training.host_examples import HostExamples
 from jaxletters.training.plan import Plan
 from jaxletters.training.recorder import Recorder
-from jaxletters.training.train_step import Task
+from jaxletters.training.task import Task
 
 # Seconds of training between two checks for signals and updates of the progress bar.
 _CALL_SECONDS = 0.25

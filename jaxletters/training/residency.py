@@ -10,7 +10,7 @@ from jaxletters.core.types import Dataset
 from jaxletters.runtime.coordination import RuntimeFailure
 from jaxletters.training.device_examples import Examples
 from jaxletters.training.host_examples import HostExamples
-from jaxletters.training.train_step import Task
+from jaxletters.training.task import Task
 
 
 def place(config: Config, task: Task, train: Dataset) -> Examples | HostExamples:

@@ -12,7 +12,7 @@ from jaxletters.runs.snapshot import Snapshot
 from jaxletters.runtime import sharding
 from jaxletters.runtime.console import Console
 from jaxletters.training import train_step
-from jaxletters.training.train_step import Task
+from jaxletters.training.task import Task
 
 
 def initial_snapshot(task: Task, initial: Variables | None) -> Snapshot:

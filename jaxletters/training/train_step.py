@@ -2,18 +2,17 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh
 
-from jaxletters.config.slots import Augmentation, Loss
+from jaxletters.config.training import Distillation
 from jaxletters.core import rng
-from jaxletters.core.types import Batch, Counts, Model, TrainState, Tree, Variables
-from jaxletters.evaluation import metrics
+from jaxletters.core.types import Batch, Counts, TrainState, Tree, Variables
+from jaxletters.evaluation import losses, metrics
 from jaxletters.models.params import stop_frozen_gradients
 from jaxletters.runtime import sharding, xla
 from jaxletters.runtime.programs import Program
@@ -21,38 +20,7 @@ from jaxletters.training import augment, packing, sampling
 from jaxletters.training.device_examples import Examples
 from jaxletters.training.host_examples import HostExamples
 from jaxletters.training.packing import Packed
-
-
-class Task(NamedTuple):
-    """The static part of training; `TrainState` is the part that changes.
-
-    Hashable, and therefore a static argument of jit, like `apply_fn` and `tx` of Flax's TrainState.
-
-    Attributes:
-        model: the network.
-        optimizer: the Optax transformation.
-        loss: the loss function and its penalty.
-        augment: random transformations of the images, and perhaps of their labels.
-        seed: the seed of all random numbers.
-        batch_size: examples per step, over all devices of `mesh`.
-        ema_decay: decay of the moving average of the variables; 0 for no average.
-        mesh: the devices, along one axis named "data".
-        trainable: a regular expression over the paths of parameters, as in `params.is_trainable`.
-        prior: an offset of each class's logit in training, as in `losses.prior`; () for no offset.
-        max_skips: the number of consecutive skipped steps after which no step is taken.
-    """
-
-    model: Model
-    optimizer: optax.GradientTransformation
-    loss: Loss
-    augment: Augmentation | tuple[Augmentation, ...]
-    seed: int
-    batch_size: int
-    ema_decay: float
-    mesh: Mesh
-    trainable: str = ".*"
-    prior: tuple[float, ...] = ()
-    max_skips: int = 10
+from jaxletters.training.task import Task
 
 
 def create_state(task: Task, variables: Variables | None = None) -> TrainState:
@@ -150,6 +118,8 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
         with task.loss.import_context():
             loss = task.loss.per_example(adjusted, batch.labels)
             penalty = task.loss.penalty(variables.params)
+        if isinstance(task.loss, Distillation) and batch.teacher_logits is not None:
+            loss = losses.distillation(loss, logits, batch.teacher_logits, task.loss)
         return jnp.mean(loss) + penalty, (logits, batch_stats)
 
     (loss, (logits, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(
@@ -187,31 +157,51 @@ def update(task: Task, state: TrainState, batch: Batch) -> tuple[TrainState, Cou
 
 
 def _step(
-    task: Task, state: TrainState, counts: Counts, examples: Examples
+    task: Task,
+    state: TrainState,
+    counts: Counts,
+    examples: Examples,
+    teacher: Variables | None,
 ) -> tuple[TrainState, Counts]:
-    return _updated(task, state, counts, batch_at(task, examples, state.step))
+    return _updated(task, state, counts, batch_at(task, examples, state.step), teacher)
 
 
 def _step_with(
-    task: Task, state: TrainState, counts: Counts, images: jax.Array, labels: jax.Array
+    task: Task,
+    state: TrainState,
+    counts: Counts,
+    images: jax.Array,
+    labels: jax.Array,
+    teacher: Variables | None,
 ) -> tuple[TrainState, Counts]:
     """Takes a step with a batch that the host has gathered."""
     images, labels = sharding.constrain_sharded((images, labels), task.mesh)
-    return _updated(task, state, counts, _augmented(task, images, labels, state.step))
+    return _updated(task, state, counts, _augmented(task, images, labels, state.step), teacher)
 
 
 def _updated(
-    task: Task, state: TrainState, counts: Counts, batch: Batch
+    task: Task, state: TrainState, counts: Counts, batch: Batch, teacher: Variables | None
 ) -> tuple[TrainState, Counts]:
+    if task.teacher:
+        logits, _ = task.teacher.model.apply(teacher, batch.images, train=False)
+        batch = batch._replace(teacher_logits=logits)
     new_state, new_counts = update(task, state, batch)
     result = new_state, metrics.merge(counts, new_counts)
     return sharding.constrain_replicated(result, task.mesh)
 
 
 def loop(
-    task: Task, state: TrainState, counts: Counts, examples: Examples, stop: jax.Array
+    task: Task,
+    state: TrainState,
+    counts: Counts,
+    examples: Examples,
+    stop: jax.Array,
+    teacher: Variables | None = None,
 ) -> tuple[TrainState, Counts]:
-    """Repeats the step on the device; arguments and result as for `run_until`."""
+    """Repeats the step on the device; arguments and result as for `run_until`.
+
+    The weights of the teacher are an argument, because constants would be compiled into the program.
+    """
     unpack = packing.unpacking((state, counts))
 
     def is_running(packed: Packed) -> jax.Array:
@@ -219,7 +209,7 @@ def loop(
         return (state.step < stop) & (state.in_a_row < task.max_skips)
 
     def step(packed: Packed) -> Packed:
-        return packing.pack(_step(task, *unpack(packed), examples))
+        return packing.pack(_step(task, *unpack(packed), examples, teacher))
 
     return unpack(jax.lax.while_loop(is_running, step, packing.pack((state, counts))))
 
@@ -246,15 +236,15 @@ def run_until(
         the state at `stop`, or after `task.max_skips` consecutive skipped steps, and `counts` with the
         examples of these steps added.
     """
+    teacher = task.teacher.variables if task.teacher else None
     if isinstance(examples, HostExamples):
-        for images, labels in examples.batches(int(state.step), stop):
-            batch = sharding.replicate((images, labels), task.mesh)
-            state, counts = _STEP_WITH(
-                task, state, counts, *cast(tuple[jax.Array, jax.Array], batch)
-            )
+        for gathered in examples.batches(int(state.step), stop):
+            batch = sharding.replicate(gathered, task.mesh)
+            images, labels = cast(tuple[jax.Array, jax.Array], batch)
+            state, counts = _STEP_WITH(task, state, counts, images, labels, teacher)
         return state, counts
     if xla.loops_on_device():
-        return _LOOP(task, state, counts, examples, jnp.int32(stop))
+        return _LOOP(task, state, counts, examples, jnp.int32(stop), teacher)
     for _ in range(int(state.step), stop):
-        state, counts = _STEP(task, state, counts, examples)
+        state, counts = _STEP(task, state, counts, examples, teacher)
     return state, counts

@@ -9,13 +9,13 @@ import tiny
 from jaxletters.config import configfile, validation
 from jaxletters.config.schema import Config, StageConfig, StudyConfig, SweepConfig
 from jaxletters.core.types import Batch, TrainState
-from jaxletters.experiments import base, sweep
+from jaxletters.experiments import origins, sweep
 from jaxletters.models import networks, summary
 from jaxletters.models.params import trainable_mask
 from jaxletters.runtime import sharding
 from jaxletters.training import optimizers
 from jaxletters.training.plan import Plan
-from jaxletters.training.train_step import Task
+from jaxletters.training.task import Task
 
 FILES = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
 LOADED = {file.stem: configfile.load(file) for file in FILES}
@@ -38,15 +38,16 @@ def test_each_is_sound_on_one_device_and_on_eight(config):
 
 
 @pytest.mark.parametrize("config", LOADED.values(), ids=list(LOADED))
-def test_a_base_is_a_config_of_the_same_convolutions(config):
-    if isinstance(config, StudyConfig) or not config.base.config:
-        return
-    other = LOADED[base.folder_of(config.base).name]
-    assert isinstance(other, Config)
-    if isinstance(config, Config):
-        head = {"hidden": ()} if hasattr(config.model, "hidden") else {}
-        network = dataclasses.replace(config.model, dropout=other.model.dropout, **head)  # pyright: ignore
-        assert network == other.model
+def test_the_runs_that_a_config_names_fit_it(config):
+    for setting, run in origins.named_in(config).items():
+        other = LOADED[origins.folder_of(run).name]
+        assert type(other) in origins.accepted(config, setting)
+        if setting == origins.TEACHER:
+            assert (other.dataset, other.split) == (config.dataset, config.split)
+        elif isinstance(config, Config):
+            head = {"hidden": ()} if hasattr(config.model, "hidden") else {}
+            network = dataclasses.replace(config.model, dropout=other.model.dropout, **head)  # pyright: ignore
+            assert network == other.model
 
 
 def test_the_study_has_every_experiment_of_the_course():

@@ -8,7 +8,7 @@ import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxletters.config.training import LossConfig
+from jaxletters.config.training import Distillation, LossConfig
 from jaxletters.evaluation import losses
 
 cross_entropy = tiny.quick_jit(losses.cross_entropy)
@@ -39,6 +39,38 @@ def test_without_smoothing_it_is_optax_s_integer_form():
     logits, labels = batch(0)
     expected = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     np.testing.assert_allclose(cross_entropy(logits, labels, 0.0), expected, rtol=1e-5)
+
+
+@pytest.mark.slow
+@settings(max_examples=30)
+@given(
+    seed=seeds,
+    scale=st.sampled_from([0.1, 5.0, 50.0]),
+    temperature=st.sampled_from([0.5, 1.0, 4.0]),
+    share=st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_distillation_in_double_precision(seed, scale, temperature, share):
+    logits, labels = batch(seed, scale)
+    taught, _ = batch(seed + 1, scale)
+    taught[:, 0] = -np.inf
+    config = Distillation(temperature=temperature, share=share)
+    log_p = scipy.special.log_softmax(logits.astype(np.float64) / temperature, axis=1)
+    targets = scipy.special.softmax(taught.astype(np.float64) / temperature, axis=1)
+    from_label = cross_entropy(logits, labels)
+    expected = (1 - share) * from_label - share * temperature**2 * (targets * log_p).sum(1)
+    found = losses.distillation(from_label, jnp.asarray(logits), jnp.asarray(taught), config)
+    np.testing.assert_allclose(found, expected, rtol=5e-5, atol=1e-5)
+
+
+def test_a_student_that_agrees_with_its_teacher_has_no_gradient():
+    logits = jnp.asarray(batch(0)[0])
+    config = Distillation(temperature=3.0, share=1.0)
+
+    def total(x):
+        return losses.distillation(jnp.zeros(len(x)), x, logits, config).sum()
+
+    np.testing.assert_allclose(jax.grad(total)(logits), 0, atol=1e-6)
+    assert np.abs(jax.grad(total)(-logits)).max() > 0.1
 
 
 PARAMS = {

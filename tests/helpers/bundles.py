@@ -21,7 +21,7 @@ def trained(
 ) -> TrainedRun:
     """Returns a run with random weights; the folder gets what is read from it later."""
     environment = {"versions": {"python": "3.11.0", "jax": "0.7.2"}}
-    about = manifest.Manifest("f" * 64, None, None, [], "", environment, [], [])
+    about = manifest.Manifest("f" * 64, None, {}, [], "", environment, [], [])
     write_json(folder / "manifest.json", {"schema": 2, **about._asdict()})
     info = BUILTIN[dataset].info()
     names, shape = info.class_names, info.image_shape

@@ -14,7 +14,7 @@ from jaxletters.models import networks
 from jaxletters.runtime import sharding, xla
 from jaxletters.training import optimizers, train_step
 from jaxletters.training.device_examples import Examples
-from jaxletters.training.train_step import Task
+from jaxletters.training.task import Task
 
 NETWORKS = {
     cls for cls in ModelConfig.__subclasses__() if cls.__module__ == "jaxletters.config.models"

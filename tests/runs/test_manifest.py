@@ -369,7 +369,7 @@ def test_a_base_retrained_under_an_interrupted_run_is_refused(tmp_path, base, ki
             **{**vars(config("", **beginning(folder))), "dataset": others}, folds=2
         )
     interrupted(asked, tmp_path / "run")
-    began_with = manifest.load(tmp_path / "run").base
+    began_with = manifest.load(tmp_path / "run").origins["base"]
     shutil.rmtree(folder)
     # The same config on the same data, but for the rate.
     faster = OptimizerConfig(learning_rate=3e-3)

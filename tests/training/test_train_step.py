@@ -8,11 +8,13 @@ import tiny
 
 from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.models import MLPConfig
-from jaxletters.config.training import LossConfig, OptimizerConfig
+from jaxletters.config.training import Distillation, LossConfig, OptimizerConfig
 from jaxletters.core.types import Batch
 from jaxletters.evaluation import inference, metrics
+from jaxletters.models import networks
 from jaxletters.runtime import sharding
 from jaxletters.training import train_step
+from jaxletters.training.task import Teacher
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +108,27 @@ def test_the_loop_of_accelerators_computes_the_same_steps(task, examples, start)
         expected_state.variables,
     )
     np.testing.assert_allclose(counts.loss, expected_counts.loss, rtol=1e-4)
+
+
+def test_a_teacher_predicts_the_images_that_the_student_sees(task, examples, start):
+    network = networks.build(MLPConfig(hidden=(4,)), tiny.CLASSES, tiny.SHAPE)
+    teacher = Teacher(network, sharding.replicate(tiny.variables(network), task.mesh))
+    student = task._replace(loss=Distillation(temperature=2.0, share=0.6), teacher=teacher)
+    state = start
+    for step in range(3):
+        seen = tiny.batch_at(student, examples, jnp.int32(step))
+        logits = tiny.apply(network, teacher.variables, seen.images, False)[0]
+        state, _ = tiny.update(student, state, seen._replace(teacher_logits=logits))
+    found, _ = run(student, examples, start, 3)
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4)
+    jax.tree.map(close, found.variables, tiny.on_host(state.variables))
+    looping = jax.jit(train_step.loop, static_argnums=0)
+    arguments = sharding.replicate((start, metrics.zero()), task.mesh)
+    looped, _ = looping(student, *arguments, examples, jnp.int32(3), teacher.variables)
+    jax.tree.map(close, tiny.on_host(looped.variables), found.variables)
+    without, _ = run(task, examples, start, 3)
+    kernels = [s.variables.params["logits"]["kernel"] for s in (found, without)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
 
 
 def test_training_learns(task, examples, start):
@@ -238,7 +261,7 @@ def test_a_step_by_hand():
     loss = LossConfig(label_smoothing=0.2, l1=0.03, l2=0.05)
     task = tiny.task(LINEAR, DESCENT, loss, ema_decay=0.0)
     start = tiny.on_host(train_step.init_state(task))
-    images, labels = batch()
+    images, labels, _ = batch()
     state, counts = tiny.on_host(tiny.update(task, start, Batch(images, labels)))
     before = jax.tree.map(np.float64, start.variables.params["logits"])
     x = np.float64(images.reshape(8, -1))

@@ -23,6 +23,7 @@ from jaxletters.runs.checkpoint import Checkpoints
 from jaxletters.runs.snapshot import Snapshot
 from jaxletters.runtime import sharding
 from jaxletters.training import optimizers, train_step
+from jaxletters.training.task import Task
 
 _STEPS = (10, 20, 30)
 
@@ -84,7 +85,7 @@ def _same(a: Snapshot, b: Snapshot) -> bool:
 @functools.cache
 def _snapshot(step: int) -> Snapshot:
     """Returns a state such as training has, of numbers drawn for the step."""
-    task = train_step.Task(
+    task = Task(
         model=networks.build(
             DeeperConfig(widths=(4, 8), kernel_sizes=(3, 3), depths=(1, 1)), 27, (28, 28)
         ),
