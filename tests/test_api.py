@@ -44,10 +44,11 @@ def test_the_examples_of_the_page_do_what_it_says(after):
     assert printed[3].endswith("(100, 27)")
     found = names["found"]
     assert len(found.characters) == 3
-    assert printed[-5] == found.text
-    assert printed[-3] == printed[-1] == "('ring',)"
+    assert printed[-6] == found.text
+    assert printed[-4] == printed[-2] == "('ring',)"
     scores = names["under_seeds"].result["spread"]["test_accuracy"]
-    assert float(printed[-2].split()[0]) == np.mean(scores["values"])
+    assert float(printed[-3].split()[0]) == np.mean(scores["values"])
+    assert float(printed[-1]) == names["student"].result["test_accuracy"]
 
 
 @pytest.mark.slow

@@ -236,8 +236,8 @@ class ZeroShotConfig(Part):
 
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""
-        if not self.base.config:
-            yield "base.config: expected the config file of a finished run, found no file; name one"
+        if not self.base.is_named:
+            yield "base: expected a finished run, found no run; set its config file (config) or workdir"
 
 
 @dataclasses.dataclass(frozen=True)

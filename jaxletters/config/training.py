@@ -49,15 +49,20 @@ class LossConfig(Loss):
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun(Part):
-    """A finished run that another one uses.
+    """A finished run that another one uses; with neither setting, none.
 
     Attributes:
-        config: the config file of the finished run; empty for no run.
+        config: its config file; may be empty for a run that has none.
         workdir: its run folder; empty for `checkpoints/<config's name>`.
     """
 
     config: str = ""
     workdir: str = setting("", in_fingerprint=False)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether there is such a run."""
+        return bool(self.config or self.workdir)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +86,8 @@ class Distillation(LossConfig):
 
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""
-        if not self.teacher.config:
-            yield "teacher.config: expected the config file of a finished run, found no file; name one"
+        if not self.teacher.is_named:
+            yield "teacher: expected a finished run, found no run; set its config file (config) or workdir"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,7 +46,7 @@ def named_in(config: Config | ZeroShotConfig | StudyConfig) -> dict[str, Finishe
     named: dict[str, FinishedRun] = {BASE: config.base}
     if isinstance(config, Config) and isinstance(config.loss, Distillation):
         named[TEACHER] = config.loss.teacher
-    return {setting: run for setting, run in named.items() if run.config}
+    return {setting: run for setting, run in named.items() if run.is_named}
 
 
 def accepted(config: Config | ZeroShotConfig, setting: str) -> tuple[type[Config], ...]:
@@ -110,9 +110,9 @@ def load(config: Config | ZeroShotConfig, setting: str, home: Path) -> Origin | 
     folder = folder_of(named)
     if (result := workdir.result(folder)) is None:
         option = f" --workdir {named.workdir}" if named.workdir else ""
+        command = f": python launch.py --config {named.config}{option}" if named.config else ""
         raise UserError(
-            f"config.{setting}: expected a finished run in {folder}, found no result; train it first: "
-            f"python launch.py --config {named.config}{option}"
+            f"config.{setting}: expected a finished run in {folder}, found no result; train it first{command}"
         )
     consistency.check_origin(home, setting, _identity(folder, result))
     is_single = accepted(config, setting) == (Config,)

@@ -128,7 +128,8 @@ def _run_all(
             return
         experiment = experiments[file]
         for origin in origins.named_in(experiment).values():
-            run_after_origins(origin.config)
+            if origin.config:
+                run_after_origins(origin.config)
         folder = _folder_of(file, root)
         if result := workdir.matching_result(folder, experiment):
             current = origins.current(experiment)
@@ -164,6 +165,8 @@ def _load_all(config: StudyConfig, root: Path) -> dict[str, Single]:
             return
         experiment = _load(file, config, root)
         for name, origin in origins.named_in(experiment).items():
+            if not origin.config:
+                continue
             add(origin.config, (*dependents, file), name)
             kind = type(experiments[origin.config])
             if kind not in origins.accepted(experiment, name):

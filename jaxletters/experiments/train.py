@@ -134,12 +134,14 @@ def claim_folder(
     """
     trained, validated = map(splits.hashes, parts)
     tested = splits.hashes(selection.test(splits, config.split, config.seed))
-    # A test image that the run itself trains on is a duplicate in the data, not a fault of an origin.
-    not_trained = tested[~np.isin(tested, trained, kind="sort")] if depends_on else tested
     for origin in depends_on:
+        # An image that the run itself trains on is a duplicate in the data, not a fault of an origin.
+        tests, validates = (
+            part[~np.isin(part, trained, kind="sort")] for part in (tested, validated)
+        )
         also_validated = config.split.test_on != "validation"
-        origins.check_unseen(origin, "test", not_trained, also_validated)
-        origins.check_unseen(origin, "validation", validated, also_validated=False)
+        origins.check_unseen(origin, "test", tests, also_validated)
+        origins.check_unseen(origin, "validation", validates, also_validated=False)
     data = claims.describe_data(config, splits, (trained, validated, tested))
     if config.split.test_on == "validation":
         note = "tested on the validation examples"

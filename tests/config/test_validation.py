@@ -116,7 +116,7 @@ def test_sound_configs_pass(config):
         (Config(dataset=Tfds()), "dataset.dataset", "name one"),
         (Config(dataset=Arrays()), "dataset.images", "an empty text"),
         (CrossvalConfig(dataset=MNIST, folds=1), "folds", "found 1"),
-        (ZeroShotConfig(dataset=MNIST), "base.config", "found no file"),
+        (ZeroShotConfig(dataset=MNIST), "base", "found no run"),
         (StudyConfig(), "experiments", "at least one"),
         (
             mnist(stages=(StageConfig(trainable="(stage"),)),

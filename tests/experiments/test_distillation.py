@@ -49,7 +49,7 @@ def plain(letters, **changes):
 
 
 def taught(letters, folder, **changes):
-    teacher = jl.FinishedRun("teachers.py", str(folder))
+    teacher = jl.FinishedRun(workdir=str(folder))
     loss = jl.Distillation(teacher=teacher, temperature=2.0, share=0.7)
     # Another seed, but the same validation examples.
     split = jl.Split(validation_per_class=1, seed=0)
@@ -142,7 +142,7 @@ def test_teachers_exchanged_under_an_interrupted_student_are_refused(tmp_path, l
 
 def test_a_teacher_that_does_not_fit_is_refused(tmp_path, letters, teachers):
     without = dataclasses.replace(plain(letters), loss=jl.Distillation())
-    with pytest.raises(jl.UserError, match=r"config\.loss\.teacher\.config: expected"):
+    with pytest.raises(jl.UserError, match=r"config\.loss\.teacher: expected"):
         validation.check(without, 1)
     with np.load(letters) as arrays:
         cropped = {k: v[:, 2:26, 2:26] if v.ndim == 3 else v for k, v in arrays.items()}
