@@ -23,12 +23,20 @@ FOLDERS = (
 # The methods of parts import what they describe when they are called.
 PARTS = tuple(
     f"config.{name}"
-    for name in ("augmentation", "builtin_sources", "hand", "models", "sources", "training")
+    for name in (
+        "augmentation",
+        "builtin_sources",
+        "exclusion",
+        "hand",
+        "models",
+        "sources",
+        "training",
+    )
 )
 # Folders and modules that are functions of their arguments: no I/O, no clock, no global state.
 PURE = (
     *("core", "ops", "models", "evaluation.analysis", "evaluation.conformal"),
-    *("evaluation.history", "evaluation.losses", "evaluation.metrics"),
+    *("evaluation.history", "evaluation.label_errors", "evaluation.losses", "evaluation.metrics"),
     *(
         "data.canvas",
         "data.checks",

@@ -13,6 +13,7 @@ from jaxletters.cli.commands import (
     report,
     runs,
     sheet,
+    suspects,
     teach,
     wandb,
 )
@@ -27,6 +28,7 @@ _COMMANDS = {
     "predict": predict,
     "demo": demo,
     "export": export,
+    "suspects": suspects,
     "sheet": sheet,
     "teach": teach,
     "wandb": wandb,

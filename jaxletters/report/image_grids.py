@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from jaxletters.core.types import Dataset
 from jaxletters.evaluation import analysis
+from jaxletters.evaluation.label_errors import Suspect
 from jaxletters.report import style
 
 _EXAMPLES_PER_CLASS = 16
@@ -18,6 +19,9 @@ _KERNEL_HEIGHT = 48
 _MISTAKES = 32
 _MISTAKES_PER_ROW = 8
 _MISTAKE_HEIGHT = 112
+_SUSPECTS = 120
+_SUSPECTS_PER_ROW = 12
+_SUSPECT_HEIGHT = 84
 
 
 def contact_sheet(data: Dataset) -> Figure:
@@ -90,27 +94,69 @@ def worst_mistakes(test: Dataset, logits: np.ndarray) -> Figure:
             figure, f"No mistakes: all {len(test.labels):,} test images are read correctly"
         )
         return figure
-    images = [test.images[mistake.example] for mistake in mistakes]
-    figure, axes, corners = _mosaic(
+    return _captioned(
         f"The {len(mistakes)} most confident mistakes: true class → taken for, its probability",
-        [images[i : i + _MISTAKES_PER_ROW] for i in range(0, len(images), _MISTAKES_PER_ROW)],
-        columns=_MISTAKES_PER_ROW,
+        test,
+        [(one.example, one.label, one.predicted, one.probability) for one in mistakes],
+        per_row=_MISTAKES_PER_ROW,
         height=_MISTAKE_HEIGHT,
+    )
+
+
+def suspects(data: Dataset, doubted: Sequence[Suspect]) -> Figure:
+    """Draws the examples whose labels are in most doubt, with the suggested class and its probability.
+
+    Args:
+        data: the examples.
+        doubted: those in doubt, the most doubtful first.
+    """
+    if not doubted:
+        figure = Figure(figsize=(8, 0.6), dpi=style.DPI)
+        style.headline(figure, f"No label of {len(data.labels):,} is in doubt")
+        return figure
+    shown = doubted[:_SUSPECTS]
+    return _captioned(
+        f"The {len(shown)} of {len(doubted):,} doubted labels in most doubt: label → suggested class, its "
+        "probability",
+        data,
+        [(one.example, one.label, one.suggested, one.suggested_probability) for one in shown],
+        per_row=_SUSPECTS_PER_ROW,
+        height=_SUSPECT_HEIGHT,
+    )
+
+
+def _captioned(
+    headline: str,
+    data: Dataset,
+    shown: Sequence[tuple[int, int, int, float]],
+    per_row: int,
+    height: int,
+) -> Figure:
+    """Draws examples, each below two of its classes and the probability of the second.
+
+    Args:
+        headline: the text above the images.
+        data: the examples.
+        shown: for each image its example, its label, the other class and that class's probability.
+        per_row: images in a row.
+        height: of an image, in screen pixels.
+    """
+    images = [data.images[example] for example, _, _, _ in shown]
+    figure, axes, corners = _mosaic(
+        headline,
+        [images[i : i + per_row] for i in range(0, len(images), per_row)],
+        columns=per_row,
+        height=height,
         gap=(14, 8),
     )
-    pairs = [
-        [style.class_name(test.class_names, i) for i in (mistake.label, mistake.predicted)]
-        for mistake in mistakes
-    ]
+    pairs = [[style.class_name(data.class_names, i) for i in one[1:3]] for one in shown]
     long = max(len(name) for pair in pairs for name in pair) > 3
-    for (left, top), mistake, (label, predicted) in zip(
-        corners.reshape(-1, 2), mistakes, pairs, strict=False
-    ):
-        text = f"{label} → {predicted}\n{mistake.probability:.1%}"
+    for (left, top), (label, other), one in zip(corners.reshape(-1, 2), pairs, shown, strict=False):
+        text = f"{label} → {other}\n{one[3]:.1%}"
         if long:
-            text = f"{label}\n→ {predicted} {mistake.probability:.0%}"
+            text = f"{label}\n→ {other} {one[3]:.0%}"
         axes.text(
-            left + test.images.shape[2] / 2,
+            left + data.images.shape[2] / 2,
             top - 1,
             text,
             fontsize=6 if long else 8,

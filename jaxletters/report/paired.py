@@ -1,7 +1,5 @@
 """Two experiments on the same test examples: how often only one of them is right, and whether by chance."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypedDict
@@ -9,8 +7,8 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxletters.core.errors import UserError, one_line
 from jaxletters.evaluation import metrics
+from jaxletters.runs import predictions
 from jaxletters.runs.data_description import DataDescription
 
 
@@ -58,22 +56,13 @@ def load(name: str, folder: Path, data: DataDescription | None) -> Tested | None
     Raises:
         UserError: the predictions cannot be read.
     """
-    file = folder / "report" / "predictions.npz"
-    if data is None or not file.exists():
+    if data is None or (found := predictions.load(folder)) is None:
         return None
-    try:
-        with file.open("rb") as opened, np.load(opened) as predictions:
-            labels, logits = predictions["labels"], predictions["logits"]
-    # What NumPy raises depends on where the file is damaged.
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(
-            f"{file}: expected the predictions of a finished run, found {one_line(error)}; remove the file, "
-            "or restore it from a backup"
-        ) from error
     splits = data["splits"]
     # The division of the examples matters only where the test examples come from another split.
     identity = splits["test"]["images"] if "test" in splits else data["division"]
-    return Tested(name, (identity, labels.tobytes()), metrics.correct(logits, labels))
+    correct = metrics.correct(found.logits, found.labels)
+    return Tested(name, (identity, found.labels.tobytes()), correct)
 
 
 def with_first(tests: Sequence[Tested | None]) -> list[Pair]:

@@ -120,8 +120,25 @@ def check_finished(
     _check_fingerprint(folder, stored, fingerprints.fingerprint(config))
     for setting, run in origins.items():
         _check_origin(folder, setting, stored, run)
-    if stored.data is not None and not isinstance(config, StudyConfig):
-        _check_data(folder, stored.data, describe(config.dataset, tuple(stored.data["splits"])))
+    if not isinstance(config, StudyConfig):
+        check_data(folder, stored, config.dataset, describe)
+
+
+def check_data(
+    folder: Path,
+    stored: Manifest,
+    dataset: Source,
+    describe: Callable[
+        [Source, tuple[str, ...]], DataDescription | None
+    ] = data_description.describe_current,
+) -> None:
+    """Compares the data that a run depends on with a dataset as it is now, if it is there.
+
+    Raises:
+        UserError: they differ.
+    """
+    if stored.data is not None:
+        _check_data(folder, stored.data, describe(dataset, tuple(stored.data["splits"])))
 
 
 def check_config(folder: Path, stored: Manifest, values: Mapping[str, Any]) -> None:

@@ -1,0 +1,61 @@
+"""The examples of a finished cross-validation, with the logits of networks that did not learn from them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxletters.config import serialization, user_code
+from jaxletters.config.schema import Split
+from jaxletters.config.slots import Source
+from jaxletters.core.errors import UserError
+from jaxletters.core.types import Dataset
+from jaxletters.data import selection
+from jaxletters.data.datasets import DatasetSplits
+from jaxletters.runs import consistency, manifest, predictions, workdir
+from jaxletters.runtime import files
+from jaxletters.runtime.files import load_json
+
+
+class OutOfFold(NamedTuple):
+    """The examples of a cross-validation.
+
+    Attributes:
+        examples: their images, at the size of the network's input, and labels.
+        hashes: of their images before they are resized: uint64 `[n]`.
+        indices: their places in the training split: int64 `[n]`.
+        logits: float32 `[n, classes]`, each by the network of the fold that it is in.
+    """
+
+    examples: Dataset
+    hashes: np.ndarray
+    indices: np.ndarray
+    logits: np.ndarray
+
+
+def load(folder: Path) -> OutOfFold:
+    """Returns the examples of a finished cross-validation.
+
+    Raises:
+        UserError: there is no finished cross-validation, its config or its data changed, or it is damaged.
+    """
+    files.check_encoding(folder)
+    result = workdir.require_result(folder)
+    if (kind := result.get("experiment")) != "cross-validation":
+        raise UserError(
+            f"{folder}: expected a cross-validation, whose networks each left some examples out, found a run "
+            f"of the kind {kind!r}; run one: jl.cross_validated makes it of the config of a run"
+        )
+    stored, values = manifest.load(folder), load_json(folder / "config.json")
+    consistency.check_config(folder, stored, values)
+    source = user_code.load_part(values["dataset"], Source, folder)
+    consistency.check_data(folder, stored, source)
+    splits, split = DatasetSplits(source), serialization.instantiate(values["split"], Split)
+    pool = selection.training_pool(splits, split, values["seed"])
+    examples, found = splits.take(pool), predictions.load(folder)
+    if found is None or not np.array_equal(found.labels, examples.labels):
+        raise UserError(
+            f"{folder / 'report' / 'predictions.npz'}: expected a prediction of each of the "
+            f"{len(examples.labels):,} examples, found others; restore the file, or run it again elsewhere"
+        )
+    return OutOfFold(examples, splits.hashes(pool), pool.indices, found.logits)
