@@ -36,7 +36,13 @@ PARTS = tuple(
 # Folders and modules that are functions of their arguments: no I/O, no clock, no global state.
 PURE = (
     *("core", "ops", "models", "evaluation.analysis", "evaluation.conformal"),
-    *("evaluation.history", "evaluation.label_errors", "evaluation.losses", "evaluation.metrics"),
+    *(
+        "evaluation.history",
+        "evaluation.label_errors",
+        "evaluation.losses",
+        "evaluation.metrics",
+        "evaluation.shifts",
+    ),
     *(
         "data.canvas",
         "data.checks",

@@ -120,6 +120,9 @@ class TrainFacts(TrainingFacts):
         experiment: the kind of experiment.
         test_split_reads: how often the run has read its test split.
         accuracy_over_shifts: of the mean over each image and its shifted copies, with `Config.test_shift`.
+        accuracy_over_shifts_where_unsure: the same, if only examples with less than .9 as the highest
+            probability are averaged.
+        unsure: the share of these examples.
         accuracy_of_letters: the accuracy without the class of non-letters among the answers, if there is one.
         refused: the share of examples whose most probable class is that of non-letters, if there is one.
         temperature: the divisor of the logits, from the validation examples, if there are any.
@@ -129,6 +132,8 @@ class TrainFacts(TrainingFacts):
     experiment: Literal["train"]
     test_split_reads: int
     accuracy_over_shifts: NotRequired[float]
+    accuracy_over_shifts_where_unsure: NotRequired[float]
+    unsure: NotRequired[float]
     accuracy_of_letters: NotRequired[float]
     refused: NotRequired[float]
     temperature: NotRequired[float]
@@ -156,8 +161,8 @@ class SeedsFacts(TypedDict):
         epochs: their mean.
         test_split_reads: how often the runs and the ensemble have read the test split, together.
         weights: SHA-256 of all networks' weights.
-        non_letter, unused, accuracy_over_shifts, accuracy_of_letters, refused, temperature, coverage: as in
-            `TrainFacts`, of the ensemble.
+        non_letter, unused, accuracy_over_shifts, accuracy_over_shifts_where_unsure, unsure,
+            accuracy_of_letters, refused, temperature, coverage: as in `TrainFacts`, of the ensemble.
     """
 
     experiment: Literal["seeds"]
@@ -176,6 +181,8 @@ class SeedsFacts(TypedDict):
     non_letter: NotRequired[int | None]
     unused: NotRequired[list[int]]
     accuracy_over_shifts: NotRequired[float]
+    accuracy_over_shifts_where_unsure: NotRequired[float]
+    unsure: NotRequired[float]
     accuracy_of_letters: NotRequired[float]
     refused: NotRequired[float]
     temperature: NotRequired[float]

@@ -12,7 +12,7 @@ from jaxletters.config.slots import DatasetInfo, Source
 from jaxletters.core.types import Dataset
 from jaxletters.data import selection
 from jaxletters.data.datasets import DatasetSplits, Subset
-from jaxletters.evaluation import conformal, inference, metrics
+from jaxletters.evaluation import conformal, inference, metrics, shifts
 from jaxletters.evaluation.conformal import Calibration
 from jaxletters.evaluation.result import SeedsFacts, SingleResult, TrainFacts, TrainResult
 from jaxletters.experiments import claims, fitting, origins, results, terminal, transfer
@@ -202,9 +202,13 @@ def evaluate_and_report(
     test = splits.take(selection.test(splits, config.split, config.seed))
     logits = _predict(fitted, test.images)
     if config.test_shift:
-        facts["accuracy_over_shifts"] = _accuracy_over_shifts(
-            fitted, test, logits, config.test_shift
-        )
+        predict = functools.partial(_predict, fitted)
+        total = shifts.total_probabilities(predict, test.images, logits, config.test_shift)
+        facts["accuracy_over_shifts"] = metrics.accuracy(total, test.labels)
+        unsure = shifts.unsure(logits)
+        facts["unsure"] = float(unsure.mean())
+        where_unsure = np.where(unsure[:, None], total, logits)
+        facts["accuracy_over_shifts_where_unsure"] = metrics.accuracy(where_unsure, test.labels)
     if members and facts["experiment"] == "seeds":
         predicted = [metrics.predicted_labels(_predict(one, test.images)) for one in members]
         facts["agreement"] = metrics.agreement(predicted)
@@ -230,28 +234,6 @@ def evaluate_and_report(
 
 def _predict(fitted: Fitted, images: np.ndarray) -> np.ndarray:
     return inference.logits(fitted.model, fitted.variables, images, fitted.mesh)
-
-
-def _accuracy_over_shifts(fitted: Fitted, test: Dataset, logits: np.ndarray, shift: int) -> float:
-    """Returns the accuracy of the mean probabilities over each image and its four shifts.
-
-    Args:
-        fitted: the network.
-        test: the test examples.
-        logits: float32 `[n, classes]`, of the images without a shift.
-        shift: in pixels: up, down, left and right.
-    """
-    total = np.exp(metrics.log_probabilities(logits))
-    height, width = test.images.shape[1:3]
-    padding = [(0, 0)] * test.images.ndim
-    padding[1:3] = [(shift, shift), (shift, shift)]
-    padded = np.pad(test.images, padding)
-    # The top left corners of the windows; (shift, shift) would be the image itself.
-    for top, left in ((0, shift), (2 * shift, shift), (shift, 0), (shift, 2 * shift)):
-        shifted = padded[:, top : top + height, left : left + width]
-        total += np.exp(metrics.log_probabilities(_predict(fitted, shifted)))
-    # The sum has the same largest class as the mean.
-    return metrics.accuracy(total, test.labels)
 
 
 def _brief_summary(config: Config, result: TrainResult) -> str:

@@ -7,13 +7,13 @@ from jaxletters.evaluation.result import Confusion, Coverage, MostConfused, Sing
 _CLASSES_PER_LINE = 6
 # Values that are shown in percent have keys with these endings.
 _SHARES = (
-    *("accuracy", "accuracy_over_shifts", "accuracy_of_letters", "calibration_error", "refused"),
-    "agreement",
+    *("accuracy", "accuracy_over_shifts", "accuracy_over_shifts_where_unsure", "unsure"),
+    *("accuracy_of_letters", "calibration_error", "refused", "agreement"),
 )
 # The keys of a result that have a line or a table of another form.
 _NOT_FACTS = (
     *("name", "dataset_note", "test_accuracy_interval", "class_accuracy", "confusions"),
-    *("base", "most_confused", "metrics", "coverage", "spread", "runs"),
+    *("base", "teacher", "most_confused", "metrics", "coverage", "spread", "runs"),
 )
 
 
