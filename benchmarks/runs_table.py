@@ -25,6 +25,8 @@ from jaxletters.runs import workdir
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
+_ONE_RUN = "One run each, seed 0"
+
 Record = dict[str, Any]
 
 
@@ -60,25 +62,41 @@ def add(name: str, folders: Sequence[Path]) -> None:
 
 def trials(folder: Path) -> list[Sequence[str]]:
     """Returns the cells of a table of a sweep's trials, the baseline first."""
-    rows = workdir.result(folder)["rows"]
-    baseline = rows[0]["test_accuracy"]
+    rows = [Row(row["name"], row["group"], row) for row in workdir.result(folder)["rows"]]
+    baseline = rows[0]
     table: list[Sequence[str]] = [
         ("technique", *comparison.HEADING[:1], *comparison.HEADING[2:8], "to the baseline")
     ]
     for row in rows:
-        name, _, *cells = comparison.cells(Row(row["name"], row["group"], row))
-        difference = f"{100 * (row['test_accuracy'] - baseline):+.2f}"
-        table.append((row["group"], name, *cells[:6], "" if row is rows[0] else difference))
+        name, _, *cells = comparison.cells(row)
+        difference = "" if row is baseline else comparison.difference(row, baseline)
+        table.append((row.group, name, *cells[:6], difference.replace("*", r"\*")))
     return table
 
 
-def write(name: str, cells: list[Sequence[str]], made: Sequence[provenance.Made]) -> None:
+def _remark(folder: Path) -> str:
+    """Returns how the trials of a sweep were measured."""
+    several = [comparison.repeats(row) for row in workdir.result(folder)["rows"]]
+    if None in several:
+        return _ONE_RUN
+    return (
+        f"Means over {len(several[0].values)} seeds each; \\* marks a difference to the baseline with p < .05 "
+        "(Welch's t-test over the seeds), as one row in twenty without an effect would have"
+    )
+
+
+def write(
+    name: str,
+    cells: list[Sequence[str]],
+    made: Sequence[provenance.Made],
+    remark: str = _ONE_RUN,
+) -> None:
     """Writes and prints a Markdown table with the provenance in its footer."""
     heading, *rows = cells
     lines = [
         *(f"| {' | '.join(line)} |" for line in (heading, ("---",) * len(heading), *rows)),
         "",
-        "Accuracies in percent. One run each, seed 0, "
+        f"Accuracies in percent. {remark}, "
         f"{provenance.foot(made, 'python benchmarks/runs_table.py')} on the run folders.",
     ]
     RESULTS.mkdir(exist_ok=True)
@@ -97,7 +115,8 @@ def main() -> None:
     single = [folder for folder in folders if folder not in sweeps]
     for folder in sweeps:
         finished = folder.glob(f"**/{workdir.RESULT}")
-        write(folder.name, trials(folder), [provenance.of(file.parents[1]) for file in finished])
+        made = [provenance.of(file.parents[1]) for file in finished]
+        write(folder.name, trials(folder), made, _remark(folder))
     if single:
         add(arguments.to, single)
 

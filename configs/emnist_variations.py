@@ -30,6 +30,7 @@ def get_config() -> jl.SweepConfig:
             batch_norm=False,
         ),
         training=jl.TrainingConfig(batch_size=128, epochs=5),
+        seeds=3,
         variations=(
             *jl.grid(
                 "initialisation", {"model.initializer": ("he_normal", "lecun_normal", "orthogonal")}

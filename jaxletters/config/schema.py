@@ -190,10 +190,13 @@ class SeedsConfig(Config):
 
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""
-        if self.seed + self.seeds > 2**32:
-            most = 2**32 - self.seeds
-            yield f"seed: expected at most {most}, for {self.seeds} seeds from there, found {self.seed}"
+        yield from _seed_problems(self.seed, self.seeds)
         yield from super().problems()
+
+
+def _seed_problems(first: int, seeds: int) -> Iterator[str]:
+    if first + seeds > 2**32:
+        yield f"seed: expected at most {2**32 - seeds}, for {seeds} seeds from there, found {first}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,9 +216,19 @@ class VariationConfig(Part):
 
 @dataclasses.dataclass(frozen=True)
 class SweepConfig(Config):
-    """A sweep: the baseline, which is the run of a Config, and one more run for each variation of it."""
+    """A sweep: the baseline, which is the run of a Config, and one more run for each variation of it.
+
+    Attributes:
+        seeds: how many runs each of them has; with several, differences can be told from chance.
+    """
 
     variations: tuple[VariationConfig, ...] = ()
+    seeds: int = setting(1, low=1, high=1000)
+
+    def problems(self) -> Iterator[str]:
+        """Yields conflicts between settings."""
+        yield from _seed_problems(self.seed, self.seeds)
+        yield from super().problems()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,12 +24,13 @@ SCORES = (
 """The keys of the scores whose spread is reported."""
 
 
-def run(config: SeedsConfig, folder: Path) -> Result:
+def run(config: SeedsConfig, folder: Path, brief: bool = False) -> Result:
     """Trains the network under one seed after another, then tests the ensemble of the networks.
 
     Args:
         config: the experiment.
         folder: the run folder, with a folder for each seed inside; finished runs in it are not repeated.
+        brief: whether no result of the ensemble is printed.
 
     Returns:
         the content of `report/result.json`.
@@ -67,7 +68,8 @@ def run(config: SeedsConfig, folder: Path) -> Result:
     result = train.evaluate_and_report(
         config, ensemble, facts, splits, training, held_out, folder, networks
     )
-    terminal.show(result, folder)
+    if not brief:
+        terminal.show(result, folder)
     return result
 
 

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 from jaxletters.config import composition, fingerprints, overrides, validation
-from jaxletters.config.schema import Config, SweepConfig, VariationConfig
+from jaxletters.config.schema import Config, SeedsConfig, SweepConfig, VariationConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data import datasets, selection
 from jaxletters.evaluation.result import Result
-from jaxletters.experiments import results, terminal, train
-from jaxletters.report import reports
+from jaxletters.experiments import results, seeds, terminal, train
+from jaxletters.report import comparison, reports
 from jaxletters.report.comparison import Row
 from jaxletters.runs import consistency, data_description, manifest, workdir
 from jaxletters.runtime import console, sharding
@@ -46,10 +46,9 @@ def run(config: SweepConfig, folder: Path) -> Result:
         return result
     consistency.start_run(folder, config, console.notice)
     rows = _run_all(planned, folder)
-    comparison = reports.Comparison(
+    compared = reports.Comparison(
         title=folder.name,
-        remark="One variation at a time on the baseline; the dashed line is the baseline's accuracy."
-        + _warnings(planned, folder),
+        remark=_remark(config, planned, folder),
         rows=rows,
         baseline=rows[0],
         sheets={
@@ -59,7 +58,7 @@ def run(config: SweepConfig, folder: Path) -> Result:
         },
         result={"experiment": "sweep", "fingerprint": fingerprints.fingerprint(config)},
     )
-    result = results.write_comparison(folder, comparison)
+    result = results.write_comparison(folder, compared)
     terminal.show(result, folder)
     return result
 
@@ -67,7 +66,13 @@ def run(config: SweepConfig, folder: Path) -> Result:
 def _check_finished(config: SweepConfig, folder: Path, planned: list[Trial]) -> None:
     """Raises a UserError if a config, the data or a base changed since the sweep finished."""
     consistency.check_finished(folder, config)
-    train.check_finished({folder / _folder_name(variation): trial for variation, trial in planned})
+    runs: dict[Path, Config] = {}
+    for variation, trial in planned:
+        trial_folder = folder / _folder_name(variation)
+        runs[trial_folder] = trial
+        if isinstance(trial, SeedsConfig):
+            runs |= {trial_folder / name: one for name, one in seeds.runs_of(trial).items()}
+    train.check_finished(runs)
 
 
 def _run_all(planned: list[Trial], folder: Path) -> list[Row]:
@@ -78,16 +83,23 @@ def _run_all(planned: list[Trial], folder: Path) -> list[Row]:
         name = _folder_name(variation)
         trial_folder = folder / name
         title = f"{i} of {len(planned)}, {variation.technique}: {variation.name}"
-        result = train.run_unless_finished(title, trial, trial_folder, describe_data)
+        run_one = seeds.run if isinstance(trial, SeedsConfig) else train.run
+        result = train.run_unless_finished(title, trial, trial_folder, describe_data, run_one)
         page = f"../{name}/report/index.html"
         rows.append(Row(variation.name, variation.technique, result, page=page))
     return rows
 
 
-def _warnings(planned: list[Trial], folder: Path) -> str:
-    """Returns a sentence for each reason why the rows may not be comparable."""
+def _remark(config: SweepConfig, planned: list[Trial], folder: Path) -> str:
+    """Returns what a reader should know of the rows, and each reason why they may not be comparable."""
+    text = "One variation at a time on the baseline; the dashed line is the baseline's accuracy."
+    if config.seeds > 1:
+        text += (
+            f" Means over {config.seeds} seeds;{comparison.MARK} marks a difference to the baseline with "
+            "p < .05 (Welch's t-test over the seeds), as one row in twenty without an effect would have."
+        )
     manifests = [manifest.load(folder / _folder_name(variation)) for variation, _ in planned]
-    text = consistency.comparison_warning(manifests)
+    text += consistency.comparison_warning(manifests)
     if changes := manifest.load(folder).changes:
         text += f" The environment changed between starts: {', '.join(changes)}."
     return text
@@ -117,6 +129,8 @@ def trials(config: SweepConfig, check: bool = True) -> list[Trial]:
             # The baseline is the first trial, but not one of `config.variations`.
             prefix = f"config.variations.{i - 1} ({variation.name}): " if i else ""
             raise UserError("\n".join(prefix + line for line in str(error).splitlines())) from error
+        if config.seeds > 1:
+            trial = composition.over_seeds(trial, config.seeds)
         planned.append((variation, trial))
     names = [_folder_name(variation) for variation, _ in planned]
     if duplicates := {name for name in names if names.count(name) > 1}:

@@ -19,7 +19,8 @@ def show(result: Result, folder: Path, state: str = "finished") -> None:
         state: what the line "run" says: "finished", or `EARLIER`.
     """
     if "rows" in result:
-        show_rows([Row(row["name"], row.get("group", ""), row) for row in result["rows"]])
+        rows = [Row(row["name"], row.get("group", ""), row) for row in result["rows"]]
+        show_rows(rows, rows[0] if result.get("experiment") == "sweep" else None)
         figures = {}
     else:
         figures = {"dataset": console.dataset_title(result), **_figures(result)}
@@ -27,9 +28,10 @@ def show(result: Result, folder: Path, state: str = "finished") -> None:
     console.print_results({"run": state, **figures, **paths})
 
 
-def show_rows(rows: list[Row]) -> None:
-    """Prints the table of a comparison."""
-    console.print_table(comparison.HEADING, [comparison.cells(row) for row in rows], left=2)
+def show_rows(rows: list[Row], baseline: Row | None = None) -> None:
+    """Prints the table of a comparison, perhaps with one of the rows."""
+    table = [comparison.cells(row, baseline) for row in rows]
+    console.print_table(comparison.HEADING, table, left=2)
 
 
 def _figures(result: SingleResult) -> dict[str, str]:

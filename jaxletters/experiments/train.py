@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from jaxletters.data import selection
 from jaxletters.data.datasets import DatasetSplits, Subset
 from jaxletters.evaluation import conformal, inference, metrics, shifts
 from jaxletters.evaluation.conformal import Calibration
-from jaxletters.evaluation.result import SeedsFacts, SingleResult, TrainFacts, TrainResult
+from jaxletters.evaluation.result import Result, SeedsFacts, SingleResult, TrainFacts, TrainResult
 from jaxletters.experiments import claims, fitting, origins, results, terminal, transfer
 from jaxletters.experiments.fitting import Fitted
 from jaxletters.experiments.origins import Origin
@@ -92,7 +92,8 @@ def run_unless_finished(
     config: Config,
     folder: Path,
     describe_data: Callable[[Source, tuple[str, ...]], DataDescription | None],
-) -> TrainResult:
+    run_one: Callable[[Any, Path, bool], Result] = run,
+) -> SingleResult:
     """Runs one of several experiments and prints its title; a finished one is checked and not repeated.
 
     Args:
@@ -100,13 +101,14 @@ def run_unless_finished(
         config: the experiment.
         folder: the run folder.
         describe_data: `data_description.describe_current`, perhaps cached.
+        run_one: runs it in its folder and prints little.
     """
-    if result := cast(TrainResult | None, workdir.matching_result(folder, config)):
+    if result := workdir.matching_result(folder, config):
         consistency.check_finished(folder, config, origins.current(config), describe_data)
         console.notice(f"{title}: finished earlier")
-        return result
+        return cast(SingleResult, result)
     console.notice(title)
-    return run(config, folder, brief=True)
+    return cast(SingleResult, run_one(config, folder, True))
 
 
 def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:

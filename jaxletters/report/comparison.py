@@ -10,6 +10,8 @@ HEADING = (
     *("95% interval, or folds", "reference", "difference"),
 )
 """The columns of the table. "training" is a duration (m:ss); accuracies are percentages."""
+MARK = " *"
+"""Marks a difference to a baseline with p < .05."""
 
 
 class Repeats(NamedTuple):
@@ -95,8 +97,37 @@ def accuracy(row: Row) -> float:
     return several.mean if several else row.result["test_accuracy"]
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """Returns the cells of a row, one for each column of HEADING; an unknown value is an empty cell."""
+def difference(row: Row, baseline: Row) -> str:
+    """Returns the difference of a row's accuracy to the baseline's in points, with MARK if p < .05."""
+    p = p_value(row, baseline)
+    mark = MARK if p is not None and p < 0.05 else ""
+    return f"{100 * (accuracy(row) - accuracy(baseline)):+.2f}{mark}"
+
+
+def p_value(row: Row, baseline: Row) -> float | None:
+    """Returns how probable so large a difference is if both have the same mean accuracy over all seeds.
+
+    By the t-test for unequal variances (Welch, The generalization of "Student's" problem when several
+    different population variances are involved, 1947); None unless both were trained under several seeds.
+    """
+    several = [repeats(one.result) for one in (row, baseline)]
+    values = [one.values for one in several if one and one.unit == "seeds"]
+    if len(values) < 2 or max(map(len, map(set, values))) == 1:
+        return None
+    # Imported here, because it takes a third of a second.
+    import scipy.stats
+
+    _, p = cast(tuple[float, float], scipy.stats.ttest_ind(*values, equal_var=False))
+    return float(p)
+
+
+def cells(row: Row, baseline: Row | None = None) -> tuple[str, ...]:
+    """Returns the cells of a row, one for each column of HEADING; an unknown value is an empty cell.
+
+    Args:
+        row: the experiment.
+        baseline: what it is compared with if it has no reference.
+    """
     result = row.result
     low, high = result["test_accuracy_interval"]
     networks = len(result["runs"]) if "spread" in result else 1
@@ -104,7 +135,13 @@ def cells(row: Row) -> tuple[str, ...]:
     if several := repeats(result):
         spread = str(several)
     validated = result.get("validation_accuracy")
-    difference = 100 * accuracy(row) - row.reference
+    if "spread" in result and (validations := result["spread"].get("validation_accuracy")):
+        validated = validations["mean"]
+    to_other = ""
+    if row.reference:
+        to_other = f"{100 * accuracy(row) - row.reference:+.2f}"
+    elif baseline is not None and row.result is not baseline.result:
+        to_other = difference(row, baseline)
     return (
         row.name,
         result["dataset"] + (f", {result['dataset_note']}" if result["dataset_note"] else ""),
@@ -115,5 +152,5 @@ def cells(row: Row) -> tuple[str, ...]:
         f"{100 * accuracy(row):.2f}",
         spread,
         f"{row.reference:.2f}" if row.reference else "",
-        f"{difference:+.2f}" if row.reference else "",
+        to_other,
     )

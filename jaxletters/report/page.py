@@ -117,6 +117,7 @@ def of_several(
     rows: Sequence[Row],
     pictures: Sequence[Picture],
     pairs: Sequence[Pair] = (),
+    baseline: Row | None = None,
 ) -> str:
     """Returns a page with the table of all rows, and pictures below.
 
@@ -126,8 +127,9 @@ def of_several(
         rows: of the table, in order; each change of group or dataset starts with a separate line.
         pictures: below the table.
         pairs: paired tests of some of the rows.
+        baseline: the row that those without a reference are compared with, or None.
     """
-    table = [comparison.cells(row) for row in rows]
+    table = [comparison.cells(row, baseline) for row in rows]
     # The line above each group names its dataset, so the table has no column for it. Columns that are empty
     # in every row are left out, too.
     data_column = comparison.HEADING.index("data")

@@ -224,7 +224,14 @@ def of_several(compared: Comparison) -> dict[str, bytes]:
         page.Picture(f"{name}.png", style.css_width(figure), caption)
         for name, (figure, caption) in drawn.items()
     ]
-    html = page.of_several(compared.title, compared.remark, compared.rows, pictures, compared.pairs)
+    html = page.of_several(
+        compared.title,
+        compared.remark,
+        compared.rows,
+        pictures,
+        compared.pairs,
+        compared.baseline,
+    )
     files["index.html"] = encode_utf8(html)
     rows = [
         {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from results import FOLDS, RUN
 
 from jaxletters.report import comparison, comparison_chart, style
@@ -94,3 +95,31 @@ def test_the_figure_says_what_its_signs_mean_and_of_no_others(rows, baseline, si
     with style.style():
         axes = comparison_chart.draw(rows, baseline).axes[0]
     assert axes.get_xlabel() == f"correct in the test (%); {signs}"
+
+
+def under_seeds(*values):
+    spread = {"values": [*values], "mean": np.mean(values), "deviation": np.std(values, ddof=1)}
+    validation = {**spread, "mean": 0.9}
+    spreads = {"test_accuracy": spread, "validation_accuracy": validation}
+    return {**RUN, "experiment": "seeds", "runs": ["a"] * len(values), "spread": spreads}
+
+
+def test_a_difference_larger_than_the_spread_of_the_seeds_is_marked():
+    baseline = Row("baseline", "", under_seeds(0.900, 0.902, 0.904))
+    above = Row("above", "", under_seeds(0.950, 0.951, 0.952))
+    close = Row("close", "", under_seeds(0.899, 0.905, 0.906))
+    found = [
+        dict(zip(comparison.HEADING, comparison.cells(row, baseline), strict=True))
+        for row in (baseline, above, close)
+    ]
+    assert [row["difference"] for row in found] == ["", "+4.90 *", "+0.13"]
+    assert found[0]["validation"] == "90.00"
+    # By the formula: the variances are 4e-6 and 1e-6, so t = .049 / sqrt(5e-6 / 3) with 2.94 degrees.
+    p = comparison.p_value(above, baseline)
+    freedom = 5**2 / (4**2 / 2 + 1 / 2)
+    assert p == pytest.approx(2 * scipy.stats.t.sf(0.049 / np.sqrt(5e-6 / 3), freedom), rel=1e-6)
+    assert comparison.p_value(Row("one", "", RUN), baseline) is None
+    assert comparison.difference(Row("one", "", RUN), baseline) == "+4.05"
+    assert comparison.p_value(baseline, baseline) == pytest.approx(1)
+    same = Row("same", "", under_seeds(0.9, 0.9, 0.9))
+    assert comparison.p_value(same, same) is None
