@@ -80,8 +80,8 @@ def _remark(folder: Path) -> str:
     if None in several:
         return _ONE_RUN
     return (
-        f"Means over {len(several[0].values)} seeds each; \\* marks a difference to the baseline with p < .05 "
-        "(Welch's t-test over the seeds), as one row in twenty without an effect would have"
+        f"Means over {len(several[0].values)} seeds each; \\* marks a difference to the baseline with "
+        "p < .05 (Welch's t-test over the seeds), as one row in twenty without an effect would have"
     )
 
 

@@ -1,6 +1,5 @@
 """The tables that the benchmarks make of finished runs."""
 
-import json
 import os
 import runpy
 from datetime import datetime
@@ -60,13 +59,12 @@ def test_a_spread_over_seeds(values, expected):
     assert benchmark("accuracy").spread(values) == expected
 
 
-def seeds_of(config, accuracies):
+def seeds_of(name, accuracies):
     figures = ("accuracy_first", "accuracy_over_shifts", "accuracy_as_one", "calibration_error")
     counts = {"train_examples": 1000, "validation_examples": 0, "test_split_reads": 1}
     about = {"parameters": 1234, "multiply_adds": 5_600_000, "stack": "2 CPU cores", "seconds": 61}
     return [
-        {"config": config, "seed": seed, "accuracy": accuracy, "day": f"2026-11-2{seed}"}
-        | {"fingerprint": "a"}
+        {"name": name, "seed": seed, "accuracy": accuracy, "day": f"2026-11-2{seed}"}
         | dict.fromkeys(figures, 0.5)
         | counts
         | about
@@ -94,8 +92,7 @@ def test_the_foot_of_a_table_names_each_stack_and_the_first_and_last_day(tmp_pat
         if name != "b/fold":
             about = {"cpus": 2, "versions": {"python": python, **versions}}
             found = manifest.Manifest("", None, {}, [], "", about, [], [])
-            content = {"schema": 2, **found._asdict()}
-            (tmp_path / name / "manifest.json").write_text(json.dumps(content))
+            manifest.write(tmp_path / name, found)
             (tmp_path / name / "config.json").touch()
     of, foot = (benchmark("provenance").__dict__[name] for name in ("of", "foot"))
     made = [of(tmp_path / name) for name in ("b", "a", "b/fold")]
@@ -108,8 +105,8 @@ def test_the_foot_of_a_table_names_each_stack_and_the_first_and_last_day(tmp_pat
     assert foot(made[:1], "again").endswith(" 1, 2026-11-23; `again`")
 
 
-def test_the_table_of_accuracies_has_a_line_for_each_config():
-    first, second = seeds_of("one", [0.94, 0.96]), seeds_of("two", [0.9])
+def test_the_table_of_accuracies_has_a_line_for_each_run():
+    first, second = seeds_of("`one`", [0.94, 0.96]), seeds_of("`two`", [0.9])
     lines = benchmark("accuracy").table([first[1], *second, first[0]])
     cells = [line.split(" | ") for line in lines[2:4]]
     assert [c[0] for c in cells] == ["| `one`", "| `two`"]
@@ -119,17 +116,22 @@ def test_the_table_of_accuracies_has_a_line_for_each_config():
     assert "2026-11-20 to 2026-11-21" in lines[-1]
 
 
-def test_a_campaign_can_be_finished_another_day(tmp_path, monkeypatch):
+def test_a_run_that_was_measured_again_takes_the_place_of_its_rows(tmp_path, monkeypatch):
     accuracy = benchmark("accuracy")
+    found = {"one": seeds_of("`one`", [0.94, 0.96]), "two": seeds_of("`two`", [0.9])}
     monkeypatch.setitem(accuracy.add.__globals__, "RESULTS", tmp_path)
-    first, second = seeds_of("one", [0.94, 0.96])
-    for record in (first, second, first):
-        accuracy.add(record)
-    kept = json.loads((tmp_path / "accuracy.json").read_text())
-    assert [r["seed"] for r in kept] == [1, 0]
-    accuracy.add(second | {"fingerprint": "of another recipe"})
-    assert [r["seed"] for r in json.loads((tmp_path / "accuracy.json").read_text())] == [1]
-    assert "96.00 | 96.00" in (tmp_path / "accuracy.md").read_text()
+    monkeypatch.setitem(accuracy.add.__globals__, "records_of", lambda folder: found[folder.name])
+    accuracy.add(tmp_path / "one")
+    accuracy.add(tmp_path / "two")
+    found["one"] = [*seeds_of("`one`", [0.97]), *seeds_of("`one`, ensemble", [0.98])]
+    accuracy.add(tmp_path / "one")
+    lines = (tmp_path / "accuracy.md").read_text().splitlines()
+    cells = [line.split(" | ") for line in lines[2:5]]
+    assert [(c[0], c[4]) for c in cells] == [
+        ("| `two`", "90.00"),
+        ("| `one`", "97.00"),
+        ("| `one`, ensemble", "98.00"),
+    ]
 
 
 def test_an_experiment_measured_anew_takes_the_place_of_its_row():

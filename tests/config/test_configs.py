@@ -53,7 +53,16 @@ def test_the_runs_that_a_config_names_fit_it(config):
 def test_the_study_has_every_experiment_of_the_course():
     study = LOADED["study"]
     assert isinstance(study, StudyConfig)
-    others = ("quickstart", "study", "letternet", "vgg5", "reader", "tpu", "deeper_crossval")
+    others = (
+        "quickstart",
+        "study",
+        "letternet",
+        "vgg5",
+        "reader",
+        "tpu",
+        "deeper_crossval",
+        "seeds",
+    )
     course = {name for name in LOADED if not any(other in name for other in others)}
     assert {Path(entry.file).stem for entry in study.experiments} == course
 

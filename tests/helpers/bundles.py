@@ -11,7 +11,6 @@ from jaxletters.config.slots import ModelConfig
 from jaxletters.models import networks
 from jaxletters.runs import manifest
 from jaxletters.runs.restore import TrainedRun
-from jaxletters.runtime.files import write_json
 
 SMALL = DeeperConfig(widths=(2, 3), kernel_sizes=(3, 3), depths=(1, 1))
 
@@ -22,7 +21,7 @@ def trained(
     """Returns a run with random weights; the folder gets what is read from it later."""
     environment = {"versions": {"python": "3.11.0", "jax": "0.7.2"}}
     about = manifest.Manifest("f" * 64, None, {}, [], "", environment, [], [])
-    write_json(folder / "manifest.json", {"schema": 2, **about._asdict()})
+    manifest.write(folder, about)
     info = BUILTIN[dataset].info()
     names, shape = info.class_names, info.image_shape
     model = networks.build(network, len(names), shape)
