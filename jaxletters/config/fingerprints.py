@@ -1,9 +1,8 @@
 """The fingerprint of a config: two runs with the same fingerprint are the same experiment."""
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from jaxletters.config import serialization
 from jaxletters.config.parts import Slot, builtin_parts
@@ -30,7 +29,8 @@ def identifying_settings(values: Mapping[str, object]) -> dict[str, object]:
     # 10 and 10.0 are the same number, and so the same experiment.
     numbers_as_json = json.loads(json.dumps(values), parse_float=_whole_as_int)
     settings = serialization.flatten(_without_excluded(numbers_as_json))
-    excluded = tuple(_excluded_keys(Config()))
+    # The settings outside are called alike in every kind of experiment.
+    excluded = serialization.excluded_settings(Config)
     return {
         key: value
         for key, value in settings.items()
@@ -49,25 +49,25 @@ def excluded_settings(part: Mapping[str, object]) -> tuple[str, ...]:
     )
 
 
-def _without_excluded(values: Mapping[str, object]) -> dict[str, object]:
-    """Returns a config without the settings of its slots that are outside the fingerprint."""
-    excluded = excluded_settings(values)
+def _without_excluded(
+    values: Mapping[str, object], inherited: Sequence[str] = ()
+) -> dict[str, object]:
+    """Returns a config without the settings of its slots that are outside the fingerprint.
+
+    Args:
+        values: the config, or a part of it.
+        inherited: further settings of the part that are outside, because a slot around it says so.
+    """
+    excluded = (*excluded_settings(values), *inherited)
+
+    def inside(name: str) -> list[str]:
+        return [key.removeprefix(f"{name}.") for key in excluded if key.startswith(f"{name}.")]
+
     return {
-        name: _without_excluded(value) if serialization.is_mapping(value) else value
+        name: _without_excluded(value, inside(name)) if serialization.is_mapping(value) else value
         for name, value in values.items()
         if name not in excluded
     }
-
-
-def _excluded_keys(config: object, prefix: str = "") -> Iterator[str]:
-    """Yields the dotted keys of the settings outside the fingerprint that do not belong to a slot."""
-    excluded = serialization.excluded_settings(type(config))
-    for f in serialization.fields_of(config):
-        key, value = f"{prefix}{f.name}", getattr(config, f.name)
-        if f.name in excluded:
-            yield key
-        elif dataclasses.is_dataclass(value) and not isinstance(value, Slot):
-            yield from _excluded_keys(value, f"{key}.")
 
 
 def _whole_as_int(text: str) -> float | int:

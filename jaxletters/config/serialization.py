@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard, TypeVar, cast
 
-from jaxletters.config.parts import ANY, Rule, Slot, builtin_parts
+from jaxletters.config.parts import ANY, Part, Rule, Slot, builtin_parts
 
 T = TypeVar("T")
 
@@ -70,9 +70,19 @@ def fields_of(part: object) -> tuple[dataclasses.Field[Any], ...]:
 
 
 def excluded_settings(cls: type) -> tuple[str, ...]:
-    """Returns the settings of a dataclass that are outside the fingerprint."""
-    fields = dataclasses.fields(cls)
-    return tuple(f.name for f in fields if not f.metadata.get("in_fingerprint", True))
+    """Returns the settings of a dataclass that are outside the fingerprint.
+
+    With dotted keys, if they belong to a part inside of it that fills no slot.
+    """
+    excluded: list[str] = []
+    kinds = declared_types(cls)
+    for f in dataclasses.fields(cls):
+        kind = kinds[f.name]
+        if not f.metadata.get("in_fingerprint", True):
+            excluded.append(f.name)
+        elif isinstance(kind, type) and issubclass(kind, Part) and not issubclass(kind, Slot):
+            excluded += [f"{f.name}.{key}" for key in excluded_settings(kind)]
+    return tuple(excluded)
 
 
 def to_dict(config: object) -> dict[str, Any]:

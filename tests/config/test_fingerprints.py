@@ -14,7 +14,13 @@ from jaxletters.config.schema import (
     ZeroShotConfig,
 )
 from jaxletters.config.sources import Arrays, ImageFolder, Joined, Tfds
-from jaxletters.config.training import CheckpointConfig, OptimizerConfig, TrainingConfig
+from jaxletters.config.training import (
+    CheckpointConfig,
+    Distillation,
+    FinishedRun,
+    OptimizerConfig,
+    TrainingConfig,
+)
 
 FINGERPRINT = "e9b1aa70d9fd2813a527e28cc4497ecc2eafd732d3bb6b092d1655e535677f4c"
 
@@ -36,6 +42,20 @@ def settings_of(config):
 def test_where_files_lie_and_how_often_they_are_saved_is_not_the_experiment(same):
     assert settings_of(same) == settings_of(Config())
     assert fingerprint(same) == fingerprint(Config())
+
+
+def test_where_a_teacher_lies_is_not_the_experiment_but_how_it_teaches():
+    here, there = FinishedRun("t.py", "/a"), FinishedRun("t.py", "/b")
+    one, same, other = (
+        Config(loss=loss)
+        for loss in (
+            Distillation(teacher=here),
+            Distillation(teacher=there),
+            Distillation(share=0.1),
+        )
+    )
+    assert fingerprint(one) == fingerprint(same) != fingerprint(other)
+    assert settings_of(one)["loss.teacher.config"] == "t.py"
 
 
 @pytest.mark.parametrize(

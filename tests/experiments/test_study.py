@@ -73,6 +73,15 @@ CONFIGS = {
             training=TrainingConfig(batch_size=20, epochs=1),
             seeds=2,
         )""",
+    "student": """
+        Config(
+            seed=5,
+            dataset=SketchLetters(size=260),
+            split=Split(validation_per_class=1, seed=0),
+            model=MLPConfig(hidden=(8,)),
+            loss=Distillation(teacher=FinishedRun(str(HERE / "seeds.py")), share=0.7),
+            training=TrainingConfig(batch_size=20, epochs=1),
+        )""",
     "study": """
         StudyConfig(
             experiments=(
@@ -81,6 +90,7 @@ CONFIGS = {
                 EntryConfig(str(HERE / "transfer.py")),
                 EntryConfig(str(HERE / "zero_shot.py")),
                 EntryConfig(str(HERE / "sweep.py")),
+                EntryConfig(str(HERE / "student.py")),
                 EntryConfig(str(HERE / "seeds.py")),
             )
         )""",
@@ -179,7 +189,7 @@ def test_two_processes_run_every_kind_as_one_with_two_devices(configs, tmp_path)
 def test_a_base_that_is_missing_is_trained_first_and_once(uninterrupted):
     _, output = uninterrupted
     order = [Path(line).stem for line in output.splitlines() if line.endswith(".py")]
-    assert order == ["letters", "crossval", "transfer", "zero_shot", "sweep", "seeds"]
+    assert order == ["letters", "crossval", "transfer", "zero_shot", "sweep", "seeds", "student"]
 
 
 @pytest.mark.slow
@@ -192,6 +202,7 @@ def test_the_table_has_a_row_for_everything(uninterrupted):
         *names,
         "baseline",
         *rates,
+        "student",
         "seeds",
         "seeds, ensemble",
     ]
