@@ -81,7 +81,7 @@ def _remark(folder: Path) -> str:
         return _ONE_RUN
     return (
         f"Means over {len(several[0].values)} seeds each; \\* marks a difference to the baseline with "
-        "p < .05 (Welch's t-test over the seeds), as one row in twenty without an effect would have"
+        "p < .05 (Welch's t-test over the seeds), expected by chance in 1 of 20 rows"
     )
 
 

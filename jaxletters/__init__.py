@@ -24,7 +24,6 @@ from jaxletters.config.composition import cross_validated as cross_validated
 from jaxletters.config.composition import grid as grid
 from jaxletters.config.composition import over_seeds as over_seeds
 from jaxletters.config.composition import plain as plain
-from jaxletters.config.exclusion import Without as Without
 from jaxletters.config.hand import Hand as Hand
 from jaxletters.config.models import ConvNetConfig as ConvNetConfig
 from jaxletters.config.models import DeeperConfig as DeeperConfig

@@ -26,7 +26,6 @@ PARTS = tuple(
     for name in (
         "augmentation",
         "builtin_sources",
-        "exclusion",
         "hand",
         "models",
         "sources",

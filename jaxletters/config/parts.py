@@ -64,6 +64,11 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def as_text(path: Any) -> Any:
+    """Returns a path as text; other values unchanged."""
+    return path.__fspath__() if hasattr(path, "__fspath__") else path
+
+
 @dataclasses.dataclass(frozen=True)
 class Part:
     """A part of a config."""

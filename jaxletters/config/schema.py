@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from jaxletters.config.augmentation import AugmentConfig
 from jaxletters.config.builtin_sources import SketchLetters
 from jaxletters.config.models import DeeperConfig
-from jaxletters.config.parts import Part, setting
+from jaxletters.config.parts import Part, as_text, setting
 from jaxletters.config.slots import (
     Augmentation,
     Loss,
@@ -46,6 +46,9 @@ class Split(Part):
         test_on: one of TEST_ON: "validation" tests on the validation examples, so that settings can be
             chosen without reading the test split.
         seed: decides which examples are chosen, and the folds of a CrossvalConfig; -1 for that of the run.
+        leave_out: a CSV file with the columns "image", the hash of an image, and "label", the name of its
+            class, such as `jaxletters suspects` writes. A run is not trained on training examples with both,
+            but they stay among the validation and test examples.
     """
 
     limit: int = setting(0, low=0, high=10**9)
@@ -53,6 +56,10 @@ class Split(Part):
     test_share: float = setting(0.0, low=0, high=0.9)
     test_on: str = setting("test", choices=TEST_ON)
     seed: int = setting(-1, low=-1, high=2**32 - 1)
+    leave_out: str = setting("", in_fingerprint=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "leave_out", as_text(self.leave_out))
 
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""

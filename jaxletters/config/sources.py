@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jaxletters.config.parts import setting
+from jaxletters.config.parts import as_text, setting
 from jaxletters.config.slots import DatasetInfo, Source, SplitDigest
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ImageFolder(Source):
 
     def __post_init__(self) -> None:
         """Converts a `Path` to a string."""
-        object.__setattr__(self, "path", _as_text(self.path))
+        object.__setattr__(self, "path", as_text(self.path))
 
     def problems(self) -> Iterator[str]:
         """Yields conflicts between settings."""
@@ -182,7 +182,7 @@ class Arrays(Source):
         """Replaces arrays by tokens with their SHA-256, so that configs with equal arrays are equal."""
         kept: list[object] = []
         for name in ("images", "labels", "test_images", "test_labels"):
-            value = _as_text(getattr(self, name))
+            value = as_text(getattr(self, name))
             object.__setattr__(self, name, value)
             if not isinstance(value, str) or value.startswith(MEMORY_PREFIX):
                 from jaxletters.data.sources import memory
@@ -279,10 +279,6 @@ class Joined(Source):
         from jaxletters.data.sources import joined
 
         return joined.note(self, tuple(digests))
-
-
-def _as_text(path: Any) -> Any:
-    return path.__fspath__() if hasattr(path, "__fspath__") else path
 
 
 def _size_problems(size: tuple[int, ...]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from jaxletters.config.parts import Part, setting
+from jaxletters.config.parts import Part, as_text, setting
 from jaxletters.config.slots import Loss, Optimizer, Schedule
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class LossConfig(Loss):
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun(Part):
-    """A finished run that another one uses; with neither setting, none.
+    """A finished run that another one uses; if both settings are empty, no run.
 
     Attributes:
         config: its config file; may be empty for a run that has none.
@@ -58,6 +58,10 @@ class FinishedRun(Part):
 
     config: str = ""
     workdir: str = setting("", in_fingerprint=False)
+
+    def __post_init__(self) -> None:
+        for name in ("config", "workdir"):
+            object.__setattr__(self, name, as_text(getattr(self, name)))
 
     @property
     def is_named(self) -> bool:

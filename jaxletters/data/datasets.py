@@ -1,9 +1,8 @@
 """Loads the description and the splits of a dataset into memory, each split once."""
 
-import contextlib
 import operator
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -17,8 +16,6 @@ from jaxletters.data.checks import Examples
 
 T = TypeVar("T")
 _SPLITS = tuple(naming.SPLITS)
-KEY = "config.dataset"
-"""The setting that errors about a dataset name."""
 
 
 class Subset(NamedTuple):
@@ -204,15 +201,6 @@ def _check_arrays(where: str, images: np.ndarray, labels: np.ndarray, info: Data
         f"{where}: expected uint8 images {['n', *info.image_shape]} and as many labels, 0 to "
         f"{len(info.class_names) - 1}, found {found}; correct its code"
     )
-
-
-@contextlib.contextmanager
-def renamed_key(key: str) -> Generator[None]:
-    """A context in which errors about a dataset name another setting: that of a dataset inside of it."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(str(error).replace(KEY, key)) from error
 
 
 def _call(source: Source, method: Callable[[], T]) -> T:

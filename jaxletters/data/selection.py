@@ -8,7 +8,7 @@ from jaxletters.config.schema import Split
 from jaxletters.config.slots import Source
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import stratified
+from jaxletters.data import left_out, stratified
 from jaxletters.data.datasets import DatasetSplits, Subset
 
 
@@ -53,10 +53,17 @@ def train_and_validation(splits: DatasetSplits, split: Split, seed: int) -> tupl
     pool = training_pool(splits, split, seed)
     per_class = split.validation_per_class
     if per_class and "validation" in splits.names:
-        return pool, splits.whole("validation")
+        return _without_listed(splits, split, pool), splits.whole("validation")
     labels = splits.raw("train").labels[pool.indices]
     kept, held_out = stratified.hold_out(labels, per_class, seed_of(split, seed))
-    return Subset("train", pool.indices[kept]), Subset("train", pool.indices[held_out])
+    training = Subset("train", pool.indices[kept])
+    return _without_listed(splits, split, training), Subset("train", pool.indices[held_out])
+
+
+def _without_listed(splits: DatasetSplits, split: Split, training: Subset) -> Subset:
+    """Returns training examples without those that `split.leave_out` lists."""
+    listed = left_out.contains(split.leave_out, splits, training)
+    return training._replace(indices=training.indices[~listed])
 
 
 def test(splits: DatasetSplits, split: Split, seed: int) -> Subset:

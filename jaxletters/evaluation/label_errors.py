@@ -1,7 +1,7 @@
-"""Labels that networks doubt which did not learn from them.
+"""Labels in doubt, by the predictions of networks that were not trained on them.
 
 Confident learning (Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset Labels, 2021): a
-class is taken seriously for an example if the example has at least the probability of it that the examples
+class is a candidate for an example if the example has at least the probability of it that the examples
 labelled with that class have on average.
 """
 
@@ -19,7 +19,7 @@ class Suspect(NamedTuple):
     Attributes:
         example: its index.
         label: its label.
-        suggested: the most probable of the classes that are taken seriously for it.
+        suggested: the most probable of its candidate classes.
         label_probability, suggested_probability: theirs.
     """
 
@@ -47,9 +47,9 @@ def suspects(labels: Labels, logits: Logits) -> list[Suspect]:
     with np.errstate(invalid="ignore"):
         means = np.bincount(labels, of_label, classes) / counts
     # Classes without examples have no mean, and no example is one of them.
-    serious = np.where(probabilities >= means, probabilities, -1.0)
-    suggested = serious.argmax(axis=1)
-    (doubted,) = np.nonzero((serious.max(axis=1) >= 0) & (suggested != labels))
+    candidates = np.where(probabilities >= means, probabilities, -1.0)
+    suggested = candidates.argmax(axis=1)
+    (doubted,) = np.nonzero((candidates.max(axis=1) >= 0) & (suggested != labels))
     order = doubted[np.argsort(of_label[doubted], kind="stable")]
     return [
         Suspect(

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxletters.config import validation
 from jaxletters.config.schema import Config, ZeroShotConfig
+from jaxletters.data import left_out
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation.result import Result
 from jaxletters.experiments import origins, terminal
@@ -48,6 +49,8 @@ def describe_data(
     data = data_description.describe(
         splits, data_description.splits_used(config, splits.names), parts
     )
+    if isinstance(config, Config):
+        data["left_out"] = left_out.digest(config.split.leave_out)
     data_description.report_findings(data, splits, console.notice)
     return data
 

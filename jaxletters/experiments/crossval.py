@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from jaxletters.config.schema import CrossvalConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import datasets, selection, stratified
+from jaxletters.data import datasets, left_out, selection, stratified
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.evaluation import analysis, inference, metrics
 from jaxletters.evaluation.result import CrossvalFacts, FoldFacts, Result
@@ -57,11 +57,14 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
     claims.claim_folder(config, folder, data, taken.runs)
     console.print_table_with_total(*summary.table(layers))
     logits = np.empty((len(dataset.labels), len(dataset.class_names)), np.float32)
+    is_left_out = left_out.contains(config.split.leave_out, splits, pool)
     folds: list[FoldFacts] = []
     for fold in range(config.folds):
         is_tested = fold_of == fold
         fold_folder = folder / f"fold{fold + 1:02}"
-        logits[is_tested], facts = _run_fold(config, taken, dataset, is_tested, fold_folder, mesh)
+        logits[is_tested], facts = _run_fold(
+            config, taken, dataset, is_tested, is_left_out, fold_folder, mesh
+        )
         folds.append(facts)
     result = results.write(config, folder, _facts(folds), [], dataset, dataset, logits)
     terminal.show(result, folder)
@@ -73,6 +76,7 @@ def _run_fold(
     taken: Origins,
     dataset: Dataset,
     is_tested: np.ndarray,
+    is_left_out: np.ndarray,
     folder: Path,
     mesh: Mesh,
 ) -> tuple[np.ndarray, FoldFacts]:
@@ -83,6 +87,7 @@ def _run_fold(
         taken: its initial weights and its teacher, if there are any.
         dataset: the examples of all folds.
         is_tested: bool `[n]`, true for the examples of this fold.
+        is_left_out: bool `[n]`, true for the examples that no fold is trained on.
         folder: of this fold.
         mesh: the devices.
 
@@ -97,10 +102,12 @@ def _run_fold(
                 f"remove {folder} to train the fold again"
             )
         return np.load(logits_file), load_json(facts_file)
-    others = datasets.take(dataset, np.flatnonzero(~is_tested))
+    others = np.flatnonzero(~is_tested)
     seed = selection.seed_of(config.split, config.seed)
-    training, held_out = stratified.hold_out(others.labels, config.split.validation_per_class, seed)
-    train, validation = datasets.take(others, training), datasets.take(others, held_out)
+    per_class = config.split.validation_per_class
+    training, held_out = stratified.hold_out(dataset.labels[others], per_class, seed)
+    training = training[~is_left_out[others[training]]]
+    train, validation = (datasets.take(dataset, others[part]) for part in (training, held_out))
     fitted = fitting.fit(config, taken, train, validation, folder, mesh, brief=True)
     logits, facts = _test(fitted, datasets.take(dataset, np.flatnonzero(is_tested)), folder)
     content = io.BytesIO()

@@ -130,9 +130,11 @@ def fit(
             console.notice(f"Stage {i + 1} of {len(config.stages)}: trains {stage.trainable}")
         stage_config = _stage_config(config, stage)
         plan = Plan.of(stage_config, len(train.labels))
-        task = make_task(config, stage, i, plan, mesh, train)._replace(teacher=origins.teacher)
+        task = make_task(config, stage, i, plan, mesh, train)
+        model, teacher = origins.teacher or (None, None)
+        task = task._replace(teacher=model)
         snapshot = loop.fit(
-            stage_config, task, plan, train, held_out, stage_folder, variables, brief
+            stage_config, task, plan, train, held_out, stage_folder, variables, brief, teacher
         )
         variables = snapshot.best
         history += _consecutive(journal.load(stage_folder), history, i + 1)

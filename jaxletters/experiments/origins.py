@@ -10,6 +10,7 @@ import numpy as np
 from jaxletters.config.schema import Config, SeedsConfig, StudyConfig, ZeroShotConfig
 from jaxletters.config.training import Distillation, FinishedRun
 from jaxletters.core.errors import UserError
+from jaxletters.data import selection
 from jaxletters.evaluation.result import BaseRun, Result
 from jaxletters.runs import consistency, manifest, restore, seen_images, workdir
 from jaxletters.runs.manifest import TrainedOn
@@ -79,15 +80,13 @@ def folder_of(run: FinishedRun) -> Path:
     return files.expand_user(run.workdir or workdir.default(Path(run.config)))
 
 
-def current(config: Config | ZeroShotConfig | StudyConfig) -> dict[str, BaseRun]:
-    """Returns the identities of the origins as they are now, by setting; of those that are there."""
-    folders = {setting: folder_of(run) for setting, run in named_in(config).items()}
-    found = {setting: workdir.result(folder) for setting, folder in folders.items()}
-    return {
-        setting: _identity(folders[setting], result)
-        for setting, result in found.items()
-        if result is not None
-    }
+def current(config: Config | ZeroShotConfig | StudyConfig) -> dict[str, BaseRun | None]:
+    """Returns the identities of the origins as they are now, by setting; None for one that is gone."""
+    identities: dict[str, BaseRun | None] = {}
+    for setting, run in named_in(config).items():
+        result = workdir.result(folder := folder_of(run))
+        identities[setting] = None if result is None else _identity(folder, result)
+    return identities
 
 
 def load(config: Config | ZeroShotConfig, setting: str, home: Path) -> Origin | None:
@@ -160,6 +159,7 @@ def check_unseen(
     if not trained and not validated:
         return
     uses: list[str] = []
+    seed = selection.seed_of(origin.run.split, origin.run.seed)
     if trained:
         name = origin.setting.rpartition(".")[2]
         uses.append(
@@ -169,8 +169,8 @@ def check_unseen(
         uses.append(f"its best weights were chosen by {validated:,} of the {split} examples")
     raise UserError(
         f"config.{origin.setting}: expected a network that has not seen the {split} examples, found that "
-        f"{' and '.join(uses)} ({origin.run.folder}); name one that was trained on other examples, or "
-        "evaluate on others"
+        f"{' and '.join(uses)} ({origin.run.folder}); name one that was trained on other examples, or hold "
+        f"out the same ones as that run: set config.split like its own, and config.split.seed={seed}"
     )
 
 

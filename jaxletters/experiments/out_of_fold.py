@@ -43,8 +43,8 @@ def load(folder: Path) -> OutOfFold:
     result = workdir.require_result(folder)
     if (kind := result.get("experiment")) != "cross-validation":
         raise UserError(
-            f"{folder}: expected a cross-validation, whose networks each left some examples out, found a run "
-            f"of the kind {kind!r}; run one: jl.cross_validated makes it of the config of a run"
+            f"{folder}: expected a cross-validation, found a run of the kind {kind!r}; make one of its "
+            "config with jl.cross_validated"
         )
     stored, values = manifest.load(folder), load_json(folder / "config.json")
     consistency.check_config(folder, stored, values)
@@ -57,5 +57,10 @@ def load(folder: Path) -> OutOfFold:
         raise UserError(
             f"{folder / 'report' / 'predictions.npz'}: expected a prediction of each of the "
             f"{len(examples.labels):,} examples, found others; restore the file, or run it again elsewhere"
+        )
+    if diverged := int((~np.isfinite(found.logits)).any(axis=1).sum()):
+        raise UserError(
+            f"{folder}: expected finite logits, found {diverged:,} examples with others: a fold diverged; "
+            "run it again with a smaller learning rate in another folder"
         )
     return OutOfFold(examples, splits.hashes(pool), pool.indices, found.logits)

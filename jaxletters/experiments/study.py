@@ -13,6 +13,7 @@ from jaxletters.config.schema import (
     SeedsConfig,
     Split,
     StudyConfig,
+    SweepConfig,
     ZeroShotConfig,
 )
 from jaxletters.config.slots import Source
@@ -190,6 +191,13 @@ def _load(file: str, config: StudyConfig, root: Path) -> Single:
         )
     if config.budget == "quick":
         experiment = _shorten(experiment)
+        for setting, run in origins.named_in(experiment).items():
+            if not run.config:
+                raise UserError(
+                    f"{file}: expected the config file of config.{setting}, because a quick study trains it "
+                    f"again on few examples, found only its folder {run.workdir}; set {setting}.config, or "
+                    "run the full study"
+                )
     return origins.relocated(experiment, lambda file: _folder_of(file, root))
 
 
@@ -209,7 +217,7 @@ def _shorten(experiment: Single) -> Single:
     shorter = dataclasses.replace(experiment, training=training, stages=stages, split=split)
     if isinstance(shorter, CrossvalConfig):
         return dataclasses.replace(shorter, folds=min(shorter.folds, _QUICK_FOLDS))
-    if isinstance(shorter, SeedsConfig):
+    if isinstance(shorter, SeedsConfig | SweepConfig):
         return dataclasses.replace(shorter, seeds=min(shorter.seeds, _QUICK_SEEDS))
     return shorter
 

@@ -96,7 +96,7 @@ def _remark(config: SweepConfig, planned: list[Trial], folder: Path) -> str:
     if config.seeds > 1:
         text += (
             f" Means over {config.seeds} seeds;{comparison.MARK} marks a difference to the baseline with "
-            "p < .05 (Welch's t-test over the seeds), as one row in twenty without an effect would have."
+            "p < .05 (Welch's t-test over the seeds), expected by chance in 1 of 20 rows."
         )
     manifests = [manifest.load(folder / _folder_name(variation)) for variation, _ in planned]
     text += consistency.comparison_warning(manifests)
@@ -122,6 +122,8 @@ def trials(config: SweepConfig, check: bool = True) -> list[Trial]:
         try:
             arguments = [f"--config.{override}" for override in variation.overrides]
             trial = overrides.apply(baseline, arguments)
+            if config.seeds > 1:
+                trial = composition.over_seeds(trial, config.seeds)
             if check:
                 validation.check(trial, mesh.size)
                 train.check(trial, datasets.info(trial.dataset))
@@ -129,8 +131,6 @@ def trials(config: SweepConfig, check: bool = True) -> list[Trial]:
             # The baseline is the first trial, but not one of `config.variations`.
             prefix = f"config.variations.{i - 1} ({variation.name}): " if i else ""
             raise UserError("\n".join(prefix + line for line in str(error).splitlines())) from error
-        if config.seeds > 1:
-            trial = composition.over_seeds(trial, config.seeds)
         planned.append((variation, trial))
     names = [_folder_name(variation) for variation, _ in planned]
     if duplicates := {name for name in names if names.count(name) > 1}:

@@ -29,7 +29,7 @@ def show(result: Result, folder: Path, state: str = "finished") -> None:
 
 
 def show_rows(rows: list[Row], baseline: Row | None = None) -> None:
-    """Prints the table of a comparison, perhaps with one of the rows."""
+    """Prints the table of a comparison, with differences to `baseline` if it is given."""
     table = [comparison.cells(row, baseline) for row in rows]
     console.print_table(comparison.HEADING, table, left=2)
 

@@ -10,14 +10,13 @@ from jaxletters.config.schema import Config
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.core import rng
 from jaxletters.core.errors import UserError, format_size
-from jaxletters.core.types import Variables
+from jaxletters.core.types import Model, Variables
 from jaxletters.evaluation.result import InitialWeights
 from jaxletters.experiments import augmentations, origins
 from jaxletters.experiments.origins import Origin
 from jaxletters.models import networks
 from jaxletters.runtime import console, sharding, xla
 from jaxletters.training import pretrained
-from jaxletters.training.task import Teacher
 
 
 class Transfer(NamedTuple):
@@ -34,6 +33,13 @@ class Transfer(NamedTuple):
     base: Origin | None
     facts: InitialWeights
     used: frozenset[int] = frozenset()
+
+
+class Teacher(NamedTuple):
+    """The network that a student learns from besides the labels; its weights are on the devices."""
+
+    model: Model
+    variables: Variables
 
 
 class Origins(NamedTuple):
@@ -91,6 +97,10 @@ def _initial_weights(config: Config, info: DatasetInfo, folder: Path) -> Transfe
     return Transfer(variables, origin, facts)
 
 
+def _label(label: int | None) -> str:
+    return "none" if label is None else str(label)
+
+
 def _teacher(config: Config, info: DatasetInfo, origin: Origin, mesh: Mesh) -> Teacher:
     """Returns a finished run as a teacher.
 
@@ -101,7 +111,7 @@ def _teacher(config: Config, info: DatasetInfo, origin: Origin, mesh: Mesh) -> T
     for what, expected, found in (
         ("images of", format_size(info.image_shape), format_size(run.image_shape)),
         ("the classes", ", ".join(info.class_names), ", ".join(run.class_names)),
-        ("the non-letter label", str(student_non_letter), str(run.non_letter)),
+        ("the label of non-letters", _label(student_non_letter), _label(run.non_letter)),
     ):
         if expected != found:
             raise UserError(

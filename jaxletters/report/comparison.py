@@ -105,15 +105,21 @@ def difference(row: Row, baseline: Row) -> str:
 
 
 def p_value(row: Row, baseline: Row) -> float | None:
-    """Returns how probable so large a difference is if both have the same mean accuracy over all seeds.
+    """Returns the two-sided p-value of Welch's t-test for the accuracies over the seeds.
 
-    By the t-test for unequal variances (Welch, The generalization of "Student's" problem when several
-    different population variances are involved, 1947); None unless both were trained under several seeds.
+    The test allows unequal variances (Welch, The generalization of "Student's" problem when several different
+    population variances are involved, 1947).
+
+    Returns:
+        None unless both were trained under several seeds.
     """
     several = [repeats(one.result) for one in (row, baseline)]
     values = [one.values for one in several if one and one.unit == "seeds"]
-    if len(values) < 2 or max(map(len, map(set, values))) == 1:
+    if len(values) < 2:
         return None
+    if max(map(len, map(set, values))) == 1:
+        # Without any variance the test is not defined.
+        return float(values[0] == values[1])
     # Imported here, because it takes a third of a second.
     import scipy.stats
 

@@ -1,16 +1,15 @@
 """Compares a run with its config, data, origins and machine: at its starts and where its result is used."""
 
 import hashlib
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from jaxletters.config import fingerprints
 from jaxletters.config.schema import Config, Experiment, StudyConfig, ZeroShotConfig
 from jaxletters.config.slots import Source
-from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
+from jaxletters.data import left_out
 from jaxletters.evaluation.result import BaseRun
 from jaxletters.runs import data_description, manifest, seen_images, workdir
 from jaxletters.runs.data_description import DataDescription, SplitDescription
@@ -21,7 +20,7 @@ from jaxletters.runtime.files import load_json
 
 _DIGITS = 12
 NO_ORIGINS: Mapping[str, BaseRun] = {}
-"""Those of a run that depends on no other run."""
+"""The origins of a run that depends on no other run."""
 
 
 def start_run(
@@ -69,7 +68,11 @@ def start_run(
 def _continue(folder: Path, current: Manifest, notice: Callable[[str], None]) -> Manifest:
     """Returns the manifest of another start of a run, with the differences between its starts."""
     stored = manifest.load(folder)
+    for setting in {**stored.origins, **current.origins}:
+        _check_origin(folder, setting, stored, current.origins.get(setting))
     _check_data(folder, stored.data, current.data)
+    if current.data is not None:
+        _check_left_out(folder, stored.data, current.data["left_out"])
     _check_division(folder, stored.data, current.data)
     changes = environment.differences(stored.environment, current.environment)
     earlier = stored.earlier
@@ -96,7 +99,7 @@ def check_origin(folder: Path, setting: str, run: BaseRun) -> None:
 def check_finished(
     folder: Path,
     config: Config | ZeroShotConfig | StudyConfig,
-    origins: Mapping[str, BaseRun] = NO_ORIGINS,
+    origins: Mapping[str, BaseRun | None] = NO_ORIGINS,
     describe: Callable[
         [Source, tuple[str, ...]], DataDescription | None
     ] = data_description.describe_current,
@@ -109,8 +112,7 @@ def check_finished(
     Args:
         folder: the run folder.
         config: the experiment.
-        origins: the finished runs that its weights depend on, as they are now and by setting, but for those
-            that are gone.
+        origins: the finished runs that the config names, as they are now and by setting; None if one is gone.
         describe: returns the description of some splits as they are now; None where they are gone.
 
     Raises:
@@ -118,10 +120,14 @@ def check_finished(
     """
     stored = manifest.load(folder)
     _check_fingerprint(folder, stored, fingerprints.fingerprint(config))
-    for setting, run in origins.items():
-        _check_origin(folder, setting, stored, run)
+    for setting in {**stored.origins, **origins}:
+        # A run that is gone is not compared.
+        if setting not in origins or origins[setting] is not None:
+            _check_origin(folder, setting, stored, origins.get(setting))
     if not isinstance(config, StudyConfig):
         check_data(folder, stored, config.dataset, describe)
+    if isinstance(config, Config):
+        _check_left_out(folder, stored.data, left_out.digest(config.split.leave_out))
 
 
 def check_data(
@@ -166,8 +172,8 @@ def check_same_run(copy: Path, folder: Path) -> None:
         return
     stored, current = manifest.load(copy), manifest.load(folder)
     _check_data(copy, stored.data, current.data)
-    for setting, run in current.origins.items():
-        _check_origin(copy, setting, stored, run)
+    for setting in {**stored.origins, **current.origins}:
+        _check_origin(copy, setting, stored, current.origins.get(setting))
 
 
 def comparison_warning(manifests: Iterable[Manifest]) -> str:
@@ -218,6 +224,20 @@ def _check_data(folder: Path, old: DataDescription | None, new: DataDescription 
         )
 
 
+def _check_left_out(folder: Path, data: DataDescription | None, current: str) -> None:
+    old = data["left_out"] if data else current
+    if old != current:
+        raise UserError(
+            f"{folder}: expected the list of examples to leave out that this run began with "
+            f"({_list_name(old)}), found another ({_list_name(current)}); restore the file of "
+            "--config.split.leave_out, or choose another folder with --workdir"
+        )
+
+
+def _list_name(digest: str) -> str:
+    return f"SHA-256 {digest[:_DIGITS]}" if digest else "no list"
+
+
 def _check_division(folder: Path, old: DataDescription | None, new: DataDescription | None) -> None:
     if old is None or new is None or old["division"] == new["division"]:
         return
@@ -248,36 +268,29 @@ def _split_difference(
 
 def _data_advice(folder: Path) -> str:
     """Returns advice that names the data of a run, as far as its config does."""
-    flags = _location_flags("--config.dataset", load_json(folder / "config.json")["dataset"])
+    flags = data_description.location_flags(
+        "--config.dataset", load_json(folder / "config.json")["dataset"]
+    )
     return f"restore them ({' '.join(flags)})" if flags else "give those that it began with"
 
 
-def _location_flags(key: str, dataset: Mapping[str, Any]) -> list[str]:
-    """Returns the flags that give a dataset, as in config.json, and the datasets in it their locations."""
-    locations = fingerprints.excluded_settings(dataset)
-    flags: list[str] = []
-    for name, value in dataset.items():
-        if isinstance(value, dict):
-            flags += _location_flags(f"{key}.{name}", cast(dict[str, Any], value))
-        elif name in locations and value and not str(value).startswith(MEMORY_PREFIX):
-            flags.append(f"{key}.{name}={shlex.quote(str(value))}")
-    return flags
-
-
-def _check_origin(folder: Path, setting: str, stored: Manifest, current: BaseRun) -> None:
-    old, new = _origin_digests(stored.origins.get(setting)), _origin_digests(current)
-    if old == new:
+def _check_origin(folder: Path, setting: str, stored: Manifest, current: BaseRun | None) -> None:
+    old = stored.origins.get(setting)
+    if _digests(old) == _digests(current):
         return
+    found = f"another in {current['folder']} ({_origin_name(current)})" if current else "no run"
     raise UserError(
-        f"{folder}: expected the run of config.{setting} that it began with ({_origin_name(*old)}), found "
-        f"another in {current['folder']} ({_origin_name(*new)}); restore that run, or choose another folder "
-        "with --workdir"
+        f"{folder}: expected the run of config.{setting} that it began with ({_origin_name(old)}), found "
+        f"{found}; name and restore that run, or choose another folder with --workdir"
     )
 
 
-def _origin_digests(run: BaseRun | None) -> tuple[str | None, str | None]:
+def _digests(run: BaseRun | None) -> tuple[str | None, str | None]:
     return (run.get("fingerprint"), run.get("weights")) if run else (None, None)
 
 
-def _origin_name(fingerprint: str | None, weights: str | None) -> str:
+def _origin_name(run: BaseRun | None) -> str:
+    if run is None:
+        return "no run"
+    fingerprint, weights = _digests(run)
     return f"config {str(fingerprint)[:_DIGITS]}, weights {str(weights)[:_DIGITS]}"

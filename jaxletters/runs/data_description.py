@@ -1,14 +1,17 @@
 """The description of a run's data in its manifest: digests of the splits, classes, shape of the images."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
-from typing import Any, TypedDict
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypedDict, cast
 
 from numpy.typing import NDArray
 
+from jaxletters.config import fingerprints
 from jaxletters.config.builtin_sources import Builtin
 from jaxletters.config.schema import Config, CrossvalConfig, ZeroShotConfig
 from jaxletters.config.slots import Source
+from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.data.sources import provenance
@@ -25,8 +28,9 @@ class SplitDescription(TypedDict):
 class DataDescription(TypedDict):
     """What identifies the data of a run.
 
-    "division" is the SHA-256 of which examples are trained on, validated on and tested on. The others are
-    those of `DatasetInfo`.
+    "division" is the SHA-256 of which examples are trained on, validated on and tested on, "left_out" that of
+    the list of training examples that are not trained on, "" without a list. The others are those of
+    `DatasetInfo`.
     """
 
     dataset: str
@@ -38,6 +42,7 @@ class DataDescription(TypedDict):
     remarks: list[str]
     splits: dict[str, SplitDescription]
     division: str
+    left_out: str
 
 
 def splits_used(config: Config | ZeroShotConfig, names: Collection[str]) -> tuple[str, ...]:
@@ -81,6 +86,7 @@ def describe(
             for split, digest in digests.items()
         },
         "division": division.hexdigest(),
+        "left_out": "",
     }
 
 
@@ -116,3 +122,15 @@ def report_findings(
     if not known or not isinstance(splits.source, Builtin):
         for line in splits.check(description["splits"]):
             notice(f"Look: {line}")
+
+
+def location_flags(key: str, dataset: Mapping[str, Any]) -> list[str]:
+    """Returns the flags that give a dataset, as in config.json, and the datasets in it their locations."""
+    locations = fingerprints.excluded_settings(dataset)
+    flags: list[str] = []
+    for name, value in dataset.items():
+        if isinstance(value, dict):
+            flags += location_flags(f"{key}.{name}", cast(dict[str, Any], value))
+        elif name in locations and value and not str(value).startswith(MEMORY_PREFIX):
+            flags.append(f"{key}.{name}={shlex.quote(str(value))}")
+    return flags

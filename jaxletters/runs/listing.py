@@ -58,8 +58,8 @@ def _state(folder: Path, result: Result | None) -> str:
     if result is not None:
         return "finished"
     steps = [int(path.name) for path in folder.glob("steps/*") if path.name.isdigit()]
-    # A trial is run by the process that has its sweep's folder.
-    if lock.is_held(folder) or lock.is_held(folder.parent):
+    # A trial is run by the process that has its sweep's folder, a seed of a trial by the same.
+    if any(map(lock.is_held, (folder, folder.parent, folder.parent.parent))):
         return f"running, past step {max(steps):,}" if steps else "running"
     if steps:
         return f"stopped at step {max(steps):,}"

@@ -1,5 +1,6 @@
 """What a run depends on besides its config, in `manifest.json`: data, origins, code and machine."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, cast
 
@@ -64,6 +65,8 @@ def load(folder: Path) -> Manifest:
     loaded: object = load_json(file)
     content = cast(dict[str, Any], loaded) if isinstance(loaded, dict) else {}
     schema = content.get("schema")
+    if schema == 2:
+        content, schema = _from_schema_2(content), _SCHEMA
     if schema != _SCHEMA:
         raise UserError(
             f"{file}: expected a manifest of schema {_SCHEMA}, found schema {schema!r}; use the version of "
@@ -78,6 +81,16 @@ def load(folder: Path) -> Manifest:
             "from a backup"
         ) from error
     return manifest
+
+
+def _from_schema_2(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the content of a manifest that an earlier version wrote, as this version writes it."""
+    base, data = content.get("base"), content.get("data")
+    return {
+        **content,
+        "origins": {"base": base} if base else {},
+        "data": {**data, "left_out": ""} if isinstance(data, dict) else data,
+    }
 
 
 def write(folder: Path, manifest: Manifest) -> None:

@@ -36,6 +36,6 @@ def load(folder: Path) -> Predictions | None:
     # What NumPy raises depends on where the file is damaged.
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
-            f"{file}: expected the predictions of a finished run, found {one_line(error)}; remove the file, "
-            "or restore it from a backup"
+            f"{file}: expected the predictions of a finished run, found {one_line(error)}; restore it from a "
+            "backup, or remove it"
         ) from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxletters.config.schema import Config
 from jaxletters.core.errors import UserError
-from jaxletters.core.types import Dataset, Progress, Rollback, TrainState, Variables
+from jaxletters.core.types import Counts, Dataset, Progress, Rollback, TrainState, Variables
 from jaxletters.evaluation import inference, metrics
 from jaxletters.runs.disk import Disk
 from jaxletters.runs.journal import Journal
@@ -42,6 +42,7 @@ def fit(
     workdir: Path,
     initial: Variables | None = None,
     brief: bool = False,
+    teacher: Variables | None = None,
 ) -> Snapshot:
     """Trains until the plan or the patience ends, from the newest intact checkpoint if there is one.
 
@@ -56,6 +57,7 @@ def fit(
         workdir: the run folder.
         initial: the initial weights; None to draw them.
         brief: whether to print no line per epoch.
+        teacher: the weights of `task.teacher`, on the devices.
 
     Raises:
         Interrupted: a signal requested a stop; the state is saved.
@@ -73,7 +75,8 @@ def fit(
             recorder = Recorder.of(config, plan, workdir, journal, console)
             examples = residency.place(config, task, train)
             run = _Run(
-                config, task, plan, examples, validation, make_initial, disk, checkpoints, recorder
+                *(config, task, plan, examples, validation, teacher),
+                *(make_initial, disk, checkpoints, recorder),
             )
             snapshot = run.train(snapshot)
             checkpoints.wait_until_finished()
@@ -102,6 +105,7 @@ class _Run:
     plan: Plan
     examples: Examples | HostExamples
     validation: Dataset
+    teacher: Variables | None
     make_initial: Callable[[], Snapshot]
     disk: Disk
     checkpoints: Saver
@@ -145,7 +149,7 @@ class _Run:
         """
         state, counts = train_step.copy(self.task, snapshot.state, snapshot.counts)
         with preemption.saving_on_request(lambda: self._save_and_describe(snapshot)):
-            train_step.run_until(self.task, state, counts, self.examples, int(state.step) + 1)
+            self._run_until(state, counts, int(state.step) + 1)
 
     def _trace(self, snapshot: Snapshot) -> Snapshot:
         """Trains a few steps, at most to the next boundary, under JAX's profiler."""
@@ -169,7 +173,7 @@ class _Run:
         call_steps = 1
         while step < boundary and not preemption.requested():
             stop = min(step + call_steps, boundary)
-            state, counts = train_step.run_until(self.task, state, counts, self.examples, stop)
+            state, counts = self._run_until(state, counts, stop)
             if self._diverged(state):
                 break
             step = int(state.step)
@@ -184,6 +188,9 @@ class _Run:
                 self.recorder.training(state, counts)
                 counts = sharding.replicate(metrics.zero(), self.task.mesh)
         return snapshot._replace(state=state, counts=counts)
+
+    def _run_until(self, state: TrainState, counts: Counts, stop: int) -> tuple[TrainState, Counts]:
+        return train_step.run_until(self.task, state, counts, self.examples, stop, self.teacher)
 
     def _evaluate(self, snapshot: Snapshot) -> Snapshot:
         """Evaluates on the validation examples; updates early stopping and the best weights."""

@@ -1,28 +1,12 @@
 """What a training step needs besides its state and its examples."""
 
-import dataclasses
 from typing import NamedTuple
 
 import optax
 from jax.sharding import Mesh
 
 from jaxletters.config.slots import Augmentation, Loss
-from jaxletters.core.types import Model, Variables
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Teacher:
-    """The network that a student learns from besides the labels.
-
-    Compared by identity, because arrays have no hash; a `Task` that holds it stays hashable.
-
-    Attributes:
-        model: the network.
-        variables: its weights, on the devices.
-    """
-
-    model: Model
-    variables: Variables
+from jaxletters.core.types import Model
 
 
 class Task(NamedTuple):
@@ -56,4 +40,4 @@ class Task(NamedTuple):
     trainable: str = ".*"
     prior: tuple[float, ...] = ()
     max_skips: int = 10
-    teacher: Teacher | None = None
+    teacher: Model | None = None

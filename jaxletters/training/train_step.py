@@ -183,7 +183,7 @@ def _updated(
     task: Task, state: TrainState, counts: Counts, batch: Batch, teacher: Variables | None
 ) -> tuple[TrainState, Counts]:
     if task.teacher:
-        logits, _ = task.teacher.model.apply(teacher, batch.images, train=False)
+        logits, _ = task.teacher.apply(teacher, batch.images, train=False)
         batch = batch._replace(teacher_logits=logits)
     new_state, new_counts = update(task, state, batch)
     result = new_state, metrics.merge(counts, new_counts)
@@ -221,7 +221,12 @@ _STEP_WITH = Program(_step_with, static_argnums=(0,), donate_argnums=(1, 2))
 
 
 def run_until(
-    task: Task, state: TrainState, counts: Counts, examples: Examples | HostExamples, stop: int
+    task: Task,
+    state: TrainState,
+    counts: Counts,
+    examples: Examples | HostExamples,
+    stop: int,
+    teacher: Variables | None = None,
 ) -> tuple[TrainState, Counts]:
     """Trains from `state.step` to `stop`; the result does not depend on the number of calls.
 
@@ -231,12 +236,12 @@ def run_until(
         counts: the counts so far; donated too.
         examples: the training examples, on the devices of `task.mesh` or on the host.
         stop: the last step; another value does not compile the program again.
+        teacher: the weights of `task.teacher`, on the devices.
 
     Returns:
         the state at `stop`, or after `task.max_skips` consecutive skipped steps, and `counts` with the
         examples of these steps added.
     """
-    teacher = task.teacher.variables if task.teacher else None
     if isinstance(examples, HostExamples):
         for gathered in examples.batches(int(state.step), stop):
             batch = sharding.replicate(gathered, task.mesh)

@@ -1,4 +1,4 @@
-"""`jaxletters suspects`, and a dataset without what it lists."""
+"""`jaxletters suspects`, and runs that leave out what it lists."""
 
 import csv
 import dataclasses
@@ -11,7 +11,7 @@ from PIL import Image
 
 import jaxletters as jl
 from jaxletters.cli import main
-from jaxletters.data import datasets, digests
+from jaxletters.data import datasets, digests, selection
 from jaxletters.data.synthetic import sketch
 from jaxletters.experiments import dispatch
 from jaxletters.runs import workdir
@@ -85,48 +85,73 @@ def test_exchanged_labels_are_listed_and_drawn(letters, listed):
         assert sheet.width > 500
 
 
-def test_a_dataset_without_them_has_all_others(letters, listed):
-    file, _ = letters
-    source = jl.Without(jl.Arrays(str(file)), str(listed))
-    whole, rest = (datasets.load(one, "train") for one in (jl.Arrays(str(file)), source))
-    left_out = [int(row["index"]) for row in rows(listed)]
-    np.testing.assert_array_equal(rest.images, np.delete(whole.images, left_out, axis=0))
-    np.testing.assert_array_equal(rest.labels, np.delete(whole.labels, left_out))
-    assert rest.class_names == whole.class_names
-    digest = {"train": datasets.DatasetSplits(source).digest("train")}
-    assert source.note(digest) == f"without {len(left_out):,} examples"
+def leaving_out(config, file, **changes):
+    split = dataclasses.replace(config.split, leave_out=file, **changes)
+    return dataclasses.replace(config, split=split)
 
 
-def test_a_list_exchanged_under_a_run_is_refused(letters, listed, config, tmp_path):
+def test_what_is_listed_is_not_trained_on_but_still_evaluated(listed, config):
+    splits = datasets.DatasetSplits(config.dataset)
+    split = jl.Split(validation_per_class=5)
+    trained, validated = selection.train_and_validation(splits, split, 0)
+    split = dataclasses.replace(split, leave_out=listed)
+    kept, same = selection.train_and_validation(splits, split, 0)
+    left = {int(row["index"]) for row in rows(listed)}
+    assert {*kept.indices.tolist()} == {*trained.indices.tolist()} - left
+    np.testing.assert_array_equal(same.indices, validated.indices)
+    assert left & {*validated.indices.tolist()}
+
+
+def test_a_list_exchanged_under_a_run_is_refused(listed, config, run, tmp_path):
     file = tmp_path / "list.csv"
     shutil.copy(listed, file)
-    source = jl.Without(jl.Arrays(str(letters[0])), str(file))
-    asked = dataclasses.replace(config, dataset=source)
+    asked = leaving_out(config, file)
     result = dispatch.run(asked, tmp_path / "run")
-    assert result["test_examples"] == 180 - len(rows(listed))
-    assert "without" in result["dataset_note"]
+    # Every example is tested, as without the list.
+    assert result["test_examples"] == workdir.require_result(run)["test_examples"] == 180
+    trained = json.loads((tmp_path / "run" / "fold01" / "fold.json").read_text())["train_examples"]
+    assert 120 - len(rows(listed)) <= trained < 120
     lines = file.read_text().splitlines()
+    # More columns, another order and a byte order mark are the same list.
+    same = [",".join(line.split(",")[1::-1]) for line in reversed(lines[1:])]
+    file.write_text("\n".join(["\ufefflabel,image", *same]))
+    dispatch.run(asked, tmp_path / "run")
     file.write_text("\n".join(lines[:-1]) + "\n")
-    with pytest.raises(jl.UserError, match=r"examples there, .* here"):
-        dispatch.run(asked, tmp_path / "run")
+    for other in (asked, leaving_out(config, "")):
+        with pytest.raises(jl.UserError, match=r"list of examples to leave out .* found another"):
+            dispatch.run(other, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda lines: lines[1:], "no column 'image'"),
-        (lambda lines: [lines[0], "xyz,A,B"], "'xyz'"),
+        (lambda _: [], "an empty file"),
+        (lambda _: ["hello world"], "found hello world"),
+        (lambda lines: lines[1:], "expected the columns image and label"),
+        (lambda lines: [lines[0], "xyz,A,B"], "line 2 of .*'xyz'"),
+        (lambda lines: [*lines, lines[0]], "line .*'image'"),
         (lambda lines: [*lines, "0123456789abcdef,A,B,0,1,0"], r"found 1 of \d+"),
         (lambda lines: [lines[0], lines[1].replace(",", ",Z,", 1)], "found 1 of 1"),
     ],
 )
-def test_a_list_of_something_else_is_refused(letters, listed, tmp_path, change, expected):
+def test_a_list_of_something_else_is_refused(listed, config, tmp_path, change, expected):
     file = tmp_path / "list.csv"
-    file.write_text("\n".join(change(listed.read_text().splitlines())) + "\n")
-    source = jl.Without(jl.Arrays(str(letters[0])), str(file))
-    with pytest.raises(jl.UserError, match=f"config.dataset.file: .*{expected}") as raised:
-        datasets.load(source, "train")
+    file.write_text("\n".join(change(listed.read_text().splitlines())))
+    asked = leaving_out(config, file)
+    with pytest.raises(jl.UserError, match=f"config.split.leave_out: .*{expected}") as raised:
+        dispatch.run(asked, tmp_path / "run")
     assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_list_that_was_reviewed_is_not_overwritten(run, listed, tmp_path):
+    file = tmp_path / "list.csv"
+    shutil.copy(listed, file)
+    main._run(["suspects", str(run), "--to", str(file)])
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    before = file.read_bytes()
+    with pytest.raises(jl.UserError, match="expected a new file or the same list"):
+        main._run(["suspects", str(run), "--to", str(file)])
+    assert file.read_bytes() == before
 
 
 def test_what_is_no_cross_validation_is_refused(config, run, tmp_path, monkeypatch):

@@ -90,6 +90,7 @@ def test_every_other_setting_is_the_experiment():
         "checkpoint.mirror",
         "checkpoint.give_up_after",
         "base.workdir",
+        "split.leave_out",
         "observers",
         "training.residency",
         "time_limit",

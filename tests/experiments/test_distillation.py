@@ -140,6 +140,18 @@ def test_teachers_exchanged_under_an_interrupted_student_are_refused(tmp_path, l
     dispatch.run(asked, tmp_path / "student")
 
 
+def test_an_origin_that_is_not_named_any_more_is_noticed(tmp_path, letters, teachers):
+    based = plain(letters, base=jl.BaseConfig(workdir=teachers / "seed0"))
+    without = plain(letters)
+    interrupt(based, tmp_path / "run", 5)
+    with pytest.raises(jl.UserError, match=r"config\.base .* found no run"):
+        dispatch.run(without, tmp_path / "run")
+    dispatch.run(based, tmp_path / "run")
+    for other in (without, plain(letters, base=jl.BaseConfig(workdir=teachers / "seed1"))):
+        with pytest.raises(jl.UserError, match=r"config\.base"):
+            dispatch.run(other, tmp_path / "run")
+
+
 def test_a_teacher_that_does_not_fit_is_refused(tmp_path, letters, teachers):
     without = dataclasses.replace(plain(letters), loss=jl.Distillation())
     with pytest.raises(jl.UserError, match=r"config\.loss\.teacher: expected"):
@@ -150,7 +162,7 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path, letters, teachers):
     with pytest.raises(jl.UserError, match=r"images of 24x24.* found 28x28"):
         dispatch.run(taught(tmp_path / "cropped.npz", teachers), tmp_path / "student")
     strokes = jl.NonLetters()
-    with pytest.raises(jl.UserError, match="non-letter label 0"):
+    with pytest.raises(jl.UserError, match="label of non-letters 0"):
         dispatch.run(taught(letters, teachers, augment=(strokes,)), tmp_path / "student")
 
 

@@ -14,7 +14,6 @@ from jaxletters.evaluation import inference, metrics
 from jaxletters.models import networks
 from jaxletters.runtime import sharding
 from jaxletters.training import train_step
-from jaxletters.training.task import Teacher
 
 pytestmark = pytest.mark.slow
 
@@ -39,11 +38,11 @@ def start(task):
     return tiny.on_host(train_step.init_state(task))
 
 
-def run(task, examples, start, *stops):
+def run(task, examples, start, *stops, teacher=None):
     """Trains from `start` to each stop in turn; returns state and counts, on the host."""
     state, counts = sharding.replicate((start, metrics.zero()), task.mesh)
     for stop in stops:
-        state, counts = train_step.run_until(task, state, counts, examples, stop)
+        state, counts = train_step.run_until(task, state, counts, examples, stop, teacher)
     return tiny.on_host((state, counts))
 
 
@@ -112,19 +111,19 @@ def test_the_loop_of_accelerators_computes_the_same_steps(task, examples, start)
 
 def test_a_teacher_predicts_the_images_that_the_student_sees(task, examples, start):
     network = networks.build(MLPConfig(hidden=(4,)), tiny.CLASSES, tiny.SHAPE)
-    teacher = Teacher(network, sharding.replicate(tiny.variables(network), task.mesh))
-    student = task._replace(loss=Distillation(temperature=2.0, share=0.6), teacher=teacher)
+    teacher = sharding.replicate(tiny.variables(network), task.mesh)
+    student = task._replace(loss=Distillation(temperature=2.0, share=0.6), teacher=network)
     state = start
     for step in range(3):
         seen = tiny.batch_at(student, examples, jnp.int32(step))
-        logits = tiny.apply(network, teacher.variables, seen.images, False)[0]
+        logits = tiny.apply(network, teacher, seen.images, False)[0]
         state, _ = tiny.update(student, state, seen._replace(teacher_logits=logits))
-    found, _ = run(student, examples, start, 3)
+    found, _ = run(student, examples, start, 3, teacher=teacher)
     close = functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4)
     jax.tree.map(close, found.variables, tiny.on_host(state.variables))
     looping = jax.jit(train_step.loop, static_argnums=0)
     arguments = sharding.replicate((start, metrics.zero()), task.mesh)
-    looped, _ = looping(student, *arguments, examples, jnp.int32(3), teacher.variables)
+    looped, _ = looping(student, *arguments, examples, jnp.int32(3), teacher)
     jax.tree.map(close, tiny.on_host(looped.variables), found.variables)
     without, _ = run(task, examples, start, 3)
     kernels = [s.variables.params["logits"]["kernel"] for s in (found, without)]

@@ -1,6 +1,7 @@
 """List the training examples whose labels the networks of a cross-validation doubt most, and draw them."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,14 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"--to: expected a file .csv, found {args.to}; rename it")
     found = out_of_fold.load(args.run)
     suspects = label_errors.suspects(found.examples.labels, found.logits)
-    files.write_bytes(table, _table(found, suspects).encode())
-    sheet = table.with_suffix(".png")
+    content, sheet = _table(found, suspects).encode(), table.with_suffix(".png")
+    # Its lines may have been reviewed.
+    if table.exists() and table.read_bytes() != content:
+        raise UserError(
+            f"{args.to}: expected a new file or the same list, found another; remove it, or choose another "
+            "with --to"
+        )
+    files.write_bytes(table, content)
     with style.style():
         picture = style.png(
             image_grids.suspects(found.examples, suspects), args.run.absolute().name
@@ -61,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
             "doubted labels": f"{len(suspects):,} ({len(suspects) / len(found.hashes):.2%})",
             "list": str(table),
             "sheet": f"{sheet} (is each label wrong?)",
-            "next": "dataset=jl.Without(DATASET, LIST) in a config trains without them",
+            "next": f"look at them; --config.split.leave_out={shlex.quote(str(args.to))} trains without them",
         }
     )
 

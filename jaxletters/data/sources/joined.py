@@ -1,6 +1,7 @@
 """Several datasets as one, with one table of classes and characters on one canvas."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 from jaxletters.config.slots import DatasetInfo
 from jaxletters.config.sources import Joined
 from jaxletters.core.errors import UserError, format_size
-from jaxletters.data import canvas, datasets, resize
+from jaxletters.data import canvas, resize
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.data.formats import alphabets
 from jaxletters.data.sources import provenance
+
+_KEY = "config.dataset"
 
 
 class _Member(NamedTuple):
@@ -77,7 +80,7 @@ def read(source: Joined, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int6
     images: list[NDArray[np.uint8]] = []
     labels: list[NDArray[np.int64]] = []
     for member in _members(source):
-        with datasets.renamed_key(member.key):
+        with _renamed_key(member.key):
             examples = member.splits.take(member.splits.whole(split))
         table = np.array([label_of[name] for name in examples.class_names])
         images.append(examples.images)
@@ -118,10 +121,19 @@ def note(source: Joined, splits: Sequence[str]) -> str:
 
 def _members(source: Joined) -> Iterator[_Member]:
     for i, part in enumerate(source.sources):
-        key = f"{datasets.KEY}.sources.{i}"
-        with datasets.renamed_key(key):
+        key = f"{_KEY}.sources.{i}"
+        with _renamed_key(key):
             splits = DatasetSplits(part)
         yield _Member(key, splits)
+
+
+@contextlib.contextmanager
+def _renamed_key(key: str) -> Generator[None]:
+    """A context in which errors about "config.dataset" name the setting of a source instead."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace(_KEY, key)) from error
 
 
 def _check_equal(members: Sequence[_Member], what: str, values: Sequence[str]) -> None:
