@@ -5,9 +5,6 @@
 
 Finished experiments are not repeated. The references are the test accuracies of the original course
 notebook.
-
-On two CPU cores, the quick study took 11:30 (m:ss), and all trainings of the full study 2:20 hours
-(2026-11-23).
 """
 
 import jaxletters as jl
