@@ -80,6 +80,7 @@ class Distillation(LossConfig):
     Attributes:
         teacher: a finished run of one network, or of several under different seeds. It must read the same
             images and classes, and must not have been trained on the student's validation or test examples.
+            Its logits are compared with the student's without `prior`, so both should have the same `prior`.
         temperature: above 1 to give more weight to the classes that the teacher finds improbable.
         share: of the teacher in the loss; the label has the rest.
     """

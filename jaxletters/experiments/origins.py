@@ -115,7 +115,10 @@ def load(config: Config | ZeroShotConfig, setting: str, home: Path) -> Origin | 
         )
     consistency.check_origin(home, setting, _identity(folder, result))
     is_single = accepted(config, setting) == (Config,)
-    return of_run(folder, setting, restore.load if is_single else restore.load_any)
+    try:
+        return of_run(folder, setting, restore.load if is_single else restore.load_any)
+    except UserError as error:
+        raise UserError(f"config.{setting}: {error}") from error
 
 
 def of_run(

@@ -156,6 +156,10 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path, letters, teachers):
     without = dataclasses.replace(plain(letters), loss=jl.Distillation())
     with pytest.raises(jl.UserError, match=r"config\.loss\.teacher: expected"):
         validation.check(without, 1)
+    crossval = jl.cross_validated(plain(letters, split=jl.Split(validation_per_class=0)), 2)
+    dispatch.run(crossval, tmp_path / "crossval")
+    with pytest.raises(jl.UserError, match=r"^config\.loss\.teacher: .*'cross-validation'"):
+        dispatch.run(taught(letters, tmp_path / "crossval"), tmp_path / "student")
     with np.load(letters) as arrays:
         cropped = {k: v[:, 2:26, 2:26] if v.ndim == 3 else v for k, v in arrays.items()}
     np.savez(tmp_path / "cropped.npz", **cropped)
