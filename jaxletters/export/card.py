@@ -1,5 +1,6 @@
 """Composing the card of a bundle: what its network is, which images it takes, and how accurate it is."""
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 
@@ -94,7 +95,8 @@ def describe(
 
 def _held_out(run: TrainedRun) -> HeldOut:
     return {
-        "split": serialization.to_dict(run.split),
+        # The list that a run left out is a file of its machine, and does not change what was held out.
+        "split": serialization.to_dict(dataclasses.replace(run.split, leave_out="")),
         "seed": run.seed,
         "training_images": run.training_images,
     }

@@ -14,6 +14,7 @@ import tiny
 
 from jaxletters.config import user_code
 from jaxletters.config.models import MLPConfig
+from jaxletters.config.schema import Split
 from jaxletters.config.slots import ModelConfig
 from jaxletters.core.errors import UserError
 from jaxletters.data.synthetic import sketch
@@ -165,7 +166,11 @@ def test_card_and_graph_have_the_calibration(tmp_path, mlp):
 @pytest.mark.slow
 def test_images_of_another_size_are_checked_too(tmp_path):
     run = bundles.trained(tmp_path / "run", MLPConfig(hidden=(4,)), "alpha_letters")
+    run = run._replace(split=Split(limit=500, leave_out="/home/me/suspects.csv"))
     card = writer.write(run, tmp_path / "bundle")
+    # A bundle has no path of the machine that wrote it.
+    assert "suspects" not in (tmp_path / "bundle" / "model.json").read_text()
+    assert card["held_out"]["split"]["limit"] == 500
     assert card["images"]["shape"] == (20, 16)
     assert {about["check"]["same_class"] for about in card["files"].values()} == {1000}
 

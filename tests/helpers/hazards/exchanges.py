@@ -70,7 +70,10 @@ def base_retrained(draw: random.Random, place: Place) -> Iterator[Trial]:
             shutil.copytree(own, base)
 
         words = (f"--config.base.workdir={base}",)
-        expected = ("expected the run of config.base that it began with", *map(_fingerprint, (own, other)))
+        expected = (
+            "expected the run of config.base that it began with",
+            *map(_fingerprint, (own, other)),
+        )
         why = _tried(draw, place, subject, folder / "run", words, replace, restore, expected)
         yield Trial("base retrained", why)
         if not why:
