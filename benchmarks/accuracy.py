@@ -37,7 +37,7 @@ Record = dict[str, Any]
 
 def records_of(folder: Path) -> list[Record]:
     """Returns the metrics of every network of a finished run, and of their ensemble."""
-    result, name = workdir.result(folder), f"`{folder.name}`"
+    result, name = workdir.require_result(folder), f"`{folder.name}`"
     if "runs" not in result:
         return [record(name, folder)]
     members = [record(name, folder / run) for run in result["runs"]]
@@ -119,7 +119,7 @@ def table(records: Sequence[Record]) -> list[str]:
     return [
         *(f"| {' | '.join(line)} |" for line in cells),
         "",
-        "EMNIST Letters, rebuilt split; percent, mean ± standard deviation over seeds; no network read the "
+        "EMNIST Letters, rebuilt split; percent, mean ± standard deviation over seeds; no run of one network read the "
         f"test split more than {'once' if reads == 1 else f'{reads} times'}. "
         f"{provenance.foot(made, 'python benchmarks/accuracy.py')}.",
     ]

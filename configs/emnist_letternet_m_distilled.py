@@ -3,8 +3,9 @@
     python launch.py --config configs/emnist_letternet_s_seeds.py
     python launch.py --config configs/emnist_letternet_m_distilled.py
 
-With labels alone this network overfits (configs/emnist_letternet_m.py). Here most of the loss is the
-probabilities of the small networks' ensemble; everything else is from configs/emnist_letternet_s.py.
+With labels alone this network overfits (configs/emnist_letternet_m.py). Here most of the loss comes from
+the probabilities of the small networks' ensemble; otherwise the training is that of
+configs/emnist_letternet_s.py.
 """
 
 import dataclasses

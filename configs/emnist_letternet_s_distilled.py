@@ -17,8 +17,8 @@ def get_config() -> jl.SeedsConfig:
     """Returns the experiment of three students of one ensemble."""
     one = jl.load_config(Path(__file__).with_name("emnist_letternet_s.py"))
     assert isinstance(one, jl.Config)
-    # Usual values, fixed before the first run: the differences between such values are smaller than the
-    # error of one validation.
+    # Common values, chosen before the first run and not tuned: one validation run could not tell them from
+    # similar ones.
     loss = jl.Distillation(
         prior=1.0,
         teacher=jl.FinishedRun("configs/emnist_letternet_s_seeds.py"),

@@ -23,14 +23,7 @@ FOLDERS = (
 # The methods of parts import what they describe when they are called.
 PARTS = tuple(
     f"config.{name}"
-    for name in (
-        "augmentation",
-        "builtin_sources",
-        "hand",
-        "models",
-        "sources",
-        "training",
-    )
+    for name in ("augmentation", "builtin_sources", "hand", "models", "sources", "training")
 )
 # Folders and modules that are functions of their arguments: no I/O, no clock, no global state.
 PURE = (

@@ -29,7 +29,7 @@ def identifying_settings(values: Mapping[str, object]) -> dict[str, object]:
     # 10 and 10.0 are the same number, and so the same experiment.
     numbers_as_json = json.loads(json.dumps(values), parse_float=_whole_as_int)
     settings = serialization.flatten(_without_excluded(numbers_as_json))
-    # The settings outside are called alike in every kind of experiment.
+    # The excluded settings have the same keys in every kind of experiment.
     excluded = serialization.excluded_settings(Config)
     return {
         key: value
@@ -56,7 +56,7 @@ def _without_excluded(
 
     Args:
         values: the config, or a part of it.
-        inherited: further settings of the part that are outside, because a slot around it says so.
+        inherited: further settings of the part that an enclosing slot excludes.
     """
     excluded = (*excluded_settings(values), *inherited)
 

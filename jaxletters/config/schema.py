@@ -47,8 +47,8 @@ class Split(Part):
             chosen without reading the test split.
         seed: decides which examples are chosen, and the folds of a CrossvalConfig; -1 for that of the run.
         leave_out: a CSV file with the columns "image", the hash of an image, and "label", the name of its
-            class, such as `jaxletters suspects` writes. A run is not trained on training examples with both,
-            but they stay among the validation and test examples.
+            class, such as `jaxletters suspects` writes. Training examples whose hash and label are in one of
+            its lines are not trained on. Validation and test examples are never left out.
     """
 
     limit: int = setting(0, low=0, high=10**9)
@@ -279,7 +279,7 @@ class StudyConfig(Part):
 
     Attributes:
         budget: "full" for every experiment as its config says, "quick" for a few minutes of each.
-        experiments: in the order of the table; a base comes before the experiments that use it.
+        experiments: in the order of the table; those that others depend on run first.
         time_limit: as in a Config, for all experiments together.
     """
 

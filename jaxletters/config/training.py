@@ -73,15 +73,17 @@ class FinishedRun(Part):
 class Distillation(LossConfig):
     """Cross-entropy with the labels and with the probabilities of a teacher.
 
-    The teacher predicts each training image as the student sees it, after augmentation. Both sides of the
-    second cross-entropy have their logits divided by a temperature, and its gradient is multiplied by the
-    square of the temperature (Hinton et al., Distilling the Knowledge in a Neural Network, 2015).
+    The teacher predicts each training image as the student sees it, after augmentation. In the second term
+    the logits of both are divided by `temperature`; the term is multiplied by the square of `temperature`, so
+    that its gradient has about the same size at every temperature (Hinton et al., Distilling the Knowledge in
+    a Neural Network, 2015).
 
     Attributes:
         teacher: a finished run of one network, or of several under different seeds. It must read the same
             images and classes, and must not have been trained on the student's validation or test examples.
             Its logits are compared with the student's without `prior`, so both should have the same `prior`.
-        temperature: above 1 to give more weight to the classes that the teacher finds improbable.
+        temperature: values above 1 make the teacher's probabilities more even, so that its improbable classes
+            count more.
         share: of the teacher in the loss; the label has the rest.
     """
 

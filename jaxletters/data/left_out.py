@@ -46,6 +46,11 @@ def contains(list_file: str, splits: DatasetSplits, subset: Subset) -> NDArray[n
     return np.array([there[i] in listed for i in subset.indices.tolist()])
 
 
+def is_here(list_file: str) -> bool:
+    """Returns whether a list can be read, or there is none to read."""
+    return not list_file or files.expand_user(list_file).is_file()
+
+
 def digest(list_file: str) -> str:
     """Returns the SHA-256 of the examples in a list, in hex; "" for an empty list.
 
@@ -79,9 +84,11 @@ def _examples(file: Path, lines: TextIO) -> Iterator[Example]:
     for row in reader:
         image, label = (row[column] for column in COLUMNS)
         try:
-            yield int(image, 16), str(label)
+            if label is None:
+                raise TypeError("a line without a label")
+            yield int(image, 16), label
         except (ValueError, TypeError) as error:
             raise UserError(
-                f"{_KEY}: expected the hash of an image in line {reader.line_num} of {file}, found "
-                f"{image!r}; write the list with jaxletters suspects"
+                f"{_KEY}: expected the hash of an image and a label in line {reader.line_num} of {file}, "
+                f"found {image!r} and {label!r}; write the list with jaxletters suspects"
             ) from error

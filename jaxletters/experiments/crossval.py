@@ -53,11 +53,11 @@ def run(config: CrossvalConfig, folder: Path) -> Result:
     fold_of = stratified.folds(dataset.labels, config.folds, seed)
     for origin in taken.runs:
         origins.check_unseen(origin, "test", splits.hashes(pool))
+    is_left_out = left_out.contains(config.split.leave_out, splits, pool)
     data = claims.describe_data(config, splits, (splits.hashes(pool), fold_of))
     claims.claim_folder(config, folder, data, taken.runs)
     console.print_table_with_total(*summary.table(layers))
     logits = np.empty((len(dataset.labels), len(dataset.class_names)), np.float32)
-    is_left_out = left_out.contains(config.split.leave_out, splits, pool)
     folds: list[FoldFacts] = []
     for fold in range(config.folds):
         is_tested = fold_of == fold

@@ -15,6 +15,7 @@ from jaxletters.config.training import LossConfig
 from jaxletters.core import rng
 from jaxletters.core.errors import UserError, format_size
 from jaxletters.core.types import Dataset, Model, Variables
+from jaxletters.data import left_out
 from jaxletters.evaluation import losses
 from jaxletters.evaluation.result import TrainingFacts
 from jaxletters.experiments import augmentations, user_parts
@@ -52,7 +53,8 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
     """Checks a config against its dataset before any example is loaded; returns the layers of the network.
 
     Raises:
-        UserError: settings do not fit the images, the images shrink to nothing, or a stage trains nothing.
+        UserError: settings do not fit the images, the images shrink to nothing, a stage trains nothing, or
+            the list of examples to leave out cannot be read.
     """
     num_classes, shape = len(info.class_names), info.image_shape
     if isinstance(config.model, LetterNetConfig) and 2 * config.model.crop >= min(shape[:2]):
@@ -61,6 +63,7 @@ def check(config: Config, info: DatasetInfo) -> list[summary.LayerRow]:
             f"{config.model.crop}: nothing would be left of the images; make it smaller"
         )
     augmentations.check(config, info)
+    left_out.digest(config.split.leave_out)
     user_parts.check(config, num_classes, shape)
     try:
         layers = summary.layers(config.model, num_classes, shape)

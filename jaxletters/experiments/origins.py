@@ -142,8 +142,21 @@ def of_run(
     return Origin(setting, run, _identity(folder, run.result), stored.trained_on, seen)
 
 
+def same_division(origin: Origin) -> str:
+    """Returns how a run of one network can hold out the examples that an origin has held out."""
+    seed = selection.seed_of(origin.run.split, origin.run.seed)
+    return (
+        "hold out the same ones as that run: set config.split like its own, and "
+        f"config.split.seed={seed}"
+    )
+
+
 def check_unseen(
-    origin: Origin, split: str, hashes: np.ndarray, also_validated: bool = True
+    origin: Origin,
+    split: str,
+    hashes: np.ndarray,
+    also_validated: bool = True,
+    advice: str = "evaluate on others",
 ) -> None:
     """Raises a UserError if the weights of an origin depend on examples that are to be evaluated.
 
@@ -152,6 +165,7 @@ def check_unseen(
         split: the name of the examples in the message: "test", "validation".
         hashes: uint64 `[n]`, of their images.
         also_validated: whether the run's validation examples count as seen, besides its training examples.
+        advice: what a user can do instead of naming another run.
     """
 
     def count_seen(seen: np.ndarray) -> int:
@@ -162,7 +176,6 @@ def check_unseen(
     if not trained and not validated:
         return
     uses: list[str] = []
-    seed = selection.seed_of(origin.run.split, origin.run.seed)
     if trained:
         name = origin.setting.rpartition(".")[2]
         uses.append(
@@ -172,8 +185,8 @@ def check_unseen(
         uses.append(f"its best weights were chosen by {validated:,} of the {split} examples")
     raise UserError(
         f"config.{origin.setting}: expected a network that has not seen the {split} examples, found that "
-        f"{' and '.join(uses)} ({origin.run.folder}); name one that was trained on other examples, or hold "
-        f"out the same ones as that run: set config.split like its own, and config.split.seed={seed}"
+        f"{' and '.join(uses)} ({origin.run.folder}); name one that was trained on other examples, or "
+        f"{advice}"
     )
 
 

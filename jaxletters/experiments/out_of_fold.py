@@ -10,9 +10,9 @@ from jaxletters.config.schema import Split
 from jaxletters.config.slots import Source
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset
-from jaxletters.data import selection
+from jaxletters.data import selection, stratified
 from jaxletters.data.datasets import DatasetSplits
-from jaxletters.runs import consistency, manifest, predictions, workdir
+from jaxletters.runs import consistency, data_description, manifest, predictions, workdir
 from jaxletters.runtime import files
 from jaxletters.runtime.files import load_json
 
@@ -49,10 +49,17 @@ def load(folder: Path) -> OutOfFold:
     stored, values = manifest.load(folder), load_json(folder / "config.json")
     consistency.check_config(folder, stored, values)
     source = user_code.load_part(values["dataset"], Source, folder)
-    consistency.check_data(folder, stored, source)
+    assert stored.data is not None, "a cross-validation has data"
     splits, split = DatasetSplits(source), serialization.instantiate(values["split"], Split)
     pool = selection.training_pool(splits, split, values["seed"])
-    examples, found = splits.take(pool), predictions.load(folder)
+    examples, hashes = splits.take(pool), splits.hashes(pool)
+    seed = selection.seed_of(split, values["seed"])
+    folds = stratified.folds(examples.labels, values["folds"], seed)
+    described = data_description.describe(splits, stored.data["splits"], (hashes, folds))
+    # What the networks were not trained on does not matter here.
+    described["left_out"] = stored.data["left_out"]
+    consistency.check_examples(folder, stored, described)
+    found = predictions.load(folder)
     if found is None or not np.array_equal(found.labels, examples.labels):
         raise UserError(
             f"{folder / 'report' / 'predictions.npz'}: expected a prediction of each of the "
@@ -63,4 +70,4 @@ def load(folder: Path) -> OutOfFold:
             f"{folder}: expected finite logits, found {diverged:,} examples with others: a fold diverged; "
             "run it again with a smaller learning rate in another folder"
         )
-    return OutOfFold(examples, splits.hashes(pool), pool.indices, found.logits)
+    return OutOfFold(examples, hashes, pool.indices, found.logits)

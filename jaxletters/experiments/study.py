@@ -78,7 +78,7 @@ def run(config: StudyConfig, folder: Path, check_one: Check, run_one: Run) -> Re
     remark = _REMARKS[config.budget]
     report = reports.Comparison(
         title=folder.name,
-        remark=remark + consistency.comparison_warning(manifests),
+        remark=remark + comparison.data_warning(manifests),
         rows=rows,
         baseline=None,
         sheets=_contact_sheets(experiments[entry.file] for entry in config.experiments),
@@ -170,9 +170,10 @@ def _load_all(config: StudyConfig, root: Path) -> dict[str, Single]:
                 continue
             add(origin.config, (*dependents, file), name)
             kind = type(experiments[origin.config])
-            if kind not in origins.accepted(experiment, name):
+            if kind not in (accepted := origins.accepted(experiment, name)):
+                wanted = "one network" + " or of several seeds" * (SeedsConfig in accepted)
                 raise UserError(
-                    f"{origin.config}: expected the run of one network as the {name} of {file}, found a "
+                    f"{origin.config}: expected the run of {wanted} as the {name} of {file}, found a "
                     f"{kind.__name__}; change {name}.config there"
                 )
         experiments[file] = experiment

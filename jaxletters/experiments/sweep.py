@@ -99,7 +99,7 @@ def _remark(config: SweepConfig, planned: list[Trial], folder: Path) -> str:
             "p < .05 (Welch's t-test over the seeds), expected by chance in 1 of 20 rows."
         )
     manifests = [manifest.load(folder / _folder_name(variation)) for variation, _ in planned]
-    text += consistency.comparison_warning(manifests)
+    text += comparison.data_warning(manifests)
     if changes := manifest.load(folder).changes:
         text += f" The environment changed between starts: {', '.join(changes)}."
     return text

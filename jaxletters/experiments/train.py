@@ -73,7 +73,7 @@ def run(
 
 
 def check_finished(runs: Mapping[Path, Config]) -> None:
-    """Compares those of several runs that are finished with their configs, data and bases as they are now.
+    """Compares those of several runs that are finished with their configs, data and origins as they are now.
 
     Args:
         runs: the configs by run folder.
@@ -142,8 +142,9 @@ def claim_folder(
             part[~np.isin(part, trained, kind="sort")] for part in (tested, validated)
         )
         also_validated = config.split.test_on != "validation"
-        origins.check_unseen(origin, "test", tests, also_validated)
-        origins.check_unseen(origin, "validation", validates, also_validated=False)
+        advice = origins.same_division(origin)
+        origins.check_unseen(origin, "test", tests, also_validated, advice)
+        origins.check_unseen(origin, "validation", validates, False, advice)
     data = claims.describe_data(config, splits, (trained, validated, tested))
     if config.split.test_on == "validation":
         note = "tested on the validation examples"

@@ -95,7 +95,8 @@ def describe(
 
 def _held_out(run: TrainedRun) -> HeldOut:
     return {
-        # The list that a run left out is a file of its machine, and does not change what was held out.
+        # The list that a run left out is a file of its machine. It does not change what was held out, but a
+        # reader that is taught from the bundle may learn from examples in it.
         "split": serialization.to_dict(dataclasses.replace(run.split, leave_out="")),
         "seed": run.seed,
         "training_images": run.training_images,

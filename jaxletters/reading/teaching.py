@@ -18,12 +18,11 @@ from jaxletters.config.sources import Joined
 from jaxletters.config.training import ReturningConfig, ScheduleConfig, TrainingConfig
 from jaxletters.core.errors import UserError
 from jaxletters.core.types import Dataset, Json, Variables
-from jaxletters.data import datasets, images
+from jaxletters.data import datasets, images, left_out
 from jaxletters.data.formats.alphabets import CAPITALS
 from jaxletters.data.sources import folder_listing, hand
 from jaxletters.evaluation.result import BaseRun, InitialWeights
 from jaxletters.experiments import origins, train
-from jaxletters.experiments.origins import Origin
 from jaxletters.experiments.transfer import Transfer
 from jaxletters.models import networks
 from jaxletters.models.params import by_name
@@ -79,7 +78,7 @@ class _Reader(NamedTuple):
     split: Split | None
     seed: int
     training_images: str
-    run: Origin | None
+    run: origins.Origin | None
 
 
 def teach(reader: Path, letters: Path, folder: Path) -> Taught:
@@ -201,6 +200,10 @@ def _obstacle(reader: _Reader) -> str:
     members = source.sources if isinstance(source, Joined) else (source,)
     if missing := [member.name for member in members if not member.is_here()]:
         return f"{' and '.join(missing)} cannot be read here without a download"
+    if reader.split and not left_out.is_here(reader.split.leave_out):
+        return (
+            f"{reader.split.leave_out}, the list of what the reader left out, cannot be read here"
+        )
     info = datasets.info(source)
     classifier = reader.classifier
     if (info.class_names, info.image_shape) != (classifier.class_names, classifier.image_shape):
@@ -284,8 +287,7 @@ def _non_letters(classifier: Classifier) -> tuple[NonLetters, ...]:
 def _last_stages(variables: Variables) -> str:
     """Returns a pattern of the parameters to train: those of the last stage and of what follows the stages.
 
-    BatchNorm stays as it is, because its statistics are those of many hands. A network without stages trains
-    all parameters.
+    BatchNorm keeps its statistics, which are those of many hands. A network without stages trains everything.
     """
     numbers = [
         int(m[1]) for name in by_name(variables.params) if (m := re.match(r"stage(\d+)_", name))

@@ -1,9 +1,13 @@
 """Several finished experiments side by side, as the cells of a table."""
 
-from typing import NamedTuple, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from jaxletters.evaluation.result import Result, SingleResult
 from jaxletters.runtime.console import format_duration
+
+if TYPE_CHECKING:
+    from jaxletters.runs.manifest import Manifest
 
 HEADING = (
     *("experiment", "data", "parameters", "epochs", "training", "validation", "test"),
@@ -111,15 +115,12 @@ def p_value(row: Row, baseline: Row) -> float | None:
     population variances are involved, 1947).
 
     Returns:
-        None unless both were trained under several seeds.
+        None unless both were trained under several seeds, or if the accuracies of each are all equal.
     """
     several = [repeats(one.result) for one in (row, baseline)]
     values = [one.values for one in several if one and one.unit == "seeds"]
-    if len(values) < 2:
+    if len(values) < 2 or max(map(len, map(set, values))) == 1:
         return None
-    if max(map(len, map(set, values))) == 1:
-        # Without any variance the test is not defined.
-        return float(values[0] == values[1])
     # Imported here, because it takes a third of a second.
     import scipy.stats
 
@@ -159,4 +160,20 @@ def cells(row: Row, baseline: Row | None = None) -> tuple[str, ...]:
         spread,
         f"{row.reference:.2f}" if row.reference else "",
         to_other,
+    )
+
+
+def data_warning(manifests: "Iterable[Manifest]") -> str:
+    """Returns a warning for a page where runs on a dataset of one name have different data, or ""."""
+    digests: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for data in (stored.data for stored in manifests if stored.data is not None):
+        for split, digest in data["splits"].items():
+            key = data["dataset"], split
+            digests.setdefault(key, set()).add((digest["images"], digest["labels"]))
+    names = dict.fromkeys(name for (name, _), contents in digests.items() if len(contents) > 1)
+    if not names:
+        return ""
+    return (
+        f" The runs on {' and '.join(names)} do not all have the same images and labels, so their "
+        "accuracies cannot be compared."
     )

@@ -19,7 +19,7 @@ _KERNEL_HEIGHT = 48
 _MISTAKES = 32
 _MISTAKES_PER_ROW = 8
 _MISTAKE_HEIGHT = 112
-_SUSPECTS = 120
+SUSPECTS = 120
 _SUSPECTS_PER_ROW = 12
 _SUSPECT_HEIGHT = 84
 
@@ -114,7 +114,7 @@ def suspects(data: Dataset, doubted: Sequence[Suspect]) -> Figure:
         figure = Figure(figsize=(8, 0.6), dpi=style.DPI)
         style.headline(figure, f"No label of {len(data.labels):,} is in doubt")
         return figure
-    shown = doubted[:_SUSPECTS]
+    shown = doubted[:SUSPECTS]
     return _captioned(
         f"The {len(shown)} of {len(doubted):,} doubted labels in most doubt: label → suggested class, its "
         "probability",

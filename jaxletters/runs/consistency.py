@@ -1,13 +1,15 @@
 """Compares a run with its config, data, origins and machine: at its starts and where its result is used."""
 
 import hashlib
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jaxletters.config import fingerprints
 from jaxletters.config.schema import Config, Experiment, StudyConfig, ZeroShotConfig
 from jaxletters.config.slots import Source
+from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
 from jaxletters.data import left_out
 from jaxletters.evaluation.result import BaseRun
@@ -70,10 +72,7 @@ def _continue(folder: Path, current: Manifest, notice: Callable[[str], None]) ->
     stored = manifest.load(folder)
     for setting in {**stored.origins, **current.origins}:
         _check_origin(folder, setting, stored, current.origins.get(setting))
-    _check_data(folder, stored.data, current.data)
-    if current.data is not None:
-        _check_left_out(folder, stored.data, current.data["left_out"])
-    _check_division(folder, stored.data, current.data)
+    check_examples(folder, stored, current.data)
     changes = environment.differences(stored.environment, current.environment)
     earlier = stored.earlier
     if changes:
@@ -124,27 +123,22 @@ def check_finished(
         # A run that is gone is not compared.
         if setting not in origins or origins[setting] is not None:
             _check_origin(folder, setting, stored, origins.get(setting))
-    if not isinstance(config, StudyConfig):
-        check_data(folder, stored, config.dataset, describe)
-    if isinstance(config, Config):
+    if stored.data is not None and not isinstance(config, StudyConfig):
+        _check_data(folder, stored.data, describe(config.dataset, tuple(stored.data["splits"])))
+    if isinstance(config, Config) and left_out.is_here(config.split.leave_out):
         _check_left_out(folder, stored.data, left_out.digest(config.split.leave_out))
 
 
-def check_data(
-    folder: Path,
-    stored: Manifest,
-    dataset: Source,
-    describe: Callable[
-        [Source, tuple[str, ...]], DataDescription | None
-    ] = data_description.describe_current,
-) -> None:
-    """Compares the data that a run depends on with a dataset as it is now, if it is there.
+def check_examples(folder: Path, stored: Manifest, current: DataDescription | None) -> None:
+    """Compares the data of a run, and which examples it uses for what, with those of a description.
 
     Raises:
         UserError: they differ.
     """
-    if stored.data is not None:
-        _check_data(folder, stored.data, describe(dataset, tuple(stored.data["splits"])))
+    _check_data(folder, stored.data, current)
+    if current is not None:
+        _check_left_out(folder, stored.data, current["left_out"])
+    _check_division(folder, stored.data, current)
 
 
 def check_config(folder: Path, stored: Manifest, values: Mapping[str, Any]) -> None:
@@ -171,25 +165,9 @@ def check_same_run(copy: Path, folder: Path) -> None:
     if not (copy / manifest.FILE).exists() or not (folder / manifest.FILE).exists():
         return
     stored, current = manifest.load(copy), manifest.load(folder)
-    _check_data(copy, stored.data, current.data)
+    check_examples(copy, stored, current.data)
     for setting in {**stored.origins, **current.origins}:
         _check_origin(copy, setting, stored, current.origins.get(setting))
-
-
-def comparison_warning(manifests: Iterable[Manifest]) -> str:
-    """Returns a warning for a page where runs on a dataset of one name have different data, or ""."""
-    digests: dict[tuple[str, str], set[tuple[str, str]]] = {}
-    for data in (stored.data for stored in manifests if stored.data is not None):
-        for split, digest in data["splits"].items():
-            key = data["dataset"], split
-            digests.setdefault(key, set()).add((digest["images"], digest["labels"]))
-    names = dict.fromkeys(name for (name, _), contents in digests.items() if len(contents) > 1)
-    if not names:
-        return ""
-    return (
-        f" The runs on {' and '.join(names)} do not all have the same images and labels, so their "
-        "accuracies cannot be compared."
-    )
 
 
 def _check_fingerprint(folder: Path, stored: Manifest, fingerprint: str) -> None:
@@ -228,9 +206,9 @@ def _check_left_out(folder: Path, data: DataDescription | None, current: str) ->
     old = data["left_out"] if data else current
     if old != current:
         raise UserError(
-            f"{folder}: expected the list of examples to leave out that this run began with "
-            f"({_list_name(old)}), found another ({_list_name(current)}); restore the file of "
-            "--config.split.leave_out, or choose another folder with --workdir"
+            f"{folder}: expected the list of config.split.leave_out that this run began with "
+            f"({_list_name(old)}), found another ({_list_name(current)}); restore that list, or choose "
+            "another folder with --workdir"
         )
 
 
@@ -268,10 +246,20 @@ def _split_difference(
 
 def _data_advice(folder: Path) -> str:
     """Returns advice that names the data of a run, as far as its config does."""
-    flags = data_description.location_flags(
-        "--config.dataset", load_json(folder / "config.json")["dataset"]
-    )
+    flags = _location_flags("--config.dataset", load_json(folder / "config.json")["dataset"])
     return f"restore them ({' '.join(flags)})" if flags else "give those that it began with"
+
+
+def _location_flags(key: str, dataset: Mapping[str, Any]) -> list[str]:
+    """Returns the flags that give a dataset, as in config.json, and the datasets in it their locations."""
+    locations = fingerprints.excluded_settings(dataset)
+    flags: list[str] = []
+    for name, value in dataset.items():
+        if isinstance(value, dict):
+            flags += _location_flags(f"{key}.{name}", cast(dict[str, Any], value))
+        elif name in locations and value and not str(value).startswith(MEMORY_PREFIX):
+            flags.append(f"{key}.{name}={shlex.quote(str(value))}")
+    return flags
 
 
 def _check_origin(folder: Path, setting: str, stored: Manifest, current: BaseRun | None) -> None:

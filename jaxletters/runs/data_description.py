@@ -1,17 +1,14 @@
 """The description of a run's data in its manifest: digests of the splits, classes, shape of the images."""
 
 import hashlib
-import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, TypedDict, cast
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, TypedDict
 
 from numpy.typing import NDArray
 
-from jaxletters.config import fingerprints
 from jaxletters.config.builtin_sources import Builtin
 from jaxletters.config.schema import Config, CrossvalConfig, ZeroShotConfig
 from jaxletters.config.slots import Source
-from jaxletters.config.sources import MEMORY_PREFIX
 from jaxletters.core.errors import UserError
 from jaxletters.data.datasets import DatasetSplits
 from jaxletters.data.sources import provenance
@@ -29,8 +26,7 @@ class DataDescription(TypedDict):
     """What identifies the data of a run.
 
     "division" is the SHA-256 of which examples are trained on, validated on and tested on, "left_out" that of
-    the list of training examples that are not trained on, "" without a list. The others are those of
-    `DatasetInfo`.
+    the examples in `config.split.leave_out`, or "" if there are none. The others are those of `DatasetInfo`.
     """
 
     dataset: str
@@ -122,15 +118,3 @@ def report_findings(
     if not known or not isinstance(splits.source, Builtin):
         for line in splits.check(description["splits"]):
             notice(f"Look: {line}")
-
-
-def location_flags(key: str, dataset: Mapping[str, Any]) -> list[str]:
-    """Returns the flags that give a dataset, as in config.json, and the datasets in it their locations."""
-    locations = fingerprints.excluded_settings(dataset)
-    flags: list[str] = []
-    for name, value in dataset.items():
-        if isinstance(value, dict):
-            flags += location_flags(f"{key}.{name}", cast(dict[str, Any], value))
-        elif name in locations and value and not str(value).startswith(MEMORY_PREFIX):
-            flags.append(f"{key}.{name}={shlex.quote(str(value))}")
-    return flags

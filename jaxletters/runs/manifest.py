@@ -112,7 +112,7 @@ def _check(manifest: Manifest) -> None:
     if (data := manifest.data) is not None:
         for split in data["splits"].values():
             SplitDigest(**split)
-        texts += [data["dataset"], data["division"], data["note"]]
+        texts += [data["dataset"], data["division"], data["note"], data["left_out"]]
         texts += [*data["class_names"], *data["remarks"]]
         if len(data["image_shape"]) not in (2, 3) or data["fit"] not in FITS:
             raise ValueError("image_shape has a height and a width, fit a name")

@@ -111,8 +111,8 @@ def count_test_read(folder: Path) -> int:
 def has_checkpoints(folder: Path) -> bool:
     """Returns whether a run, or one of its stages, folds or trials, ever saved a checkpoint."""
     patterns = ["*/fold.json"]
-    # At most the stages of the runs of an experiment of a quick study.
-    patterns += [f"{'*/' * depth}{name}/*" for depth in range(4) for name in ("steps", "damaged")]
+    # At most the stages of the seeds of a trial of a quick study's sweep.
+    patterns += [f"{'*/' * depth}{name}/*" for depth in range(5) for name in ("steps", "damaged")]
     return any(True for pattern in patterns for _ in folder.glob(pattern))
 
 

@@ -77,6 +77,8 @@ def test_exchanged_labels_are_listed_and_drawn(letters, listed):
     hashes = digests.of_images(images)
     for row in found:
         index = int(row["index"])
+        # A spreadsheet would take decimal digits for a number and round it.
+        assert row["image"].startswith("0x")
         assert int(row["image"], 16) == hashes[index]
         assert row["label"] == labels[index] != row["suggested"]
     probabilities = [float(row["label_probability"]) for row in found]
@@ -118,7 +120,9 @@ def test_a_list_exchanged_under_a_run_is_refused(listed, config, run, tmp_path):
     dispatch.run(asked, tmp_path / "run")
     file.write_text("\n".join(lines[:-1]) + "\n")
     for other in (asked, leaving_out(config, "")):
-        with pytest.raises(jl.UserError, match=r"list of examples to leave out .* found another"):
+        with pytest.raises(
+            jl.UserError, match=r"list of config\.split\.leave_out .* found another"
+        ):
             dispatch.run(other, tmp_path / "run")
 
 
@@ -129,6 +133,7 @@ def test_a_list_exchanged_under_a_run_is_refused(listed, config, run, tmp_path):
         (lambda _: ["hello world"], "found hello world"),
         (lambda lines: lines[1:], "expected the columns image and label"),
         (lambda lines: [lines[0], "xyz,A,B"], "line 2 of .*'xyz'"),
+        (lambda lines: [*lines, "0x12"], "line .*None"),
         (lambda lines: [*lines, lines[0]], "line .*'image'"),
         (lambda lines: [*lines, "0123456789abcdef,A,B,0,1,0"], r"found 1 of \d+"),
         (lambda lines: [lines[0], lines[1].replace(",", ",Z,", 1)], "found 1 of 1"),
@@ -152,6 +157,11 @@ def test_a_list_that_was_reviewed_is_not_overwritten(run, listed, tmp_path):
     with pytest.raises(jl.UserError, match="expected a new file or the same list"):
         main._run(["suspects", str(run), "--to", str(file)])
     assert file.read_bytes() == before
+    picture = tmp_path / "letters.png"
+    picture.write_bytes(b"mine")
+    with pytest.raises(jl.UserError, match="expected a new file or the same list"):
+        main._run(["suspects", str(run), "--to", str(tmp_path / "letters.csv")])
+    assert picture.read_bytes() == b"mine"
 
 
 def test_what_is_no_cross_validation_is_refused(config, run, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def test_where_a_teacher_lies_is_not_the_experiment_but_how_it_teaches():
         for loss in (
             Distillation(teacher=here),
             Distillation(teacher=there),
-            Distillation(share=0.1),
+            Distillation(teacher=here, share=0.1),
         )
     )
     assert fingerprint(one) == fingerprint(same) != fingerprint(other)

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     compared = reports.Comparison(
         title=target.name,
         remark="Accuracy on the test examples of each run; a difference that is smaller than the intervals "
-        f"may be chance.{consistency.comparison_warning(manifests)}",
+        f"may be chance.{comparison.data_warning(manifests)}",
         rows=rows,
         baseline=None,
         sheets={},

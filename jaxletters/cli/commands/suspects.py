@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> None:
     found = out_of_fold.load(args.run)
     suspects = label_errors.suspects(found.examples.labels, found.logits)
     content, sheet = _table(found, suspects).encode(), table.with_suffix(".png")
-    # Its lines may have been reviewed.
-    if table.exists() and table.read_bytes() != content:
+    # The lines of a list may have been reviewed, and a picture without its list is not a sheet.
+    if table.read_bytes() != content if table.exists() else sheet.exists():
         raise UserError(
-            f"{args.to}: expected a new file or the same list, found another; remove it, or choose another "
-            "with --to"
+            f"{args.to}: expected a new file or the same list, found another file in place of the list or of "
+            "its sheet; remove it, or choose another with --to"
         )
     files.write_bytes(table, content)
     with style.style():
@@ -67,8 +67,9 @@ def run(args: argparse.Namespace) -> None:
             "examples": f"{len(found.hashes):,}",
             "doubted labels": f"{len(suspects):,} ({len(suspects) / len(found.hashes):.2%})",
             "list": str(table),
-            "sheet": f"{sheet} (is each label wrong?)",
-            "next": f"look at them; --config.split.leave_out={shlex.quote(str(args.to))} trains without them",
+            "sheet": f"{sheet} (the first {image_grids.SUSPECTS})",
+            "next": "delete the lines of labels that are right, then train with "
+            f"--config.split.leave_out={shlex.quote(str(args.to))}",
         }
     )
 
@@ -86,7 +87,7 @@ def _table(found: "OutOfFold", suspects: "Sequence[Suspect]") -> str:
     for one in suspects:
         writer.writerow(
             (
-                f"{found.hashes[one.example]:016x}",
+                f"{found.hashes[one.example]:#018x}",
                 names[one.label],
                 names[one.suggested],
                 f"{one.label_probability:.3g}",
