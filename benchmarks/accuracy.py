@@ -119,8 +119,8 @@ def table(records: Sequence[Record]) -> list[str]:
     return [
         *(f"| {' | '.join(line)} |" for line in cells),
         "",
-        "EMNIST Letters, rebuilt split; percent, mean ± standard deviation over seeds; no run of one network read the "
-        f"test split more than {'once' if reads == 1 else f'{reads} times'}. "
+        "EMNIST Letters, rebuilt split; percent, mean ± standard deviation over seeds; no run of one "
+        f"network read the test split more than {'once' if reads == 1 else f'{reads} times'}. "
         f"{provenance.foot(made, 'python benchmarks/accuracy.py')}.",
     ]
 
