@@ -58,6 +58,7 @@ def on_images(digest):
         "remarks": [],
         "splits": splits,
         "division": "",
+        "left_out": "",
     }
 
 
