@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
 _ONE_RUN = "One run each, seed 0"
+_SPREAD = comparison.HEADING.index("95% interval, or folds")
 
 Record = dict[str, Any]
 
@@ -57,7 +58,9 @@ def add(name: str, folders: Sequence[Path]) -> None:
     RESULTS.mkdir(exist_ok=True)
     file.write_text(json.dumps(records, indent=1) + "\n")
     made = [provenance.Made(record["stack"], record["day"]) for record in records]
-    write(name, [comparison.HEADING, *(record["cells"] for record in records)], made)
+    several = all(" seeds" in record["cells"][_SPREAD] for record in records)
+    remark = "Means over seeds" if several else _ONE_RUN
+    write(name, [comparison.HEADING, *(record["cells"] for record in records)], made, remark)
 
 
 def trials(folder: Path) -> list[Sequence[str]]:
