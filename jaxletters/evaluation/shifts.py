@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from jaxletters.core.arrays import Logits
 from jaxletters.evaluation import metrics
 
-# On validation examples of EMNIST Letters a prediction with at least this probability never changed.
+# On validation examples of EMNIST Letters, averaging only predictions below this probability gave the same
+# accuracy as averaging all.
 _SURE = 0.9
 
 
