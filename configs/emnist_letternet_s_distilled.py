@@ -25,7 +25,7 @@ def get_config() -> jl.SeedsConfig:
         temperature=2.0,
         share=0.8,
     )
-    # A student gains from a longer schedule than its teachers, because it overfits less.
+    # Students are usually trained longer than their teachers; this was not tuned either.
     training = dataclasses.replace(one.training, epochs=30)
     # The teachers have the seeds 0 to 2.
     student = dataclasses.replace(one, seed=3, loss=loss, training=training)

@@ -4,8 +4,7 @@
 
 The baseline: 3x3 convolutions of 32 and 64 channels, each with ReLU and max-pooling, Glorot's
 initialisation, Adam, five epochs, and nothing else. It is trained on 52,000 letters, drawn as evenly from all
-classes as possible, a sixth of them held out for validation. Every row has three seeds; the README has the
-table.
+classes as possible, a sixth of them held out for validation. Every row has three seeds.
 """
 
 import jaxletters as jl
